@@ -1,0 +1,129 @@
+import type { JsonRow, JsonValue } from './json.ts';
+
+/** What an event says happened to a row. `snapshot`: the row as a copy or a poll found it. */
+export type RowOperation = 'insert' | 'update' | 'delete' | 'snapshot';
+
+/** One column as it was when the change was made. */
+export interface ColumnInfo {
+  readonly name: string;
+  /** The type's oid in the captured database. */
+  readonly typeOid: number;
+  /** The type's name as `format_type` prints it, for example `character varying(20)` or `app.mood[]`. */
+  readonly typeName: string;
+  /** True for a column of the record key (the primary key unless the source's `key` option says otherwise). */
+  readonly isKey: boolean;
+  /** Whether the column accepts null, or null where the source could not learn it. */
+  readonly nullable: boolean | null;
+}
+
+/** The table of an event, with its columns as they were when the change was made. */
+export interface TableInfo {
+  readonly database: string;
+  readonly schema: string;
+  readonly name: string;
+  /** The table's oid, or 0 where the source cannot see it. */
+  readonly oid: number;
+  readonly columns: readonly ColumnInfo[];
+}
+
+/** The transaction that made a change. */
+export interface TransactionInfo {
+  /** The transaction id in decimal, or null where the source cannot see it. */
+  readonly xid: string | null;
+  /** Commit time, ISO 8601 in UTC with microseconds (`2026-01-31T12:00:00.123456Z`), or null. */
+  readonly committedAt: string | null;
+  readonly beginLsn?: string | undefined;
+  readonly commitLsn?: string | undefined;
+}
+
+/** Where an event comes from. */
+export interface EventSource {
+  /** The kind of source: `replication`, `listen-notify`, `polling`, `outbox`, `debezium`, `memory`. */
+  readonly kind: string;
+  readonly name: string;
+  /** `pg_control_system().system_identifier` in decimal, or null where the source cannot see it. */
+  readonly systemIdentifier: string | null;
+}
+
+interface EventBase {
+  /**
+   * Identity of this change: the same after redelivery, restart and re-read, and never shared by two changes.
+   */
+  readonly id: string;
+  /** Grows from change to change of a record and sorts as text; becomes Certyo's `recordVersion`. */
+  readonly version: string;
+  readonly transaction: TransactionInfo | null;
+  readonly source: EventSource;
+  /** A plain object with every field, for `JSON.stringify`. */
+  toJSON(): JsonValue;
+}
+
+/**
+ * One committed change of one row. Immutable.
+ *
+ * Rows are decoded when they are first read; reading one twice gives the same object.
+ */
+export interface RowChange<Row extends object = JsonRow> extends EventBase {
+  readonly operation: RowOperation;
+  readonly table: TableInfo;
+  /** The record key: names and values of the key columns of the row (for a delete: of the old row). */
+  readonly key: JsonRow;
+  /** The key before an update that changed it, else null. */
+  readonly previousKey: JsonRow | null;
+  /** The old row as far as the source can see it, else null. */
+  readonly before: Row | null;
+  /** The new row; null for a delete. */
+  readonly after: Row | null;
+  /** Columns whose value the source could not see (unchanged TOAST). They are missing from the rows, never null. */
+  readonly unavailable: readonly string[];
+  /**
+   * The row as canonical JSON text, written from PostgreSQL's text without passing through JavaScript numbers.
+   *
+   * `after` for everything but deletes, which write `before` (the key where nothing else is known). Keys are sorted
+   * by their UTF-8 bytes; `unavailable` columns are left out and named under `_unavailable`.
+   *
+   * @param includes Which columns to write; all when omitted.
+   */
+  canonicalRow(includes?: (column: string) => boolean): string;
+}
+
+/** A table was emptied by TRUNCATE. One event per table. A barrier for the lanes of its table. */
+export interface Truncate extends EventBase {
+  readonly operation: 'truncate';
+  readonly table: TableInfo;
+  readonly cascade: boolean;
+  readonly restartIdentity: boolean;
+}
+
+/** The columns of a table changed. A barrier for the lanes of its table. */
+export interface SchemaChange extends EventBase {
+  readonly operation: 'schema';
+  readonly table: TableInfo;
+  /** The columns as they were before, or null when the table is seen for the first time. */
+  readonly previousColumns: readonly ColumnInfo[] | null;
+}
+
+/** A message written with `pg_logical_emit_message`. */
+export interface LogicalMessage extends EventBase {
+  readonly operation: 'message';
+  readonly prefix: string;
+  readonly content: Uint8Array;
+  readonly transactional: boolean;
+}
+
+/** Everything a source can emit. */
+export type ChangeEvent<Row extends object = JsonRow> =
+  | RowChange<Row>
+  | Truncate
+  | SchemaChange
+  | LogicalMessage;
+
+/** True for an event about one row. */
+export function isRowChange<Row extends object>(event: ChangeEvent<Row>): event is RowChange<Row> {
+  return (
+    event.operation === 'insert' ||
+    event.operation === 'update' ||
+    event.operation === 'delete' ||
+    event.operation === 'snapshot'
+  );
+}

@@ -1,0 +1,62 @@
+export { CdcError } from './errors/cdc-error.ts';
+export { ERROR_CODES } from './errors/codes.ts';
+export { ConfigurationError } from './errors/configuration-error.ts';
+export {
+  DeliveryConnectionError,
+  DeliveryTimeoutError,
+  HttpStatusError,
+  RecordRejectedError,
+  ResponseInvalidError,
+  RetriesExhaustedError,
+} from './errors/delivery-error.ts';
+export { PipelineStateError } from './errors/pipeline-state-error.ts';
+export {
+  GapError,
+  SourceConnectionError,
+  SourceProtocolError,
+  SourceSetupError,
+} from './errors/source-error.ts';
+export { CheckpointError, CheckpointFencedError, DeadLetterError } from './errors/store-error.ts';
+export { MappingError, ValueError } from './errors/value-error.ts';
+export { isRowChange } from './event/change-event.ts';
+export { JsonNumber } from './event/json.ts';
+export { PIPELINE_STATES } from './pipeline/pipeline-event.ts';
+
+export type {
+  Checkpoint,
+  CheckpointStore,
+  Position,
+  SourceIdentity,
+  StoredCheckpoint,
+} from './checkpoint/checkpoint.ts';
+export type {
+  DeadLetter,
+  DeadLetterStore,
+  NewDeadLetter,
+} from './dead-letter/dead-letter-store.ts';
+export type { CdcErrorOptions } from './errors/cdc-error.ts';
+export type { ErrorCode, ErrorCodeDescription, GapCode } from './errors/codes.ts';
+export type {
+  ChangeEvent,
+  ColumnInfo,
+  EventSource,
+  LogicalMessage,
+  RowChange,
+  RowOperation,
+  SchemaChange,
+  TableInfo,
+  TransactionInfo,
+  Truncate,
+} from './event/change-event.ts';
+export type { JsonRow, JsonValue } from './event/json.ts';
+export type { PipelineEvent, PipelineState } from './pipeline/pipeline-event.ts';
+export type { Pipeline, PipelineStatus } from './pipeline/pipeline.ts';
+export type {
+  ChangeBatch,
+  ChangeSource,
+  ChangeStream,
+  OpenOptions,
+  SourceLag,
+} from './source/change-source.ts';
+export type { SourceEvent } from './source/source-event.ts';
+export type { DeliverOptions, Prepared, Sink, Verdict } from './sink/sink.ts';
