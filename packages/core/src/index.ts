@@ -20,6 +20,10 @@ export { CheckpointError, CheckpointFencedError, DeadLetterError } from './error
 export { MappingError, ValueError } from './errors/value-error.ts';
 export { isRowChange } from './event/change-event.ts';
 export { JsonNumber } from './event/json.ts';
+export { isSecret, secret } from './internal/secret.ts';
+export { canonicalJson } from './json/canonical-json.ts';
+export { minifyJson } from './json/minify-json.ts';
+export { parseJson } from './json/parse-json.ts';
 export { PIPELINE_STATES } from './pipeline/pipeline-event.ts';
 
 export type {
@@ -49,6 +53,8 @@ export type {
   Truncate,
 } from './event/change-event.ts';
 export type { JsonRow, JsonValue } from './event/json.ts';
+export type { Secret } from './internal/secret.ts';
+export type { ParseJsonOptions } from './json/parse-json.ts';
 export type { PipelineEvent, PipelineState } from './pipeline/pipeline-event.ts';
 export type { Pipeline, PipelineStatus } from './pipeline/pipeline.ts';
 export type {
