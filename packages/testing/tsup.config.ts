@@ -1,12 +1,14 @@
 import type { Options } from 'tsup';
 
 const config: Options = {
-  entry: ['src/index.ts'],
+  entry: { index: 'src/index.ts', vitest: 'src/vitest/index.ts' },
   format: ['esm', 'cjs'],
   dts: true,
   sourcemap: true,
   clean: true,
   target: 'node20',
+  // For import.meta.url in the CJS build.
+  shims: true,
 };
 
 export default config;

@@ -1,0 +1,206 @@
+import { readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Client, ClientConfig, QueryResultRow } from 'pg';
+
+import type { TestCertificates } from './certificates.ts';
+import { renderSettings, type SettingValue } from './configuration.ts';
+import { freePort } from './free-port.ts';
+import { normalizeSettings } from './options.ts';
+import type { PostgresServer, StopMode } from './postgres-server.ts';
+import { Postmaster } from './postmaster.ts';
+import { giveToServer } from './server-user.ts';
+import { connect, createDatabase, end, postgresUrl, type TestDatabase } from './test-database.ts';
+import { Watcher } from './watcher.ts';
+
+/** What a cluster is made of. */
+export interface ClusterParts {
+  readonly major: number;
+  readonly version: string;
+  readonly program: string;
+  /** Holds the data directory, the socket and the log. */
+  readonly directory: string;
+  readonly password: string | null;
+  readonly certificates: TestCertificates | null;
+  readonly settings: Readonly<Record<string, SettingValue>>;
+}
+
+const STOP_TIMEOUT_MS = 60_000;
+const START_ATTEMPTS = 5;
+
+function isPortTaken(log: string): boolean {
+  return log.includes('Address already in use') || log.includes('lock file "');
+}
+
+export class Cluster implements PostgresServer {
+  readonly major: number;
+  readonly version: string;
+  readonly host = '127.0.0.1';
+  readonly user = 'postgres';
+  readonly password: string | null;
+  readonly dataDirectory: string;
+  readonly socketDirectory: string;
+  readonly certificates: TestCertificates | null;
+  readonly #directory: string;
+  readonly #program: string;
+  readonly #watcher: Watcher;
+  readonly #clients = new Set<Client>();
+  #settings: Readonly<Record<string, SettingValue>>;
+  #port = 0;
+  #postmaster: Postmaster | null = null;
+  #disposed: Promise<void> | null = null;
+
+  constructor(parts: ClusterParts) {
+    this.major = parts.major;
+    this.version = parts.version;
+    this.password = parts.password;
+    this.certificates = parts.certificates;
+    this.#directory = parts.directory;
+    this.socketDirectory = parts.directory;
+    this.dataDirectory = join(parts.directory, 'data');
+    this.#program = parts.program;
+    this.#settings = parts.settings;
+    this.#watcher = new Watcher(parts.directory);
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get pid(): number | null {
+    return this.#postmaster?.pid ?? null;
+  }
+
+  get url(): string {
+    return this.urlOf('postgres');
+  }
+
+  urlOf(
+    database: string,
+    user: string = this.user,
+    password: string | null = this.password,
+  ): string {
+    return postgresUrl(this, database, user, password);
+  }
+
+  async client(config: ClientConfig = {}): Promise<Client> {
+    const client = await connect(this, 'postgres', config);
+    this.#clients.add(client);
+    client.once('end', () => this.#clients.delete(client));
+    return client;
+  }
+
+  async query<Row extends QueryResultRow = QueryResultRow>(
+    sql: string,
+    values: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    // Over the socket: it works whatever pg_hba.conf says about TCP.
+    const client = await connect(this, 'postgres', { host: this.socketDirectory });
+    try {
+      const { rows } = await client.query<Row>(sql, [...values]);
+      return rows;
+    } finally {
+      await end(client);
+    }
+  }
+
+  async createDatabase(): Promise<TestDatabase> {
+    return await createDatabase(this, this.socketDirectory);
+  }
+
+  async start(
+    settings: Readonly<Record<string, SettingValue>> = {},
+    signal: AbortSignal | null = null,
+  ): Promise<void> {
+    if (this.#disposed !== null) throw new Error('This server has been disposed of.');
+    if (this.pid !== null) return;
+    this.#settings = { ...this.#settings, ...normalizeSettings(settings) };
+    const isFirst = this.#port === 0;
+    for (let attempt = 1; ; attempt += 1) {
+      const before = this.log().length;
+      if (isFirst) this.#port = await freePort();
+      await this.#writeSettings();
+      this.#postmaster = new Postmaster(this.#program, this.dataDirectory, this.#logFile);
+      if (await this.#postmaster.ready(this.dataDirectory, signal)) return;
+      const said = this.log().slice(before);
+      if (attempt === START_ATTEMPTS || !isPortTaken(said)) {
+        throw new Error(`PostgreSQL ${this.version} did not start:\n${said.slice(-2000)}`);
+      }
+      await sleep(isFirst ? 0 : 200);
+    }
+  }
+
+  async stop(mode: StopMode = 'fast', timeoutMs: number = STOP_TIMEOUT_MS): Promise<void> {
+    await this.#postmaster?.stop(mode, timeoutMs);
+  }
+
+  async restart(settings: Readonly<Record<string, SettingValue>> = {}): Promise<void> {
+    await this.stop();
+    await this.start(settings);
+  }
+
+  async crash(): Promise<void> {
+    await this.#postmaster?.kill();
+  }
+
+  pause(): void {
+    this.#postmaster?.signalAll('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#postmaster?.signalAll('SIGCONT');
+  }
+
+  async promote(): Promise<void> {
+    const { pid } = this;
+    if (pid === null) throw new Error('The standby does not run.');
+    const trigger = join(this.dataDirectory, 'promote');
+    await writeFile(trigger, '');
+    giveToServer(trigger);
+    process.kill(pid, 'SIGUSR1');
+    for (;;) {
+      const [row] = await this.query<{ standby: boolean }>(
+        'SELECT pg_catalog.pg_is_in_recovery() AS standby',
+      );
+      if (row?.standby === false) return;
+      await sleep(10);
+    }
+  }
+
+  log(): string {
+    try {
+      return readFileSync(this.#logFile, 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    await this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    await Promise.all([...this.#clients].map(end));
+    await this.crash();
+    await rm(this.#directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+    this.#watcher.dismiss();
+  }
+
+  get #logFile(): string {
+    return join(this.#directory, 'log');
+  }
+
+  async #writeSettings(): Promise<void> {
+    const file = join(this.dataDirectory, 'testing.conf');
+    const own = {
+      listen_addresses: this.host,
+      port: this.#port,
+      unix_socket_directories: this.socketDirectory,
+    };
+    await writeFile(file, renderSettings({ ...this.#settings, ...own }), { mode: 0o600 });
+    giveToServer(file);
+  }
+}

@@ -1,0 +1,61 @@
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+
+const majors: number[] = (process.env['PG_MAJORS'] ?? '14,15,16,17,18').split(',').map(Number);
+
+const excluded: string[] = ['**/node_modules/**', '**/dist/**'];
+
+/** A project on a real PostgreSQL, one server for all its files; started only when the project runs. */
+function postgresProject(
+  name: string,
+  major: number,
+  include: string[],
+  testTimeout: number,
+): TestProjectConfiguration {
+  return {
+    extends: true,
+    test: {
+      name,
+      include,
+      exclude: excluded,
+      globalSetup: ['./packages/testing/src/vitest/global-setup.ts'],
+      provide: { postgresMajor: major },
+      testTimeout,
+      hookTimeout: testTimeout,
+    },
+  };
+}
+
+// PG_MAJORS=17,18 chooses the majors; `--project pg-18`, `--project unit` or `--project e2e` one project.
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{packages,examples}/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+          // `pnpm test` runs campaigns and packaging by themselves, after everything else.
+          exclude: [
+            ...excluded,
+            '**/*.pg.test.ts',
+            '**/*.e2e.test.ts',
+            'test/{campaigns,packaging}/*.test.ts',
+          ],
+        },
+      },
+      ...majors.map((major) =>
+        postgresProject(
+          `pg-${major}`,
+          major,
+          ['{packages,examples}/*/src/**/*.pg.test.ts', 'test/**/*.pg.test.ts'],
+          30_000,
+        ),
+      ),
+      postgresProject('e2e', 18, ['test/**/*.e2e.test.ts'], 600_000),
+    ],
+  },
+});
