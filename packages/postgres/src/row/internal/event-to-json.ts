@@ -1,0 +1,8 @@
+import type { JsonValue } from '@certyo-cdc/core';
+
+/** `toJSON` of events and of copies of events: every field that is no function. */
+export function eventToJson(this: object): JsonValue {
+  return Object.fromEntries(
+    Object.entries(this).filter(([, value]) => typeof value !== 'function'),
+  ) as JsonValue;
+}

@@ -1,0 +1,57 @@
+import type { JsonRow } from '@certyo-cdc/core';
+
+import { emptyRow, type RowColumn, type RowDescriptor } from '../row-descriptor.ts';
+import { SPAN_NULL, SPAN_UNAVAILABLE, spanLength, type Tuple } from '../tuple.ts';
+import { columnText, nameColumn } from './column-text.ts';
+
+const NONE: readonly string[] = Object.freeze([]);
+
+/** Reads columns of a row as JSON values; what cannot be seen is left out. Columns not in `tuple` come from `fallback`. */
+export function readRow(
+  descriptor: RowDescriptor,
+  columns: readonly RowColumn[],
+  tuple: Tuple,
+  fallback: Tuple | null,
+): JsonRow {
+  const row = emptyRow();
+  for (const column of columns) {
+    let from = tuple;
+    let length = spanLength(tuple, column.index);
+    if (length < SPAN_NULL && fallback !== null) {
+      from = fallback;
+      length = spanLength(fallback, column.index);
+    }
+    if (length < SPAN_NULL) continue;
+    if (length === SPAN_NULL) {
+      row[column.name] = null;
+      continue;
+    }
+    try {
+      row[column.name] = column.codec.toValue(columnText(descriptor, column, from, length));
+    } catch (error) {
+      throw nameColumn(descriptor, column, error);
+    }
+  }
+  return Object.freeze(row);
+}
+
+/** The names of the columns that neither tuple shows, sorted by their UTF-8 bytes. */
+export function unavailableColumns(
+  descriptor: RowDescriptor,
+  tuple: Tuple,
+  fallback: Tuple | null,
+): readonly string[] {
+  // Most rows have none, and then nothing may be allocated.
+  const { spans } = tuple;
+  let index = 1;
+  while (index < spans.length && spans[index] !== SPAN_UNAVAILABLE) index += 2;
+  if (index >= spans.length) return NONE;
+  const names = descriptor.sorted
+    .filter(
+      (column) =>
+        spanLength(tuple, column.index) === SPAN_UNAVAILABLE &&
+        (fallback === null || spanLength(fallback, column.index) < SPAN_NULL),
+    )
+    .map(({ name }) => name);
+  return Object.freeze(names);
+}

@@ -1,0 +1,93 @@
+import { Buffer } from 'node:buffer';
+
+import type {
+  ColumnInfo,
+  EventSource,
+  JsonValue,
+  LogicalMessage,
+  SchemaChange,
+  TableInfo,
+  TransactionInfo,
+  Truncate,
+} from '@certyo-cdc/core';
+
+import { eventToJson } from './internal/event-to-json.ts';
+
+/** What every event that is not about one row is made with. */
+export interface TableEventOptions {
+  readonly id: string;
+  readonly version: string;
+  readonly transaction: TransactionInfo | null;
+  readonly source: EventSource;
+}
+
+/** How a truncate is made. */
+export interface TruncateOptions extends TableEventOptions {
+  readonly table: TableInfo;
+  readonly cascade: boolean;
+  readonly restartIdentity: boolean;
+}
+
+/** How a schema change is made. */
+export interface SchemaChangeOptions extends TableEventOptions {
+  readonly table: TableInfo;
+  /** The columns as they were before, or null when the table is seen for the first time. */
+  readonly previousColumns: readonly ColumnInfo[] | null;
+}
+
+/** How a logical message is made. */
+export interface LogicalMessageOptions extends TableEventOptions {
+  readonly prefix: string;
+  readonly content: Uint8Array;
+  readonly transactional: boolean;
+}
+
+/** Makes the event of one table that was emptied by TRUNCATE. It is frozen. */
+export function createTruncate(options: TruncateOptions): Truncate {
+  return Object.freeze({
+    operation: 'truncate',
+    id: options.id,
+    version: options.version,
+    table: options.table,
+    cascade: options.cascade,
+    restartIdentity: options.restartIdentity,
+    transaction: options.transaction,
+    source: options.source,
+    toJSON: eventToJson,
+  });
+}
+
+/** Makes the event of a table whose columns changed. It is frozen. */
+export function createSchemaChange(options: SchemaChangeOptions): SchemaChange {
+  return Object.freeze({
+    operation: 'schema',
+    id: options.id,
+    version: options.version,
+    table: options.table,
+    previousColumns: options.previousColumns,
+    transaction: options.transaction,
+    source: options.source,
+    toJSON: eventToJson,
+  });
+}
+
+/** Makes the event of a message written with `pg_logical_emit_message`. It is frozen; `toJSON` gives the content as `\x` and hex. */
+export function createLogicalMessage(options: LogicalMessageOptions): LogicalMessage {
+  return Object.freeze({
+    operation: 'message',
+    id: options.id,
+    version: options.version,
+    prefix: options.prefix,
+    content: options.content,
+    transactional: options.transactional,
+    transaction: options.transaction,
+    source: options.source,
+    toJSON: messageToJson,
+  });
+}
+
+function messageToJson(this: LogicalMessage): JsonValue {
+  const { buffer, byteOffset, byteLength } = this.content;
+  const hex = Buffer.from(buffer, byteOffset, byteLength).toString('hex');
+  return eventToJson.call({ ...this, content: `\\x${hex}` });
+}
