@@ -1,5 +1,26 @@
+export { startCertyoEmulator } from './certyo/certyo-emulator.ts';
+export { verifyMerkleProof } from './certyo/merkle-tree.ts';
 export { startPostgres } from './postgres/start-postgres.ts';
 
+export type { AnchoringStatus, ChainBlock } from './certyo/batch.ts';
+export type { CertyoEmulator, CertyoEnvironment } from './certyo/certyo-emulator.ts';
+export type { EmulatorClock } from './certyo/emulator-clock.ts';
+export type { CertyoFault, CertyoFaults, FaultHandle, FaultTarget } from './certyo/fault.ts';
+export type {
+  CertyoEffect,
+  EffectFilter,
+  EmulatorCounters,
+  RequestLogEntry,
+} from './certyo/inspection.ts';
+export type { CertyoApiKey, KeyRing } from './certyo/key-ring.ts';
+export type { RecordDigest, Retention } from './certyo/ledger.ts';
+export type { MerkleStep } from './certyo/merkle-tree.ts';
+export type {
+  CertyoEmulatorOptions,
+  EmulatorPhase,
+  EmulatorPhaseInfo,
+  EmulatorRateLimit,
+} from './certyo/options.ts';
 export type { KeyPair, TestCertificates } from './postgres/certificates.ts';
 export type { SettingValue } from './postgres/configuration.ts';
 export type { PostgresOptions } from './postgres/options.ts';
