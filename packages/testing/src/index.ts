@@ -1,6 +1,7 @@
 export { startCertyoEmulator } from './certyo/certyo-emulator.ts';
 export { verifyMerkleProof } from './certyo/merkle-tree.ts';
 export { startPostgres } from './postgres/start-postgres.ts';
+export { faultProxy } from './proxy/fault-proxy.ts';
 
 export type { AnchoringStatus, ChainBlock } from './certyo/batch.ts';
 export type { CertyoEmulator, CertyoEnvironment } from './certyo/certyo-emulator.ts';
@@ -28,3 +29,6 @@ export type { PostgresAddress } from './postgres/postgres-address.ts';
 export type { PostgresAccess, PostgresServer, StopMode } from './postgres/postgres-server.ts';
 export type { PostgresStorage } from './postgres/storage.ts';
 export type { TestDatabase } from './postgres/test-database.ts';
+export type { CutOptions, FaultProxy } from './proxy/fault-proxy.ts';
+export type { CutHow, Faults, PipeDirection } from './proxy/faults.ts';
+export type { FaultProxyOptions, ProxyTarget } from './proxy/options.ts';
