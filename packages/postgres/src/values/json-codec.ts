@@ -2,8 +2,13 @@ import { minifyJson, parseJson } from '@certyo-cdc/core';
 
 import type { ValueCodec } from './value-codec.ts';
 
+const MAX_DEPTH = 1000;
+
 /**
  * json and jsonb: the text itself without the whitespace between tokens. Digits, key order, escapes and duplicate keys
- * stay; a mapper gets the parsed value, with the last of duplicate keys.
+ * stay, at any depth; a mapper gets the parsed value, with the last of duplicate keys, to a depth of 1000.
  */
-export const jsonCodec: ValueCodec = { toJson: minifyJson, toValue: parseJson };
+export const jsonCodec: ValueCodec = {
+  toJson: minifyJson,
+  toValue: (text) => parseJson(text, { maxDepth: MAX_DEPTH }),
+};
