@@ -1,0 +1,162 @@
+import { ConfigurationError } from '@certyo-cdc/core';
+import { OptionReader } from '@certyo-cdc/core/internal';
+import {
+  parseTableName,
+  type QualifiedName,
+  resolveConnection,
+  type ResolvedConnection,
+} from '@certyo-cdc/postgres';
+import type { ReplicationSourceOptions } from './options.ts';
+
+const OPTIONS = [
+  'connection',
+  'tables',
+  'name',
+  'slot',
+  'publication',
+  'keys',
+  'includeGenerated',
+  'acceptTables',
+  'stateSchema',
+  'stateConnection',
+  'checkpoints',
+  'deadLetters',
+  'slotWaitMs',
+  'statusIntervalMs',
+  'deadAfterMs',
+  'maxBufferedBytes',
+  'maxMessageBytes',
+  'reconnect',
+  'env',
+] as const satisfies readonly (keyof ReplicationSourceOptions)[];
+
+/** Options as settled. */
+export interface ReplicationSettings {
+  readonly connection: ResolvedConnection;
+  readonly stateConnection: ResolvedConnection;
+  readonly stateSchema: string;
+  readonly tables: readonly QualifiedName[];
+  readonly name: string;
+  readonly slot: string;
+  readonly publication: string;
+  readonly keys: Readonly<Record<string, readonly string[]>>;
+  readonly includeGenerated: boolean;
+  readonly acceptTables: boolean;
+  readonly slotWaitMs: number | false;
+  readonly statusIntervalMs: number;
+  readonly deadAfterMs: number | false;
+  readonly maxBufferedBytes: number;
+  readonly maxMessageBytes: number;
+  readonly reconnect: { readonly minDelayMs: number; readonly maxDelayMs: number };
+}
+
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Reads the options strictly. Throws `ConfigurationError`; touches neither network nor files. */
+export function normalizeReplicationOptions(options: ReplicationSourceOptions): ReplicationSettings {
+  const reader = new OptionReader('', options, OPTIONS);
+  const env = options.env ?? process.env;
+  const connection = resolveConnection(options.connection, env);
+  const slot = name(reader.value('slot'), 'slot', 'certyo_cdc');
+  if (!/^[a-z0-9_]{1,63}$/.test(slot)) {
+    throw new ConfigurationError(
+      'slot',
+      'Expected `slot` to hold only lower-case letters, digits and underscores, at most 63.',
+    );
+  }
+  const publication = name(reader.value('publication'), 'publication', 'certyo_cdc');
+  if (publication.includes('\0') || Buffer.byteLength(publication) > 63) {
+    throw new ConfigurationError('publication', 'Expected `publication` to be a name of at most 63 bytes.');
+  }
+  reader.assertMethods('checkpoints', ['load', 'save', 'close']);
+  reader.assertMethods('deadLetters', ['park', 'lanes', 'list', 'remove', 'close']);
+  const reconnect = reader.nested('reconnect', ['minDelayMs', 'maxDelayMs']);
+  const minDelayMs = reconnect.positive('minDelayMs', 100, MAX_TIMER_MS);
+  const maxDelayMs = reconnect.positive('maxDelayMs', Math.max(10_000, minDelayMs), MAX_TIMER_MS);
+  if (maxDelayMs < minDelayMs) {
+    throw new ConfigurationError(
+      'reconnect.maxDelayMs',
+      `Expected \`reconnect.maxDelayMs\` to be at least \`reconnect.minDelayMs\` (${minDelayMs}), got \`${maxDelayMs}\`.`,
+    );
+  }
+  return Object.freeze({
+    connection,
+    stateConnection:
+      options.stateConnection === undefined
+        ? connection
+        : resolveConnection(options.stateConnection, env),
+    stateSchema: name(reader.value('stateSchema'), 'stateSchema', 'certyo'),
+    tables: tables(reader.value('tables')),
+    name: name(reader.value('name'), 'name', slot),
+    slot,
+    publication,
+    keys: keys(reader.value('keys')),
+    includeGenerated: flag(reader.value('includeGenerated'), 'includeGenerated'),
+    acceptTables: flag(reader.value('acceptTables'), 'acceptTables'),
+    slotWaitMs: reader.positiveIntegerOrFalse('slotWaitMs', 60_000),
+    statusIntervalMs: reader.positive('statusIntervalMs', 5_000, MAX_TIMER_MS),
+    deadAfterMs: reader.positiveIntegerOrFalse('deadAfterMs', 15_000),
+    maxBufferedBytes: reader.positiveInteger('maxBufferedBytes', 1024 * 1024),
+    maxMessageBytes: reader.positiveInteger('maxMessageBytes', 256 * 1024 * 1024, 2 ** 30),
+    reconnect: { minDelayMs, maxDelayMs },
+  });
+}
+
+function tables(value: unknown): readonly QualifiedName[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new ConfigurationError('tables', 'Expected `tables` to be a list of at least one table.', {
+      remedy: "For example: tables: ['public.orders'].",
+    });
+  }
+  const parsed = (value as ReplicationSourceOptions['tables']).map((table) => parseTableName(table));
+  const seen = new Set<string>();
+  for (const table of parsed) {
+    const text = `${table.schema}.${table.name}`;
+    if (table.schema === 'certyo') {
+      throw new ConfigurationError(
+        'tables',
+        `The table ${text} is in the schema certyo, which holds the library's own state and is never captured.`,
+      );
+    }
+    if (seen.has(text)) {
+      throw new ConfigurationError('tables', `The table ${text} stands twice in \`tables\`.`);
+    }
+    seen.add(text);
+  }
+  return parsed;
+}
+
+function keys(value: unknown): Readonly<Record<string, readonly string[]>> {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ConfigurationError('keys', 'Expected `keys` to be an object of column lists by table.');
+  }
+  const normalized: Record<string, readonly string[]> = {};
+  for (const [table, columns] of Object.entries(value)) {
+    const { schema, name: tableName } = parseTableName(table, 'keys');
+    const isList =
+      Array.isArray(columns) &&
+      columns.length > 0 &&
+      columns.every((column) => typeof column === 'string' && column !== '');
+    if (!isList) {
+      throw new ConfigurationError(
+        `keys['${table}']`,
+        `Expected \`keys['${table}']\` to be a list of column names.`,
+      );
+    }
+    normalized[`${schema}.${tableName}`] = columns as readonly string[];
+  }
+  return normalized;
+}
+
+function name(value: unknown, option: string, fallback: string): string {
+  if (value === undefined) return fallback;
+  if (typeof value === 'string' && value !== '') return value;
+  throw new ConfigurationError(option, `Expected \`${option}\` to be a text that is not empty.`);
+}
+
+function flag(value: unknown, option: string): boolean {
+  if (value === undefined) return false;
+  if (typeof value === 'boolean') return value;
+  throw new ConfigurationError(option, `Expected \`${option}\` to be true or false.`);
+}

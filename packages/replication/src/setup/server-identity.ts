@@ -1,0 +1,48 @@
+import { GapError } from '@certyo-cdc/core';
+import { formatLsn, type Lsn } from '../protocol/lsn.ts';
+import { assertOnTimeline, type TimelineSwitch } from './timeline.ts';
+
+/** Which server, and which of its histories. */
+export interface ServerIdentity {
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+}
+
+/**
+ * Refuses to go on at a server that does not hold what was read so far: another cluster, a timeline without our
+ * position, or a log that ends before it (R-13, R-15). The server itself would wait in silence until its log has
+ * grown past the position.
+ */
+export function assertServer(
+  server: ServerIdentity,
+  walEnd: Lsn,
+  resume: { readonly server: ServerIdentity | null; readonly reached: Lsn | null },
+  history: readonly TimelineSwitch[],
+): void {
+  const { reached } = resume;
+  if (resume.server === null || reached === null) return;
+  if (resume.server.systemIdentifier !== server.systemIdentifier) {
+    throw new GapError(
+      'GAP_CHECKPOINT_FOREIGN',
+      `The server's system identifier is ${server.systemIdentifier}; the checkpoint belongs to ${resume.server.systemIdentifier}.`,
+      {
+        remedy:
+          'Connect to the server that the checkpoint was saved for; or start under a new pipeline name after a copy.',
+      },
+    );
+  }
+  assertOnTimeline(
+    { timeline: resume.server.timeline, position: reached },
+    { timeline: server.timeline, history },
+  );
+  if (reached > walEnd) {
+    throw new GapError(
+      'GAP_POSITION_AHEAD',
+      `The checkpoint at ${formatLsn(reached)} lies beyond the end of the server's log at ${formatLsn(walEnd)}: the server was restored, or lost changes in a failover.`,
+      {
+        remedy:
+          'Changes that were delivered may be missing on this server. Find out which; then start under a new pipeline name after a copy.',
+      },
+    );
+  }
+}

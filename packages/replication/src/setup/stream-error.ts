@@ -1,0 +1,65 @@
+import { CdcError, GapError, SourceConnectionError, SourceProtocolError, SourceSetupError } from '@certyo-cdc/core';
+import { classifyPostgresError, describePostgresError } from '@certyo-cdc/postgres';
+
+/**
+ * Turns what a replication session failed with into an error of this library: by SQLSTATE, never by text.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export function asStreamError(
+  error: unknown,
+  names: { readonly slot: string; readonly publication: string },
+): Error {
+  if (CdcError.is(error)) return error;
+  const state = sqlState(error);
+  switch (state) {
+    case '55006':
+      return new SourceConnectionError(
+        'SOURCE_BUSY',
+        `The slot "${names.slot}" is in use by another connection (${describePostgresError(error)}).`,
+        {
+          cause: error,
+          remedy:
+            'Stop the other instance; or set slotWaitMs: false, to stand by until the slot is free.',
+        },
+      );
+    case '55000':
+      return new GapError(
+        'GAP_SLOT_LOST',
+        `The slot "${names.slot}" can no longer give changes (${describePostgresError(error)}).`,
+        {
+          cause: error,
+          remedy: `Run: SELECT pg_drop_replication_slot('${names.slot}'); then source.setup(), and copy the tables again.`,
+        },
+      );
+    case '42704':
+      return new GapError(
+        'GAP_PUBLICATION',
+        `The slot "${names.slot}" or the publication "${names.publication}" did not exist when a change was made (${describePostgresError(error)}).`,
+        {
+          cause: error,
+          remedy:
+            'A publication has to exist before the slot. Run source.teardown(), then source.setup(), and copy the tables again.',
+        },
+      );
+    case '42501':
+      return new SourceSetupError(
+        `The role may not read from the slot "${names.slot}" (${describePostgresError(error)}).`,
+        { cause: error, remedy: 'Run: ALTER ROLE CURRENT_USER REPLICATION; with the role of this connection.' },
+      );
+    default:
+      break;
+  }
+  const known = classifyPostgresError(error);
+  if (known !== undefined) return known;
+  if (state === null && error instanceof Error) return error;
+  return new SourceProtocolError(
+    `The replication stream failed: ${describePostgresError(error)}.`,
+    { cause: error },
+  );
+}
+
+function sqlState(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  const { code, severity } = error as { readonly code?: unknown; readonly severity?: unknown };
+  return typeof code === 'string' && typeof severity === 'string' ? code : null;
+}

@@ -1,0 +1,108 @@
+import {
+  type ChangeStream,
+  type EventSource,
+  type OpenOptions,
+  type SourceEvent,
+} from '@certyo-cdc/core';
+import { createTypeRegistry, restoreTypeRegistry } from '@certyo-cdc/postgres';
+import type { ReplicationSettings } from '../normalize-options.ts';
+import { assertReady } from '../setup/assert-ready.ts';
+import { assertSameIdentity, type ReplicationIdentity } from '../setup/identity.ts';
+import { knownRelationsFromJson } from './known-relation.ts';
+import { RelationResolver } from './relation-resolver.ts';
+import { ReplicationStream } from './replication-stream.ts';
+import { SessionKeeper } from './session-keeper.ts';
+import { SideConnection } from './side-connection.ts';
+import { lsnFromPosition } from './source-position.ts';
+import { StreamDecoder } from './stream-decoder.ts';
+
+/** Checks that the server is ready, takes the slot and begins to read. */
+export async function openReplicationStream(
+  settings: ReplicationSettings,
+  options: OpenOptions,
+): Promise<ChangeStream> {
+  const { signal, after } = options;
+  const onEvent = (event: SourceEvent): void => options.onEvent?.(event);
+  const keeper = new SessionKeeper({
+    session: { ...settings, database: settings.connection.database },
+    delays: settings.reconnect,
+    slotWaitMs: settings.slotWaitMs,
+    signal,
+    onEvent,
+    random: Math.random,
+  });
+  const side = new SideConnection(settings.connection, () => keeper.leave());
+  try {
+    const server = await assertReady(side.query, settings, {
+      hasCheckpoint: after !== null,
+      onEvent,
+    });
+    const names = settings.tables.map((table) => `${table.schema}.${table.name}`).sort();
+    const identityOn = (timeline: number): ReplicationIdentity => ({
+      systemIdentifier: server.systemIdentifier,
+      timeline,
+      database: settings.connection.database,
+      slot: settings.slot,
+      publications: [settings.publication],
+      tables: names,
+    });
+    if (after !== null) {
+      assertSameIdentity(after, identityOn(0), { acceptTables: settings.acceptTables });
+    }
+    const storedTimeline = Number(after?.identity['timeline'] ?? 0);
+    const begin = await keeper.first(
+      side,
+      after === null
+        ? null
+        : {
+            server: { systemIdentifier: server.systemIdentifier, timeline: storedTimeline },
+            position: lsnFromPosition(after.position),
+          },
+    );
+    const timeline = keeper.server?.timeline ?? 0;
+    // A new timeline begins a new epoch, so that versions keep growing whatever its positions are.
+    const epoch =
+      after === null ? 1 : timeline === storedTimeline ? after.epoch : after.epoch + 1;
+    const state = (after?.state ?? null) as { readonly [key: string]: unknown } | null;
+    const types =
+      state?.['types'] === undefined
+        ? createTypeRegistry()
+        : restoreTypeRegistry(state['types'] as Parameters<typeof restoreTypeRegistry>[0]);
+    const source: EventSource & { readonly systemIdentifier: string } = Object.freeze({
+      kind: 'replication',
+      name: settings.name,
+      systemIdentifier: server.systemIdentifier,
+    });
+    const captured = new Set(names);
+    const decoder = new StreamDecoder({
+      source,
+      epoch,
+      position: begin,
+      known: knownRelationsFromJson(state?.['relations'] as never) ?? new Map(),
+      isCaptured: (schema, table) => schema !== settings.stateSchema && captured.has(`${schema}.${table}`),
+      resolver: new RelationResolver({
+        database: settings.connection.database,
+        keys: settings.keys,
+        includeGenerated: settings.includeGenerated,
+        types,
+        query: side.query,
+      }),
+    });
+    keeper.follow(decoder);
+    await side.watch();
+    return new ReplicationStream({
+      identity: () => identityOn(keeper.server?.timeline ?? timeline),
+      epoch,
+      decoder,
+      types,
+      keeper,
+      side,
+      signal,
+      onEvent,
+    });
+  } catch (error) {
+    await keeper.close();
+    await side.close();
+    throw error;
+  }
+}

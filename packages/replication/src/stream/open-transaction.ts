@@ -1,0 +1,63 @@
+import type { TransactionInfo } from '@certyo-cdc/core';
+import { formatLsn, sortableLsn } from '../protocol/lsn.ts';
+import { isoFromPgTime } from '../protocol/pg-time.ts';
+import type { BeginMessage } from '../protocol/pgoutput.ts';
+
+/** Identity and version of one change. */
+export interface ChangeIdentity {
+  readonly id: string;
+  readonly version: string;
+}
+
+/**
+ * The transaction that is being read, and the counters that name its changes.
+ *
+ * A change is named by its transaction and by its number among the changes of its table in it. Neither depends on
+ * other tables entering or leaving the publication, nor on where reading began, so a change has the same name
+ * whenever it is read. Log positions alone would not do: rows of one COPY share one (R-06).
+ */
+export class OpenTransaction {
+  readonly commitLsn: bigint;
+  readonly xid: number;
+  readonly info: TransactionInfo;
+  /** Events of this transaction that have been made so far. */
+  made = 0;
+  readonly #idPrefix: string;
+  readonly #versionPrefix: string;
+  readonly #counters = new Map<number, number>();
+
+  constructor(
+    begin: BeginMessage,
+    context: {
+      readonly beginLsn: bigint;
+      readonly systemIdentifier: string;
+      readonly epoch: number;
+    },
+  ) {
+    this.commitLsn = begin.commitLsn;
+    this.xid = begin.xid;
+    this.info = Object.freeze({
+      xid: String(begin.xid),
+      committedAt: isoFromPgTime(begin.committedAt),
+      beginLsn: formatLsn(context.beginLsn),
+      commitLsn: formatLsn(begin.commitLsn),
+    });
+    const commit = sortableLsn(begin.commitLsn);
+    this.#idPrefix = `${context.systemIdentifier}/${commit}/${begin.xid}/`;
+    this.#versionPrefix = `${String(context.epoch).padStart(6, '0')}-${commit}-`;
+  }
+
+  /** Counts one change of a table and gives its number, from 1. */
+  count(tableOid: number): number {
+    const n = (this.#counters.get(tableOid) ?? 0) + 1;
+    this.#counters.set(tableOid, n);
+    return n;
+  }
+
+  identify(table: { readonly schema: string; readonly name: string }, n: number): ChangeIdentity {
+    return {
+      id: `${this.#idPrefix}${table.schema}.${table.name}/${n}`,
+      version: `${this.#versionPrefix}${String(n).padStart(10, '0')}`,
+    };
+  }
+}

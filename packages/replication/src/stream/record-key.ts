@@ -1,0 +1,53 @@
+import { SourceSetupError } from '@certyo-cdc/core';
+import type { RelationMessage } from '../protocol/pgoutput.ts';
+
+/**
+ * The columns of the record key of a relation.
+ *
+ * The `keys` option decides, else the primary key. It must lie within the replica identity, because a DELETE shows
+ * nothing else. Under DEFAULT the identity *is* the primary key as it was when the change was made, which is why the
+ * stream is believed before the catalog, which may have changed since.
+ */
+export function recordKeyOf(
+  message: RelationMessage,
+  choices: {
+    readonly configured: readonly string[] | null;
+    readonly primaryKey: readonly string[] | null;
+    /** The key that was last known for this relation, for a table that has been dropped since. */
+    readonly lastKnown: readonly string[] | null;
+  },
+): readonly string[] {
+  const names = new Set(message.columns.map((column) => column.name));
+  const identity = message.columns.filter((column) => column.inIdentity).map((c) => c.name);
+  const table = `${message.schema}.${message.name}`;
+  const has = (key: readonly string[]): boolean => key.every((name) => names.has(name));
+
+  if (choices.configured !== null) {
+    const missing = choices.configured.find((name) => !names.has(name));
+    if (missing !== undefined) {
+      throw new SourceSetupError(`The key of ${table} names the column "${missing}", which it does not have.`, {
+        remedy: `Correct the option keys['${table}'].`,
+      });
+    }
+    return choices.configured;
+  }
+  if (message.replicaIdentity === 'd' && identity.length > 0) {
+    // Key order, where the catalog still describes the same key; else the stream's own column order.
+    const ordered = choices.primaryKey;
+    const same = ordered?.length === identity.length && ordered.every((n) => identity.includes(n));
+    return same ? ordered : identity;
+  }
+  const key = choices.primaryKey ?? choices.lastKnown;
+  if (key !== null && key.length > 0 && has(key)) {
+    const inIdentity = message.replicaIdentity === 'n' || key.every((n) => identity.includes(n));
+    if (inIdentity) return key;
+    throw new SourceSetupError(
+      `The primary key of ${table} is not within its replica identity, so a DELETE would not show it.`,
+      { remedy: `Run: ALTER TABLE ${table} REPLICA IDENTITY DEFAULT; or set the option keys['${table}'].` },
+    );
+  }
+  if (message.replicaIdentity === 'i' && identity.length > 0) return identity;
+  throw new SourceSetupError(`${table} has no primary key, so nothing names its records.`, {
+    remedy: `Set the option keys['${table}'] to columns that identify a row, with: ALTER TABLE ${table} REPLICA IDENTITY FULL;`,
+  });
+}

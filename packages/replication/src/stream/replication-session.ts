@@ -1,0 +1,207 @@
+import { connect, queryText, quoteLiteral, type ResolvedConnection } from '@certyo-cdc/postgres';
+import type { Client } from 'pg';
+import { CopyBothSocket } from '../protocol/copy-both-socket.ts';
+import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
+import { statusUpdateFrame } from '../protocol/status-update.ts';
+import { judgeSlot, readSlot } from '../setup/slot.ts';
+import { parseTimelineHistory, type TimelineSwitch } from '../setup/timeline.ts';
+import { assertServer, type ServerIdentity } from '../setup/server-identity.ts';
+import { isDead, livenessTimings, type LivenessTimings } from './liveness.ts';
+import type { TextQuery } from './text-query.ts';
+
+export interface SessionOptions {
+  readonly connection: ResolvedConnection;
+  readonly slot: string;
+  readonly publication: string;
+  readonly database: string;
+  readonly maxBufferedBytes: number;
+  readonly maxMessageBytes: number;
+  readonly statusIntervalMs: number;
+  readonly deadAfterMs: number | false;
+}
+
+/** Where a session has to go on. */
+export interface ResumePoint {
+  /** The server the position belongs to; null on the very first start. */
+  readonly server: ServerIdentity | null;
+  /** The position of the checkpoint or of what has been read since; null begins where the slot stands. */
+  readonly after: Lsn | null;
+  /** The stored checkpoint's position, which the slot must not have passed. */
+  readonly acknowledged: Lsn | null;
+  /** The furthest position that is part of what has been handed over. */
+  readonly reached: Lsn | null;
+  /** Times in a row that a session was given up as dead without progress. */
+  readonly strikes: number;
+}
+
+/** Positions that status updates report; read at every one. */
+export interface ReportedPositions {
+  readonly received: Lsn;
+  readonly acknowledged: Lsn;
+}
+
+/**
+ * One replication connection, from login to loss: checks that it can go on from where the last one stopped, starts
+ * the stream, and answers the server by a timer of its own that no sink can delay.
+ */
+export class ReplicationSession {
+  readonly server: ServerIdentity;
+  readonly startedAt: Lsn;
+  readonly #socket: CopyBothSocket;
+  readonly #timings: LivenessTimings;
+  readonly #positions: () => ReportedPositions;
+  readonly #strikes: number;
+  readonly #timer: NodeJS.Timeout;
+  #diedOfSilence = false;
+
+  private constructor(
+    socket: CopyBothSocket,
+    parts: {
+      readonly server: ServerIdentity;
+      readonly startedAt: Lsn;
+      readonly timings: LivenessTimings;
+      readonly positions: () => ReportedPositions;
+      readonly strikes: number;
+    },
+  ) {
+    this.#socket = socket;
+    this.server = parts.server;
+    this.startedAt = parts.startedAt;
+    this.#timings = parts.timings;
+    this.#positions = parts.positions;
+    this.#strikes = parts.strikes;
+    this.#timer = setInterval(() => this.#tick(), parts.timings.statusIntervalMs);
+  }
+
+  static async open(
+    options: SessionOptions,
+    resume: ResumePoint,
+    positions: () => ReportedPositions,
+    signal: AbortSignal,
+  ): Promise<ReplicationSession> {
+    const client = await connect(options.connection, { replication: true, signal });
+    try {
+      const query = simpleQuery(client);
+      const { server, walEnd } = await identify(query);
+      const history = await timelineHistory(query, server, resume);
+      assertServer(server, walEnd, resume, history);
+      const startedAt = judgeSlot(await readSlot(query, options.slot), {
+        slot: options.slot,
+        database: options.database,
+        after: resume.acknowledged,
+      });
+      const timeoutRow = (
+        await query(
+          "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'",
+          [],
+        )
+      )[0];
+      const from = resume.after ?? startedAt;
+      const socket = await CopyBothSocket.start(client, {
+        command: startCommand(options, from),
+        maxBufferedBytes: options.maxBufferedBytes,
+        maxMessageBytes: options.maxMessageBytes,
+        signal,
+      });
+      return new ReplicationSession(socket, {
+        server,
+        startedAt: from,
+        timings: livenessTimings(Number(timeoutRow?.['setting'] ?? '0'), options),
+        positions,
+        strikes: resume.strikes,
+      });
+    } catch (error) {
+      await client.end().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Bytes that begin at a frame; see `CopyBothSocket.read`. */
+  read(): Promise<Buffer> {
+    return this.#socket.read();
+  }
+
+  keep(tail: Buffer): void {
+    this.#socket.keep(tail);
+  }
+
+  /** True when this session was given up because nothing came. */
+  get diedOfSilence(): boolean {
+    return this.#diedOfSilence;
+  }
+
+  /** Tells the server where we are, now. */
+  report(replyRequested = false): void {
+    this.#socket.write(
+      statusUpdateFrame({ ...this.#positions(), nowMs: Date.now(), replyRequested }),
+    );
+  }
+
+  /** Ends the session in order, so that the server frees the slot. */
+  async end(): Promise<void> {
+    clearInterval(this.#timer);
+    this.report();
+    await this.#socket.end();
+  }
+
+  /** Drops the connection now; a pending read rejects. */
+  destroy(error?: Error): void {
+    clearInterval(this.#timer);
+    this.#socket.destroy(error);
+  }
+
+  #tick(): void {
+    const nowMs = Date.now();
+    const { lastReceivedAtMs, isPaused } = this.#socket;
+    if (isDead(this.#timings, { nowMs, lastReceivedAtMs, isPaused, strikes: this.#strikes })) {
+      this.#diedOfSilence = true;
+      this.destroy(
+        Object.assign(new Error('The replication connection has been silent for too long.'), {
+          code: 'ETIMEDOUT',
+        }),
+      );
+      return;
+    }
+    this.report(nowMs - lastReceivedAtMs >= this.#timings.statusIntervalMs / 2);
+  }
+}
+
+/** Statements on a replication connection go by the simple protocol, which has no parameters. */
+function simpleQuery(client: Client): TextQuery {
+  return async (sql, params = []) => {
+    const text = params.reduce(
+      (command, value, i) => command.replaceAll(`$${i + 1}`, () => quoteLiteral(value)),
+      sql,
+    );
+    return (await queryText(client, text)).rows;
+  };
+}
+
+async function identify(
+  query: TextQuery,
+): Promise<{ readonly server: ServerIdentity; readonly walEnd: Lsn }> {
+  const row = (await query('IDENTIFY_SYSTEM', []))[0];
+  return {
+    server: {
+      systemIdentifier: String(row?.['systemid'] ?? ''),
+      timeline: Number(row?.['timeline'] ?? 0),
+    },
+    walEnd: parseLsn(String(row?.['xlogpos'] ?? '')) ?? 0n,
+  };
+}
+
+async function timelineHistory(
+  query: TextQuery,
+  server: ServerIdentity,
+  resume: ResumePoint,
+): Promise<readonly TimelineSwitch[]> {
+  if (resume.server === null || resume.server.timeline === server.timeline) return [];
+  const row = (await query(`TIMELINE_HISTORY ${server.timeline}`, []))[0];
+  return parseTimelineHistory(String(row?.['content'] ?? ''));
+}
+
+/** https://www.postgresql.org/docs/current/protocol-logical-replication.html */
+function startCommand(options: SessionOptions, from: Lsn): string {
+  const name = options.publication.replaceAll('"', '""').replaceAll("'", "''");
+  return `START_REPLICATION SLOT "${options.slot}" LOGICAL ${formatLsn(from)} (proto_version '1', publication_names '"${name}"')`;
+}

@@ -1,0 +1,217 @@
+import {
+  type ChangeBatch,
+  type ChangeStream,
+  type Checkpoint,
+  PipelineStateError,
+  type Position,
+  type SourceEvent,
+  type SourceLag,
+} from '@certyo-cdc/core';
+import type { TypeRegistry } from '@certyo-cdc/postgres';
+import type { Lsn } from '../protocol/lsn.ts';
+import { identityToJson, type ReplicationIdentity } from '../setup/identity.ts';
+import { knownRelationsToJson } from './known-relation.ts';
+import { IdleProgress } from './idle-progress.ts';
+import type { ReplicationSession } from './replication-session.ts';
+import type { SessionKeeper } from './session-keeper.ts';
+import type { SideConnection } from './side-connection.ts';
+import { lsnFromPosition, positionFromLsn } from './source-position.ts';
+import type { Decoded, StreamDecoder } from './stream-decoder.ts';
+import { Unacknowledged } from './unacknowledged.ts';
+import { walFlushedTo } from './wal-end.ts';
+
+export interface ReplicationStreamParts {
+  readonly identity: () => ReplicationIdentity;
+  readonly epoch: number;
+  readonly decoder: StreamDecoder;
+  readonly types: TypeRegistry;
+  readonly keeper: SessionKeeper;
+  readonly side: SideConnection;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: SourceEvent) => void;
+}
+
+/** Changes of one slot, in commit order, across reconnects. */
+export class ReplicationStream implements ChangeStream {
+  readonly #parts: ReplicationStreamParts;
+  readonly #unacknowledged = new Unacknowledged();
+  readonly #idle: IdleProgress;
+  /** Everything up to here was given by `next` calls that the consumer has come back from. */
+  #handedOver: Lsn;
+  #yieldedTo: Lsn;
+  #failure: unknown = null;
+  #closed: Promise<void> | null = null;
+  #waiters = new Set<() => void>();
+
+  constructor(parts: ReplicationStreamParts) {
+    this.#parts = parts;
+    const { readTo } = parts.decoder;
+    this.#handedOver = readTo;
+    this.#yieldedTo = readTo;
+    this.#idle = new IdleProgress(readTo, Date.now());
+    this.#unacknowledged.yielded(readTo, parts.decoder.known);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ChangeBatch> {
+    return {
+      next: async () => {
+        const batch = await this.#next();
+        return batch === null ? { done: true, value: undefined } : { done: false, value: batch };
+      },
+      return: async () => {
+        await this[Symbol.asyncDispose]();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  checkpoint(end: Position): Checkpoint {
+    const known = this.#unacknowledged.knownAt(lsnFromPosition(end));
+    if (known === null) {
+      throw new PipelineStateError(`The position ${end} was not handed over by this stream.`);
+    }
+    return {
+      kind: 'replication',
+      identity: identityToJson(this.#parts.identity()),
+      position: end,
+      epoch: this.#parts.epoch,
+      state: { types: this.#parts.types.toJSON(), relations: knownRelationsToJson(known) },
+    };
+  }
+
+  async acknowledge(end: Position): Promise<void> {
+    const lsn = lsnFromPosition(end);
+    const { keeper } = this.#parts;
+    if (this.#unacknowledged.knownAt(lsn) === null) {
+      throw new PipelineStateError(`The position ${end} was not handed over by this stream.`);
+    }
+    if (lsn <= keeper.acknowledged) return;
+    keeper.acknowledged = lsn;
+    this.#unacknowledged.acknowledged(lsn);
+    keeper.current?.report();
+    await Promise.resolve();
+  }
+
+  async lag(): Promise<SourceLag> {
+    const end = await walFlushedTo(this.#parts.side.query);
+    const bytes = end - this.#parts.keeper.acknowledged;
+    const oldest = this.#unacknowledged.oldestMs;
+    return {
+      bytes: bytes > 0n ? Number(bytes) : 0,
+      ms: oldest === null ? null : Math.max(0, Date.now() - oldest),
+    };
+  }
+
+  /** Resolves when what was committed before has been handed over; fails with the stream. */
+  async caughtUp({ signal }: { readonly signal: AbortSignal }): Promise<void> {
+    signal.throwIfAborted();
+    const target = await walFlushedTo(this.#parts.side.query, { settle: true, signal });
+    // The server says how far it is only now and then, so it is asked while we wait.
+    const asking = setInterval(() => this.#parts.keeper.current?.report(true), 20);
+    try {
+      while (this.#handedOver < target) {
+        if (this.#failure !== null) throw this.#failure;
+        await this.#movement(signal);
+      }
+    } finally {
+      clearInterval(asking);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const { keeper, side } = this.#parts;
+    this.#failure ??= new PipelineStateError('The stream is closed.');
+    await keeper.close();
+    await side.close();
+    this.#moved();
+  }
+
+  async #next(): Promise<ChangeBatch | null> {
+    const { decoder, keeper, signal } = this.#parts;
+    this.#handedOver = this.#yieldedTo;
+    this.#moved();
+    for (;;) {
+      if (this.#closed !== null) return null;
+      try {
+        signal.throwIfAborted();
+        const session = await keeper.session();
+        const bytes = await session.read();
+        const decoded = await decoder.decode(bytes, Date.now());
+        const batch = this.#take(session, bytes, decoded);
+        if (batch !== null) return batch;
+      } catch (error) {
+        if (this.#closed !== null) return null;
+        try {
+          await keeper.lost(error);
+        } catch (fatal) {
+          this.#failure = fatal;
+          this.#moved();
+          throw fatal;
+        }
+      }
+    }
+  }
+
+  /** Makes a batch of what was decoded; null when there is nothing to hand over. */
+  #take(session: ReplicationSession, bytes: Buffer, decoded: Decoded): ChangeBatch | null {
+    const { decoder, keeper } = this.#parts;
+    if (decoded.error === null) {
+      session.keep(bytes.subarray(decoded.consumed));
+      if (decoded.replyRequested) session.report();
+    } else {
+      // What was decoded before is good and is handed over first; the session is over.
+      keeper.fail(decoded.error);
+    }
+    const firstCommit = decoded.events[0]?.transaction?.committedAt ?? null;
+    if (firstCommit !== null) this.#unacknowledged.saw(Date.parse(firstCommit));
+    let end = decoded.committedTo;
+    if (!decoder.isInTransaction && decoded.error === null) {
+      const idle = this.#idle.at(decoder.readTo, end, Date.now());
+      if (idle !== null) end = idle;
+      this.#yieldedTo = decoder.readTo;
+    } else {
+      if (end !== null) this.#yieldedTo = end;
+    }
+    if (end !== null) {
+      keeper.progressed();
+      this.#unacknowledged.yielded(end, decoder.known);
+    }
+    if (decoded.events.length === 0 && end === null) {
+      this.#handedOver = this.#yieldedTo;
+      this.#moved();
+      return null;
+    }
+    return {
+      events: decoded.events,
+      bytes: decoded.events.length === 0 ? 0 : bytes.length,
+      end: end === null ? null : positionFromLsn(end),
+    };
+  }
+
+  #moved(): void {
+    const waiters = this.#waiters;
+    this.#waiters = new Set();
+    for (const wake of waiters) wake();
+  }
+
+  #movement(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      };
+      const abort = (): void => {
+        this.#waiters.delete(wake);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.#waiters.add(wake);
+      if (signal.aborted) abort();
+    });
+  }
+}

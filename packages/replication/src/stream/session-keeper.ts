@@ -1,0 +1,211 @@
+import { CdcError, type SourceEvent } from '@certyo-cdc/core';
+import type { Lsn } from '../protocol/lsn.ts';
+import type { ServerIdentity } from '../setup/server-identity.ts';
+import { asStreamError } from '../setup/stream-error.ts';
+import { abortableSleep } from './abortable-sleep.ts';
+import { type ReconnectDelays, reconnectDelayMs } from './reconnect-delay.ts';
+import {
+  ReplicationSession,
+  type ReportedPositions,
+  type SessionOptions,
+} from './replication-session.ts';
+import type { SideConnection } from './side-connection.ts';
+
+export interface SessionKeeperOptions {
+  readonly session: SessionOptions;
+  readonly delays: ReconnectDelays;
+  readonly slotWaitMs: number | false;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: SourceEvent) => void;
+  readonly random: () => number;
+}
+
+/** What the keeper has to know of the stream to go on after a loss. */
+export interface ReadProgress {
+  /** Everything up to here was read. */
+  readonly readTo: Lsn;
+  /** The furthest position of which something was handed over. */
+  readonly reached: Lsn;
+  /** Where reading goes on: the end of the newest whole transaction. */
+  readonly committedTo: Lsn;
+  /** Forgets what was only true of the lost session. */
+  beginSession(): void;
+}
+
+/**
+ * Keeps one session open: connects, waits while the slot is held by another connection, connects again after a loss,
+ * and tells what can be waited out from what cannot.
+ */
+export class SessionKeeper {
+  /** The newest acknowledged position; reported by every status update. */
+  acknowledged: Lsn = 0n;
+  readonly #options: SessionKeeperOptions;
+  readonly #closing = new AbortController();
+  readonly #signal: AbortSignal;
+  #side: SideConnection | null = null;
+  #progress: ReadProgress | null = null;
+  #current: ReplicationSession | null = null;
+  #server: ServerIdentity | null = null;
+  #failure: unknown = null;
+  #attempts = 0;
+  #strikes = 0;
+
+  constructor(options: SessionKeeperOptions) {
+    this.#options = options;
+    this.#signal = AbortSignal.any([options.signal, this.#closing.signal]);
+  }
+
+  get current(): ReplicationSession | null {
+    return this.#current;
+  }
+
+  /** The server of the newest session; null before the first. */
+  get server(): ServerIdentity | null {
+    return this.#server;
+  }
+
+  /**
+   * Opens the first session. Fails at once when the server cannot be reached; waits only for the slot.
+   *
+   * @returns Where the stream begins.
+   */
+  async first(
+    side: SideConnection,
+    after: { readonly server: ServerIdentity; readonly position: Lsn } | null,
+  ): Promise<Lsn> {
+    this.#side = side;
+    this.#server = after?.server ?? null;
+    const position = after?.position ?? null;
+    const session = await this.#waitForSlot(() =>
+      ReplicationSession.open(
+        this.#options.session,
+        {
+          server: this.#server,
+          after: position,
+          acknowledged: position,
+          reached: position,
+          strikes: 0,
+        },
+        this.#positions,
+        this.#signal,
+      ),
+    );
+    this.#adopt(session);
+    this.acknowledged = session.startedAt;
+    this.#options.onEvent({ type: 'source-connected', position: null });
+    return session.startedAt;
+  }
+
+  follow(progress: ReadProgress): void {
+    this.#progress = progress;
+  }
+
+  /** The session to read from; connects where there is none. */
+  async session(): Promise<ReplicationSession> {
+    if (this.#failure !== null) {
+      const failure = this.#failure;
+      this.#failure = null;
+      throw failure;
+    }
+    if (this.#current !== null) return this.#current;
+    this.#signal.throwIfAborted();
+    this.#progress?.beginSession();
+    const session = await this.#waitForSlot(() => this.#resume());
+    this.#adopt(session);
+    this.#options.onEvent({ type: 'source-reconnected', attempts: this.#attempts });
+    return session;
+  }
+
+  /** The session is over because of `error`, which the next call of `session` throws. */
+  fail(error: unknown): void {
+    this.#failure = error;
+    this.#current?.destroy();
+    this.#current = null;
+  }
+
+  /** Something was read to its end: the next loss is a new one. */
+  progressed(): void {
+    this.#attempts = 0;
+    this.#strikes = 0;
+  }
+
+  /** Takes note of a loss and waits before the next attempt. Throws what cannot be waited out. */
+  async lost(error: unknown): Promise<void> {
+    const session = this.#current;
+    this.#current = null;
+    if (session !== null) {
+      if (session.diedOfSilence) this.#strikes += 1;
+      session.destroy();
+    }
+    this.#options.signal.throwIfAborted();
+    const known = asStreamError(error, this.#options.session);
+    if (!(CdcError.is(known) && known.retryable)) throw known;
+    const delay = reconnectDelayMs(this.#options.delays, this.#attempts, this.#options.random());
+    this.#attempts += 1;
+    this.#options.onEvent({ type: 'source-disconnected', error: known, retryInMs: delay });
+    await abortableSleep(delay, this.#signal);
+  }
+
+  /** The server is about to go: leave, so that it can. */
+  leave(): void {
+    this.#current?.destroy(
+      Object.assign(new Error('The server ended the connection beside the stream.'), {
+        code: 'ECONNRESET',
+      }),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    const session = this.#current;
+    this.#current = null;
+    await session?.end();
+  }
+
+  readonly #positions = (): ReportedPositions => ({
+    received: this.#progress?.readTo ?? this.acknowledged,
+    acknowledged: this.acknowledged,
+  });
+
+  async #resume(): Promise<ReplicationSession> {
+    await this.#side?.watch();
+    const progress = this.#progress;
+    const from = progress?.committedTo ?? this.acknowledged;
+    return ReplicationSession.open(
+      this.#options.session,
+      {
+        server: this.#server,
+        after: from > this.acknowledged ? from : this.acknowledged,
+        acknowledged: this.acknowledged,
+        reached: progress?.reached ?? this.acknowledged,
+        strikes: this.#strikes,
+      },
+      this.#positions,
+      this.#signal,
+    );
+  }
+
+  #adopt(session: ReplicationSession): void {
+    this.#current = session;
+    this.#server = session.server;
+  }
+
+  /** Another connection holds the slot: a standby waits, and so does a restart until the server notices the last life's end. */
+  async #waitForSlot<T>(open: () => Promise<T>): Promise<T> {
+    const { slotWaitMs, onEvent, session } = this.#options;
+    const since = Date.now();
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await open();
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        const known = asStreamError(error, session);
+        const isBusy = CdcError.is(known) && known.code === 'SOURCE_BUSY';
+        const isOver = slotWaitMs !== false && Date.now() - since >= slotWaitMs;
+        if (!isBusy || isOver) throw known;
+        if (attempt === 0) onEvent({ type: 'source-waiting', reason: known.message });
+        await abortableSleep(Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)), this.#signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { connect, queryText, type ResolvedConnection } from '@certyo-cdc/postgres';
+import type { Client } from 'pg';
+import type { TextQuery } from './text-query.ts';
+
+/**
+ * A plain SQL connection beside the replication connection: for catalog reads, and as a watchman.
+ *
+ * A server that is shut down ends plain connections first, but waits for replication connections until they have
+ * acknowledged everything. When this connection is ended by the server, the replication connection has to go too, or
+ * the shutdown would hang for as long as the API is down (R-10).
+ */
+export class SideConnection {
+  readonly #connection: ResolvedConnection;
+  readonly #onShutdown: () => void;
+  #client: Promise<Client> | null = null;
+  #closed = false;
+
+  constructor(connection: ResolvedConnection, onShutdown: () => void) {
+    this.#connection = connection;
+    this.#onShutdown = onShutdown;
+  }
+
+  /** Runs a statement; connects first where there is no connection. */
+  readonly query: TextQuery = async (sql, params = []) => {
+    const client = await this.#connect();
+    return (await queryText(client, sql, params)).rows;
+  };
+
+  /** Makes sure that the watchman stands. */
+  async watch(): Promise<void> {
+    await this.#connect();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const client = this.#client;
+    this.#client = null;
+    await client?.then(
+      (open) => open.end(),
+      () => undefined,
+    );
+  }
+
+  #connect(): Promise<Client> {
+    if (this.#client !== null) return this.#client;
+    const connecting = this.#open();
+    this.#client = connecting;
+    connecting.catch(() => {
+      if (this.#client === connecting) this.#client = null;
+    });
+    return connecting;
+  }
+
+  async #open(): Promise<Client> {
+    const client = await connect(this.#connection, { signal: AbortSignal.timeout(60_000) });
+    let code: unknown;
+    client.on('error', (error: Error & { readonly code?: string }) => {
+      code = error.code;
+    });
+    client.once('end', () => {
+      this.#client = null;
+      // An idle-session timeout says nothing about the server.
+      if (!this.#closed && code !== '57P05') this.#onShutdown();
+    });
+    return client;
+  }
+}

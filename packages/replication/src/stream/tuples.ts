@@ -1,0 +1,45 @@
+import type { Tuple } from '@certyo-cdc/postgres';
+import type { TupleSpans } from '../protocol/pgoutput.ts';
+
+/** The length of a column that the server did not send. */
+const NOT_SENT = -3;
+
+/** In a key tuple the columns outside of the replica identity are sent as nulls, which they are not. */
+export function keyTuple(spans: TupleSpans, inIdentity: readonly boolean[]): TupleSpans {
+  for (let i = 0; i < inIdentity.length; i++) {
+    if (inIdentity[i] === false) spans[2 * i + 1] = NOT_SENT;
+  }
+  return spans;
+}
+
+/**
+ * True when an update changed status columns and nothing else (I10). Needs the whole old row (REPLICA IDENTITY FULL):
+ * a column whose old value was not sent counts as changed.
+ */
+export function isStatusOnlyUpdate(
+  before: Tuple,
+  after: Tuple,
+  statusColumns: readonly number[],
+): boolean {
+  let statusChanged = false;
+  for (let i = 0; i < after.spans.length / 2; i++) {
+    if (isSameValue(before, after, i)) continue;
+    if (!statusColumns.includes(i)) return false;
+    statusChanged = true;
+  }
+  return statusChanged;
+}
+
+function isSameValue(before: Tuple, after: Tuple, i: number): boolean {
+  const oldLength = before.spans[2 * i + 1] ?? NOT_SENT;
+  const newLength = after.spans[2 * i + 1] ?? NOT_SENT;
+  // Unchanged TOAST is unchanged by definition.
+  if (newLength === -2) return true;
+  if (oldLength !== newLength || oldLength === NOT_SENT) return false;
+  if (oldLength < 0) return true;
+  const oldAt = before.spans[2 * i] ?? 0;
+  const newAt = after.spans[2 * i] ?? 0;
+  return (
+    before.bytes.compare(after.bytes, newAt, newAt + newLength, oldAt, oldAt + oldLength) === 0
+  );
+}

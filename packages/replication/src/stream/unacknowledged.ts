@@ -1,0 +1,43 @@
+import type { Lsn } from '../protocol/lsn.ts';
+import type { KnownRelations } from './known-relation.ts';
+
+interface YieldedEnd {
+  readonly end: Lsn;
+  readonly known: KnownRelations;
+  /** When the oldest change since the end before was committed, milliseconds since 1970; null when there was none. */
+  readonly oldestMs: number | null;
+}
+
+/** The ends that have been handed over and not acknowledged, with what was known at each. */
+export class Unacknowledged {
+  #ends: YieldedEnd[] = [];
+  #oldestMs: number | null = null;
+
+  /** Notes the commit time of a change that has been handed over. */
+  saw(committedAtMs: number): void {
+    this.#oldestMs ??= committedAtMs;
+  }
+
+  yielded(end: Lsn, known: KnownRelations): void {
+    this.#ends.push({ end, known, oldestMs: this.#oldestMs });
+    this.#oldestMs = null;
+  }
+
+  /** What was known at an end that has been handed over, or null when it was not, or was acknowledged before. */
+  knownAt(end: Lsn): KnownRelations | null {
+    return this.#ends.find((entry) => entry.end === end)?.known ?? null;
+  }
+
+  acknowledged(end: Lsn): void {
+    const keep = this.#ends.findIndex((entry) => entry.end >= end);
+    // The acknowledged end itself stays: its checkpoint may be asked for again.
+    this.#ends = keep < 0 ? [] : this.#ends.slice(keep);
+    const first = this.#ends[0];
+    if (first !== undefined && first.end === end) this.#ends[0] = { ...first, oldestMs: null };
+  }
+
+  /** Commit time of the oldest change that is not acknowledged, or null. */
+  get oldestMs(): number | null {
+    return this.#ends.find((entry) => entry.oldestMs !== null)?.oldestMs ?? this.#oldestMs;
+  }
+}
