@@ -1,3 +1,15 @@
+export { readPublication } from './catalog/publication.ts';
+export { resolveTables } from './catalog/resolve-tables.ts';
+export { serverInfo } from './catalog/server-info.ts';
+export { connect } from './connection/connect.ts';
+export { TLS_MODES } from './connection/connection-options.ts';
+export { PINNED_SETTINGS } from './connection/pinned-settings.ts';
+export { pinSettings, withPinnedSettings } from './connection/pinned-transaction.ts';
+export { resolveConnection } from './connection/resolve-connection.ts';
+export { sqlSession } from './connection/sql-session.ts';
+export { queryText } from './connection/text-query.ts';
+export { qualifiedName, quoteIdentifier, quoteLiteral } from './identifier/quote.ts';
+export { parseTableName } from './identifier/table-name.ts';
 export { createRowChange } from './row/row-change.ts';
 export { createRowDescriptor } from './row/row-descriptor.ts';
 export { createLogicalMessage, createSchemaChange, createTruncate } from './row/table-events.ts';
@@ -9,10 +21,37 @@ export {
   tupleFromTexts,
   UNAVAILABLE,
 } from './row/tuple.ts';
+export { classifyPostgresError } from './sqlstate/classify-postgres-error.ts';
+export { describePostgresError, redactPostgresError } from './sqlstate/describe-postgres-error.ts';
+export { PostgresServerError } from './sqlstate/postgres-error.ts';
 export { parseRecordText } from './values/record-text.ts';
 export { readTypeDescriptors, TYPE_KINDS } from './values/type-descriptor.ts';
 export { createTypeRegistry, restoreTypeRegistry } from './values/type-registry.ts';
 
+export type { PublicationDescription, PublicationTable } from './catalog/publication.ts';
+export type { ServerInfo } from './catalog/server-info.ts';
+export type {
+  ColumnDescription,
+  ReplicaIdentity,
+  TableDescription,
+} from './catalog/table-description.ts';
+export type { ConnectOptions } from './connection/connect.ts';
+export type {
+  ConnectionOptions,
+  Password,
+  ResolvedConnection,
+  ResolvedTls,
+  TlsLoader,
+  TlsMaterial,
+  TlsMode,
+  TlsOptions,
+} from './connection/connection-options.ts';
+export type { PoolClientLike, PoolLike } from './connection/pool-session.ts';
+export type { Environment } from './connection/resolve-connection.ts';
+export type { SqlExecutor, SqlSession, SqlSessionOptions } from './connection/sql-executor.ts';
+export type { Queryable, SqlParameter, SqlResult, SqlRow } from './connection/text-query.ts';
+export type { QualifiedName } from './identifier/quote.ts';
+export type { TableName } from './identifier/table-name.ts';
 export type { RowChangeOptions } from './row/row-change.ts';
 export type { RowColumn, RowDescriptor, RowDescriptorOptions } from './row/row-descriptor.ts';
 export type {
@@ -22,6 +61,7 @@ export type {
   TruncateOptions,
 } from './row/table-events.ts';
 export type { Tuple, TupleText } from './row/tuple.ts';
+export type { ServerErrorFields } from './sqlstate/postgres-error.ts';
 export type { TypeDescriptor, TypeKind, TypeQuery } from './values/type-descriptor.ts';
 export type { TypeRegistry, TypeUse } from './values/type-registry.ts';
 export type { ValueCodec } from './values/value-codec.ts';
