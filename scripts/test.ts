@@ -50,9 +50,13 @@ function run(command: readonly string[], env: NodeJS.ProcessEnv): Promise<number
   });
 }
 
+/** Whether this run has built the packages: packaging need not do it again. */
+let built = false;
+
 async function runStage(stage: Stage, args: readonly string[]): Promise<Summary> {
   if (stage.command !== undefined) {
     const code = await run(stage.command, {});
+    built = code === 0;
     return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: [] };
   }
   const file = join(root, '.cache', 'test', `${stage.name}.json`);
@@ -69,7 +73,7 @@ async function runStage(stage: Stage, args: readonly string[]): Promise<Summary>
       '--reporter=./scripts/summary-reporter.ts',
       ...args,
     ],
-    { CERTYO_TEST_SUMMARY: file },
+    { CERTYO_TEST_SUMMARY: file, ...(built ? { CERTYO_BUILT: '1' } : {}) },
   );
   const summary: Summary = existsSync(file)
     ? (JSON.parse(readFileSync(file, 'utf8')) as Summary)
