@@ -1,7 +1,7 @@
 import type { Options } from 'tsup';
 
 const config: Options = {
-  entry: { index: 'src/index.ts', vitest: 'src/vitest/index.ts' },
+  entry: { index: 'src/index.ts', vitest: 'src/vitest/index.ts', cli: 'src/certyo/cli.ts' },
   format: ['esm', 'cjs'],
   dts: true,
   sourcemap: true,

@@ -1,5 +1,5 @@
-export { startCertyoEmulator } from './certyo/certyo-emulator.ts';
 export { verifyMerkleProof } from './certyo/merkle-tree.ts';
+export { startCertyoEmulator } from './certyo/start-certyo-emulator.ts';
 export { startPostgres } from './postgres/start-postgres.ts';
 export { faultProxy } from './proxy/fault-proxy.ts';
 

@@ -95,6 +95,10 @@ export class FaultRegistry implements CertyoFaults {
     return this.#active.get(id) ?? null;
   }
 
+  list(): ActiveFault[] {
+    return [...this.#active.values()];
+  }
+
   async clear(): Promise<void> {
     await Promise.all([...this.#active.values()].map((active) => active.remove()));
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { startCertyoEmulator } from './certyo-emulator.ts';
+import { startCertyoEmulator } from './start-certyo-emulator.ts';
 import { call, record } from './test-client.ts';
 
 const QUICK = { batchAgeMs: 20, anchorDelayMs: 20 };
