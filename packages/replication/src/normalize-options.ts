@@ -53,7 +53,9 @@ export interface ReplicationSettings {
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Reads the options strictly. Throws `ConfigurationError`; touches neither network nor files. */
-export function normalizeReplicationOptions(options: ReplicationSourceOptions): ReplicationSettings {
+export function normalizeReplicationOptions(
+  options: ReplicationSourceOptions,
+): ReplicationSettings {
   const reader = new OptionReader('', options, OPTIONS);
   const env = options.env ?? process.env;
   const connection = resolveConnection(options.connection, env);
@@ -66,7 +68,10 @@ export function normalizeReplicationOptions(options: ReplicationSourceOptions): 
   }
   const publication = name(reader.value('publication'), 'publication', 'certyo_cdc');
   if (publication.includes('\0') || Buffer.byteLength(publication) > 63) {
-    throw new ConfigurationError('publication', 'Expected `publication` to be a name of at most 63 bytes.');
+    throw new ConfigurationError(
+      'publication',
+      'Expected `publication` to be a name of at most 63 bytes.',
+    );
   }
   reader.assertMethods('checkpoints', ['load', 'save', 'close']);
   reader.assertMethods('deadLetters', ['park', 'lanes', 'list', 'remove', 'close']);
@@ -104,11 +109,17 @@ export function normalizeReplicationOptions(options: ReplicationSourceOptions): 
 
 function tables(value: unknown): readonly QualifiedName[] {
   if (!Array.isArray(value) || value.length === 0) {
-    throw new ConfigurationError('tables', 'Expected `tables` to be a list of at least one table.', {
-      remedy: "For example: tables: ['public.orders'].",
-    });
+    throw new ConfigurationError(
+      'tables',
+      'Expected `tables` to be a list of at least one table.',
+      {
+        remedy: "For example: tables: ['public.orders'].",
+      },
+    );
   }
-  const parsed = (value as ReplicationSourceOptions['tables']).map((table) => parseTableName(table));
+  const parsed = (value as ReplicationSourceOptions['tables']).map((table) =>
+    parseTableName(table),
+  );
   const seen = new Set<string>();
   for (const table of parsed) {
     const text = `${table.schema}.${table.name}`;
@@ -129,7 +140,10 @@ function tables(value: unknown): readonly QualifiedName[] {
 function keys(value: unknown): Readonly<Record<string, readonly string[]>> {
   if (value === undefined) return {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ConfigurationError('keys', 'Expected `keys` to be an object of column lists by table.');
+    throw new ConfigurationError(
+      'keys',
+      'Expected `keys` to be an object of column lists by table.',
+    );
   }
   const normalized: Record<string, readonly string[]> = {};
   for (const [table, columns] of Object.entries(value)) {

@@ -121,7 +121,9 @@ export class CopyBothSocket {
   destroy(error?: Error): void {
     this.#chunks = [];
     this.#bufferedBytes = 0;
-    this.#end(error ?? new SourceConnectionError('SOURCE_UNREACHABLE', 'The connection was closed.'));
+    this.#end(
+      error ?? new SourceConnectionError('SOURCE_UNREACHABLE', 'The connection was closed.'),
+    );
     this.#stream.removeListener('data', this.#onData);
     this.#stream.destroy();
   }
@@ -193,7 +195,10 @@ export class CopyBothSocket {
 
   readonly #onClose = (): void => {
     this.#end(
-      new SourceConnectionError('SOURCE_UNREACHABLE', 'The server closed the replication connection.'),
+      new SourceConnectionError(
+        'SOURCE_UNREACHABLE',
+        'The server closed the replication connection.',
+      ),
     );
   };
 

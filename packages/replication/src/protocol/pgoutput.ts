@@ -169,7 +169,8 @@ function tupleEnd(spans: TupleSpans, bytes: Buffer, at: number): number {
     const length = spans[i] ?? 0;
     pos += length < 0 ? 1 : 5 + length;
   }
-  if (pos > bytes.length) throw new SourceProtocolError('A pgoutput tuple ends beyond its message.');
+  if (pos > bytes.length)
+    throw new SourceProtocolError('A pgoutput tuple ends beyond its message.');
   return pos;
 }
 

@@ -64,5 +64,8 @@ export function assertSameIdentity(
 }
 
 function describe(value: JsonValue | undefined): string {
-  return JSON.stringify(Array.isArray(value) ? [...(value as readonly string[])].sort() : value) ?? 'unknown';
+  return (
+    JSON.stringify(Array.isArray(value) ? [...(value as readonly string[])].sort() : value) ??
+    'unknown'
+  );
 }

@@ -1,5 +1,16 @@
-import { CdcError, GapError, SourceConnectionError, SourceProtocolError, SourceSetupError } from '@certyo-cdc/core';
-import { classifyPostgresError, describePostgresError } from '@certyo-cdc/postgres';
+import {
+  CdcError,
+  GapError,
+  SourceConnectionError,
+  SourceProtocolError,
+  SourceSetupError,
+} from '@certyo-cdc/core';
+import {
+  classifyPostgresError,
+  describePostgresError,
+  quoteIdentifier,
+  redactPostgresError,
+} from '@certyo-cdc/postgres';
 
 /**
  * Turns what a replication session failed with into an error of this library: by SQLSTATE, never by text.
@@ -7,7 +18,7 @@ import { classifyPostgresError, describePostgresError } from '@certyo-cdc/postgr
  */
 export function asStreamError(
   error: unknown,
-  names: { readonly slot: string; readonly publication: string },
+  names: { readonly slot: string; readonly publication: string; readonly user: string },
 ): Error {
   if (CdcError.is(error)) return error;
   const state = sqlState(error);
@@ -17,7 +28,7 @@ export function asStreamError(
         'SOURCE_BUSY',
         `The slot "${names.slot}" is in use by another connection (${describePostgresError(error)}).`,
         {
-          cause: error,
+          cause: redactPostgresError(error),
           remedy:
             'Stop the other instance; or set slotWaitMs: false, to stand by until the slot is free.',
         },
@@ -27,7 +38,7 @@ export function asStreamError(
         'GAP_SLOT_LOST',
         `The slot "${names.slot}" can no longer give changes (${describePostgresError(error)}).`,
         {
-          cause: error,
+          cause: redactPostgresError(error),
           remedy: `Run: SELECT pg_drop_replication_slot('${names.slot}'); then source.setup(), and copy the tables again.`,
         },
       );
@@ -36,15 +47,18 @@ export function asStreamError(
         'GAP_PUBLICATION',
         `The slot "${names.slot}" or the publication "${names.publication}" did not exist when a change was made (${describePostgresError(error)}).`,
         {
-          cause: error,
+          cause: redactPostgresError(error),
           remedy:
             'A publication has to exist before the slot. Run source.teardown(), then source.setup(), and copy the tables again.',
         },
       );
     case '42501':
       return new SourceSetupError(
-        `The role may not read from the slot "${names.slot}" (${describePostgresError(error)}).`,
-        { cause: error, remedy: 'Run: ALTER ROLE CURRENT_USER REPLICATION; with the role of this connection.' },
+        `The role "${names.user}" may not use replication (${describePostgresError(error)}).`,
+        {
+          cause: redactPostgresError(error),
+          remedy: `Run, as a superuser: ALTER ROLE ${quoteIdentifier(names.user)} REPLICATION;`,
+        },
       );
     default:
       break;
@@ -54,7 +68,7 @@ export function asStreamError(
   if (state === null && error instanceof Error) return error;
   return new SourceProtocolError(
     `The replication stream failed: ${describePostgresError(error)}.`,
-    { cause: error },
+    { cause: redactPostgresError(error) },
   );
 }
 

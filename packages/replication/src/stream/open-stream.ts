@@ -24,17 +24,22 @@ export async function openReplicationStream(
   const { signal, after } = options;
   const onEvent = (event: SourceEvent): void => options.onEvent?.(event);
   const keeper = new SessionKeeper({
-    session: { ...settings, database: settings.connection.database },
+    session: {
+      ...settings,
+      database: settings.connection.database,
+      user: settings.connection.user,
+    },
     delays: settings.reconnect,
     slotWaitMs: settings.slotWaitMs,
     signal,
     onEvent,
     random: Math.random,
   });
-  const side = new SideConnection(settings.connection, () => keeper.leave());
+  const side = new SideConnection(settings.connection, signal, () => keeper.leave());
   try {
-    const server = await assertReady(side.query, settings, {
+    const server = await assertReady(side, settings, {
       hasCheckpoint: after !== null,
+      signal,
       onEvent,
     });
     const names = settings.tables.map((table) => `${table.schema}.${table.name}`).sort();
@@ -61,8 +66,7 @@ export async function openReplicationStream(
     );
     const timeline = keeper.server?.timeline ?? 0;
     // A new timeline begins a new epoch, so that versions keep growing whatever its positions are.
-    const epoch =
-      after === null ? 1 : timeline === storedTimeline ? after.epoch : after.epoch + 1;
+    const epoch = after === null ? 1 : timeline === storedTimeline ? after.epoch : after.epoch + 1;
     const state = (after?.state ?? null) as { readonly [key: string]: unknown } | null;
     const types =
       state?.['types'] === undefined
@@ -79,13 +83,14 @@ export async function openReplicationStream(
       epoch,
       position: begin,
       known: knownRelationsFromJson(state?.['relations'] as never) ?? new Map(),
-      isCaptured: (schema, table) => schema !== settings.stateSchema && captured.has(`${schema}.${table}`),
+      isCaptured: (schema, table) =>
+        schema !== settings.stateSchema && captured.has(`${schema}.${table}`),
       resolver: new RelationResolver({
         database: settings.connection.database,
         keys: settings.keys,
         includeGenerated: settings.includeGenerated,
         types,
-        query: side.query,
+        query: side.rows,
       }),
     });
     keeper.follow(decoder);

@@ -25,9 +25,12 @@ export function recordKeyOf(
   if (choices.configured !== null) {
     const missing = choices.configured.find((name) => !names.has(name));
     if (missing !== undefined) {
-      throw new SourceSetupError(`The key of ${table} names the column "${missing}", which it does not have.`, {
-        remedy: `Correct the option keys['${table}'].`,
-      });
+      throw new SourceSetupError(
+        `The key of ${table} names the column "${missing}", which it does not have.`,
+        {
+          remedy: `Correct the option keys['${table}'].`,
+        },
+      );
     }
     return choices.configured;
   }
@@ -43,7 +46,9 @@ export function recordKeyOf(
     if (inIdentity) return key;
     throw new SourceSetupError(
       `The primary key of ${table} is not within its replica identity, so a DELETE would not show it.`,
-      { remedy: `Run: ALTER TABLE ${table} REPLICA IDENTITY DEFAULT; or set the option keys['${table}'].` },
+      {
+        remedy: `Run: ALTER TABLE ${table} REPLICA IDENTITY DEFAULT; or set the option keys['${table}'].`,
+      },
     );
   }
   if (message.replicaIdentity === 'i' && identity.length > 0) return identity;

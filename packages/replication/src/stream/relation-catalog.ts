@@ -5,7 +5,10 @@ import type { TextQuery } from './text-query.ts';
 export interface RelationCatalogEntry {
   /** `format_type` of each column of the message, in order. */
   readonly typeNames: readonly string[];
-  readonly columns: ReadonlyMap<string, { readonly nullable: boolean; readonly generated: boolean }>;
+  readonly columns: ReadonlyMap<
+    string,
+    { readonly nullable: boolean; readonly generated: boolean }
+  >;
   /** Columns of the primary key in key order; null when the table has none or is gone. */
   readonly primaryKey: readonly string[] | null;
 }
@@ -27,7 +30,7 @@ const PRIMARY_KEY_SQL = `
 
 const TYPE_NAMES_SQL = `
   SELECT pg_catalog.format_type(t.oid, t.modifier) AS name
-    FROM pg_catalog.unnest($1::pg_catalog.oid[], $2::pg_catalog.int4[])
+    FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int4[]))
          WITH ORDINALITY AS t(oid, modifier, n)
    ORDER BY t.n`;
 

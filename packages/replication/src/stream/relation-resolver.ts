@@ -107,7 +107,8 @@ export class RelationResolver {
     const omit = columns
       .filter(
         (column) =>
-          STATUS_COLUMNS.has(column.name) || (column.isGenerated && !this.#options.includeGenerated),
+          STATUS_COLUMNS.has(column.name) ||
+          (column.isGenerated && !this.#options.includeGenerated),
       )
       .map((column) => column.name);
     return {

@@ -14,6 +14,7 @@ export interface SessionOptions {
   readonly slot: string;
   readonly publication: string;
   readonly database: string;
+  readonly user: string;
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
   readonly statusIntervalMs: number;

@@ -93,7 +93,7 @@ export class ReplicationStream implements ChangeStream {
   }
 
   async lag(): Promise<SourceLag> {
-    const end = await walFlushedTo(this.#parts.side.query);
+    const end = await walFlushedTo(this.#parts.side.rows);
     const bytes = end - this.#parts.keeper.acknowledged;
     const oldest = this.#unacknowledged.oldestMs;
     return {
@@ -105,7 +105,7 @@ export class ReplicationStream implements ChangeStream {
   /** Resolves when what was committed before has been handed over; fails with the stream. */
   async caughtUp({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     signal.throwIfAborted();
-    const target = await walFlushedTo(this.#parts.side.query, { settle: true, signal });
+    const target = await walFlushedTo(this.#parts.side.rows, { settle: true, signal });
     // The server says how far it is only now and then, so it is asked while we wait.
     const asking = setInterval(() => this.#parts.keeper.current?.report(true), 20);
     try {

@@ -1,4 +1,12 @@
-import { connect, queryText, type ResolvedConnection } from '@certyo-cdc/postgres';
+import {
+  connect,
+  queryText,
+  type ResolvedConnection,
+  type SqlExecutor,
+  type SqlParameter,
+  type SqlResult,
+  type SqlRow,
+} from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
 import type { TextQuery } from './text-query.ts';
 
@@ -9,22 +17,29 @@ import type { TextQuery } from './text-query.ts';
  * acknowledged everything. When this connection is ended by the server, the replication connection has to go too, or
  * the shutdown would hang for as long as the API is down (R-10).
  */
-export class SideConnection {
+export class SideConnection implements SqlExecutor {
   readonly #connection: ResolvedConnection;
+  readonly #signal: AbortSignal;
   readonly #onShutdown: () => void;
   #client: Promise<Client> | null = null;
   #closed = false;
 
-  constructor(connection: ResolvedConnection, onShutdown: () => void) {
+  constructor(connection: ResolvedConnection, signal: AbortSignal, onShutdown: () => void) {
     this.#connection = connection;
+    this.#signal = signal;
     this.#onShutdown = onShutdown;
   }
 
   /** Runs a statement; connects first where there is no connection. */
-  readonly query: TextQuery = async (sql, params = []) => {
+  async query<Row = SqlRow>(
+    text: string,
+    parameters: readonly SqlParameter[],
+  ): Promise<SqlResult<Row>> {
     const client = await this.#connect();
-    return (await queryText(client, sql, params)).rows;
-  };
+    return queryText<Row>(client, text, parameters);
+  }
+
+  readonly rows: TextQuery = async (sql, params = []) => (await this.query(sql, params)).rows;
 
   /** Makes sure that the watchman stands. */
   async watch(): Promise<void> {
@@ -52,7 +67,7 @@ export class SideConnection {
   }
 
   async #open(): Promise<Client> {
-    const client = await connect(this.#connection, { signal: AbortSignal.timeout(60_000) });
+    const client = await connect(this.#connection, { signal: this.#signal });
     let code: unknown;
     client.on('error', (error: Error & { readonly code?: string }) => {
       code = error.code;

@@ -1,5 +1,10 @@
 import { type ChangeEvent, type EventSource, SourceProtocolError } from '@certyo-cdc/core';
-import { createRowChange, createSchemaChange, createTruncate, type Tuple } from '@certyo-cdc/postgres';
+import {
+  createRowChange,
+  createSchemaChange,
+  createTruncate,
+  type Tuple,
+} from '@certyo-cdc/postgres';
 import { wholeFrameLength } from '../protocol/frame-buffer.ts';
 import type { Lsn } from '../protocol/lsn.ts';
 import * as pgoutput from '../protocol/pgoutput.ts';
@@ -187,7 +192,9 @@ export class StreamDecoder {
       throw new SourceProtocolError('A COMMIT does not belong to the BEGIN before it.');
     }
     if (this.#interrupted !== null && transaction.made < this.#interrupted.made) {
-      throw new SourceProtocolError('A transaction that was sent again has fewer changes than before.');
+      throw new SourceProtocolError(
+        'A transaction that was sent again has fewer changes than before.',
+      );
     }
     this.#interrupted = null;
     this.#transaction = null;
@@ -280,7 +287,8 @@ export class StreamDecoder {
     // NoticeResponse and ParameterStatus may come at any time.
     const isKnown =
       kind === 0x63 || kind === 0x43 || kind === 0x5a || kind === 0x4e || kind === 0x53;
-    if (!isKnown) throw new SourceProtocolError(`Frame of kind ${String(kind)} in the copy stream.`);
+    if (!isKnown)
+      throw new SourceProtocolError(`Frame of kind ${String(kind)} in the copy stream.`);
   }
 
   #open(): OpenTransaction {
@@ -308,7 +316,9 @@ export class StreamDecoder {
 /** Looks like a lost connection, because that is what it is about to become. */
 function shutdownStorm(): Error & { readonly code: string } {
   return Object.assign(
-    new Error('The server keeps asking for an answer without sending anything: it is shutting down.'),
+    new Error(
+      'The server keeps asking for an answer without sending anything: it is shutting down.',
+    ),
     { code: '57P01' },
   );
 }

@@ -19,7 +19,10 @@ const SETTLE_MS = 1_000;
  */
 export async function walFlushedTo(
   query: TextQuery,
-  options: { readonly settle?: boolean | undefined; readonly signal?: AbortSignal | undefined } = {},
+  options: {
+    readonly settle?: boolean | undefined;
+    readonly signal?: AbortSignal | undefined;
+  } = {},
 ): Promise<Lsn> {
   let { flushed, inserted } = await readWalEnds(query);
   if (options.settle !== true) return flushed;

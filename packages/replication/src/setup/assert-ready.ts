@@ -1,0 +1,63 @@
+import { GapError, type SourceEvent, SourceSetupError } from '@certyo-cdc/core';
+import {
+  readPublication,
+  resolveTables,
+  serverInfo,
+  type ServerInfo,
+  type SqlExecutor,
+} from '@certyo-cdc/postgres';
+import type { ReplicationSettings } from '../normalize-options.ts';
+import {
+  type Problem,
+  publicationProblems,
+  serverProblems,
+  tableProblems,
+  warnings,
+} from './readiness.ts';
+
+/**
+ * Checks that the server can send every change of the tables; throws one error that names everything that is missing
+ * with the SQL for it.
+ */
+export async function assertReady(
+  session: SqlExecutor,
+  settings: ReplicationSettings,
+  options: {
+    readonly hasCheckpoint: boolean;
+    readonly signal: AbortSignal;
+    readonly onEvent: (event: SourceEvent) => void;
+  },
+): Promise<ServerInfo> {
+  const server = await serverInfo(session, options);
+  if (server.isInRecovery && server.versionNumber < 160_000) {
+    throw new SourceSetupError(
+      'The server is a standby; logical replication from a standby needs PostgreSQL 16.',
+      { remedy: 'Connect to the primary.' },
+    );
+  }
+  const tables = await resolveTables(session, settings.tables, options);
+  const publication = await readPublication(session, settings.publication, options);
+  const problems = [
+    ...serverProblems(server),
+    ...tableProblems(tables, settings),
+    ...publicationProblems(publication, tables, settings, server.versionNumber),
+  ];
+  if (problems.length > 0) throw problemError(problems, options.hasCheckpoint);
+  if (publication !== null) {
+    for (const warning of warnings(publication, tables)) {
+      options.onEvent({ type: 'source-warned', ...warning });
+    }
+  }
+  return server;
+}
+
+export function problemError(problems: readonly Problem[], hasCheckpoint: boolean): Error {
+  const what = problems.map((problem) => problem.what).join(' ');
+  const remedy = `Run:\n${problems.map((problem) => `  ${problem.sql}`).join('\n')}`;
+  if (hasCheckpoint && problems.some((problem) => problem.losesChanges)) {
+    return new GapError('GAP_PUBLICATION', `${what} Changes since the checkpoint may be missing.`, {
+      remedy: `${remedy}\nthen copy the tables again.`,
+    });
+  }
+  return new SourceSetupError(what, { remedy });
+}

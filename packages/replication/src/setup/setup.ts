@@ -1,0 +1,150 @@
+import { SourceSetupError } from '@certyo-cdc/core';
+import {
+  type PublicationDescription,
+  quoteLiteral,
+  readPublication,
+  resolveTables,
+  serverInfo,
+  type SqlExecutor,
+  type TableDescription,
+} from '@certyo-cdc/postgres';
+import type { ReplicationSettings } from '../normalize-options.ts';
+import { problemError } from './assert-ready.ts';
+import { publicationProblems, serverProblems, tableProblems } from './readiness.ts';
+import { readSlot, type SlotState } from './slot.ts';
+
+/** How long the making of a slot may wait for one running transaction. */
+const SLOT_LOCK_TIMEOUT_MS = 15_000;
+
+interface Options {
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The statements that are missing in the captured database: for the publication, then for the slot (R-16). Empty when
+ * there is nothing to do. Tables are never altered: a table that cannot be captured is refused with the SQL.
+ */
+export async function missingStatements(
+  session: SqlExecutor,
+  settings: ReplicationSettings,
+  options: Options,
+): Promise<readonly string[]> {
+  const server = await serverInfo(session, options);
+  const tables = await resolveTables(session, settings.tables, options);
+  const blocking = [...serverProblems(server), ...tableProblems(tables, settings)];
+  if (blocking.length > 0) throw problemError(blocking, false);
+  const publication = await readPublication(session, settings.publication, options);
+  const slot = await readSlot(textQuery(session, options), settings.slot);
+  refuseSlotWithoutPublication(publication, slot, settings);
+  return [
+    ...publicationStatements(publication, tables, settings, server.versionNumber),
+    ...(slot === null ? [createSlotSql(settings.slot)] : []),
+  ];
+}
+
+function publicationStatements(
+  publication: PublicationDescription | null,
+  tables: readonly TableDescription[],
+  settings: ReplicationSettings,
+  versionNumber: number,
+): readonly string[] {
+  return publicationProblems(publication, tables, settings, versionNumber).map((p) => p.sql);
+}
+
+/** A slot older than its publication stops at the first change that was made before the publication (R-16). */
+function refuseSlotWithoutPublication(
+  publication: PublicationDescription | null,
+  slot: SlotState | null,
+  settings: ReplicationSettings,
+): void {
+  if (publication !== null || slot === null) return;
+  throw new SourceSetupError(
+    `The slot "${settings.slot}" exists but the publication "${settings.publication}" does not; a publication has to be there before its slot.`,
+    {
+      remedy: `If nothing is to be read from the slot any more, run: ${dropSlotSql(settings.slot)} then source.setup() again.`,
+    },
+  );
+}
+
+/** Runs the statements, the slot's with a limit on what it waits for. */
+export async function runStatements(
+  session: SqlExecutor,
+  statements: readonly string[],
+  options: Options,
+): Promise<void> {
+  for (const statement of statements) {
+    const makesSlot = statement.includes('pg_create_logical_replication_slot');
+    if (makesSlot) {
+      await session.query(`SET lock_timeout = ${SLOT_LOCK_TIMEOUT_MS}`, [], options);
+    }
+    try {
+      await session.query(statement, [], options);
+    } catch (error) {
+      if (!makesSlot || !isLockTimeout(error)) throw error;
+      throw await blockedSlotError(session, options);
+    } finally {
+      if (makesSlot) await session.query('RESET lock_timeout', [], options);
+    }
+  }
+}
+
+/** What removes the slot and the publication; empty when there is nothing. */
+export async function teardownStatements(
+  session: SqlExecutor,
+  settings: ReplicationSettings,
+  options: Options,
+): Promise<readonly string[]> {
+  const slot = await readSlot(textQuery(session, options), settings.slot);
+  if (slot !== null && slot.activePid !== null) {
+    throw new SourceSetupError(
+      `The slot "${settings.slot}" is in use by the server process ${slot.activePid}.`,
+      { remedy: 'Stop the pipeline that reads from it first.' },
+    );
+  }
+  const publication = await readPublication(session, settings.publication, options);
+  return [
+    ...(slot === null ? [] : [dropSlotSql(settings.slot)]),
+    ...(publication === null
+      ? []
+      : [`DROP PUBLICATION "${settings.publication.replaceAll('"', '""')}";`]),
+  ];
+}
+
+/** https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION */
+function createSlotSql(slot: string): string {
+  return `SELECT pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput');`;
+}
+
+function dropSlotSql(slot: string): string {
+  return `SELECT pg_catalog.pg_drop_replication_slot(${quoteLiteral(slot)});`;
+}
+
+/** The slot's start needs every transaction that is running now to end (R-29). */
+async function blockedSlotError(session: SqlExecutor, options: Options): Promise<Error> {
+  const running = await session.query<{ readonly pid: string; readonly database: string | null }>(
+    `SELECT a.pid::text AS pid, a.datname::text AS database FROM pg_catalog.pg_stat_activity a
+      WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()
+     UNION ALL
+     SELECT 'prepared transaction ' || p.gid, p.database::text FROM pg_catalog.pg_prepared_xacts p`,
+    [],
+    options,
+  );
+  const names = running.rows.map((row) => `${row.pid} (database ${row.database ?? '?'})`);
+  return new SourceSetupError(
+    `The slot could not be made within ${SLOT_LOCK_TIMEOUT_MS / 1000} s, because transactions are running that have to end first${names.length === 0 ? '' : `: ${names.join(', ')}`}.`,
+    { remedy: 'End them, then run source.setup() again.' },
+  );
+}
+
+function isLockTimeout(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null)?.code === '55P03';
+}
+
+function textQuery(
+  session: SqlExecutor,
+  options: Options,
+): (sql: string, params?: readonly string[]) => Promise<
+  readonly Readonly<Record<string, string | null>>[]
+> {
+  return async (sql, params = []) => (await session.query(sql, params, options)).rows;
+}
