@@ -1,3 +1,6 @@
+export { createCertyoClient } from './certyo/certyo-client.ts';
+export { certyoSink } from './certyo/certyo-sink.ts';
+export { defaultCodecs } from './certyo/codecs.ts';
 export { CdcError } from './errors/cdc-error.ts';
 export { ERROR_CODES } from './errors/codes.ts';
 export { ConfigurationError } from './errors/configuration-error.ts';
@@ -24,8 +27,32 @@ export { isSecret, secret } from './internal/secret.ts';
 export { canonicalJson } from './json/canonical-json.ts';
 export { minifyJson } from './json/minify-json.ts';
 export { parseJson } from './json/parse-json.ts';
+export { recordMapper } from './mapper/record-mapper.ts';
+export { createPipeline } from './pipeline/create-pipeline.ts';
 export { PIPELINE_STATES } from './pipeline/pipeline-event.ts';
 
+export type { CertyoAnswer } from './certyo/api-answer.ts';
+export type { BulkItem, BulkVerdict } from './certyo/bulk-answer.ts';
+export type { CertyoClient } from './certyo/certyo-client.ts';
+export type { CertyoItem } from './certyo/certyo-item.ts';
+export type { CertyoSinkOptions } from './certyo/sink-options.ts';
+export type {
+  AcceptedRecord,
+  BulkResult,
+  CallOptions,
+  CertyoDocument,
+  CertyoPage,
+  CertyoRecord,
+  OperationType,
+  QueryParameters,
+  Snapshot,
+  Verification,
+} from './certyo/certyo-types.ts';
+export type { ApiKey, CertyoClientOptions } from './certyo/client-options.ts';
+export type { CertyoCodecs } from './certyo/codecs.ts';
+export type { FoundRecord } from './certyo/find-record.ts';
+export type { CertyoRequest } from './certyo/http-transport.ts';
+export type { VerifyRecordRequest } from './certyo/verify-body.ts';
 export type {
   Checkpoint,
   CheckpointStore,
@@ -55,8 +82,21 @@ export type {
 export type { JsonRow, JsonValue } from './event/json.ts';
 export type { Secret } from './internal/secret.ts';
 export type { ParseJsonOptions } from './json/parse-json.ts';
+export type { ColumnPolicies, ColumnPolicy } from './mapper/column-policy.ts';
+export type { RecordMapper, RecordMapperOptions } from './mapper/record-mapper.ts';
+export type { MappedOperation, MappedRow, TableMapping } from './mapper/table-mapping.ts';
+export type {
+  BatchOptions,
+  CircuitBreakerOptions,
+  PipelineLimits,
+  PipelineOptions,
+  RetryBudgetOption,
+  RetryOptions,
+  UnacknowledgedLimits,
+} from './pipeline/options.ts';
 export type { PipelineEvent, PipelineState } from './pipeline/pipeline-event.ts';
 export type { Pipeline, PipelineStatus } from './pipeline/pipeline.ts';
+export type { PipelineTime } from './pipeline/time.ts';
 export type {
   ChangeBatch,
   ChangeSource,

@@ -1,0 +1,86 @@
+import { z } from 'zod';
+
+import { DeadLetterError } from '../errors/store-error.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import type { RecordDraft } from './record-draft.ts';
+
+/** One record, written and ready to be sent. */
+export interface CertyoItem {
+  readonly database: string;
+  readonly collection: string;
+  readonly recordId: string;
+  readonly recordVersion: string;
+  readonly idempotencyKey: string;
+  /** The body of `POST /records` as JSON text. */
+  readonly body: string;
+  /** Length of `body` in UTF-8. */
+  readonly bytes: number;
+}
+
+const itemSchema = z.strictObject({
+  database: z.string(),
+  collection: z.string(),
+  recordId: z.string(),
+  recordVersion: z.string(),
+  idempotencyKey: z.string(),
+  body: z.string(),
+  bytes: z.number().int(),
+});
+
+/** Whom the records belong to. */
+export interface RecordOwner {
+  readonly tenantId: string;
+  readonly clientId: string | undefined;
+}
+
+/** Writes a record's body around its payload, which is not parsed again. */
+export function toItem(owner: RecordOwner, draft: RecordDraft): CertyoItem {
+  const key = idempotencyKey(draft);
+  const fields = JSON.stringify({
+    tenantId: owner.tenantId,
+    clientId: owner.clientId,
+    database: draft.database,
+    collection: draft.collection,
+    recordId: draft.recordId,
+    recordVersion: draft.recordVersion,
+    operationType: draft.operationType,
+    sourceTimestamp: draft.sourceTimestamp ?? undefined,
+    idempotencyKey: key,
+  });
+  const body = `${fields.slice(0, -1)},"recordPayload":${draft.payload}}`;
+  return {
+    database: draft.database,
+    collection: draft.collection,
+    recordId: draft.recordId,
+    recordVersion: draft.recordVersion,
+    idempotencyKey: key,
+    body,
+    bytes: Buffer.byteLength(body),
+  };
+}
+
+/** The lane of a record: all its versions go one after the other. */
+export function laneOf(item: CertyoItem): string {
+  return JSON.stringify([item.database, item.collection, item.recordId]);
+}
+
+/** Text for a dead letter. */
+export function serializeItem(item: CertyoItem): string {
+  return JSON.stringify(item);
+}
+
+/** Reads what `serializeItem` wrote, byte for byte the same body. */
+export function deserializeItem(text: string): CertyoItem {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    parsed = null;
+  }
+  const read = itemSchema.safeParse(parsed);
+  if (read.success) return read.data;
+  throw new DeadLetterError('A parked item is not one that this sink wrote.', {
+    retryable: false,
+    remedy: 'Do not change the stored text of parked items.',
+  });
+}

@@ -1,0 +1,156 @@
+import type { ChangeEvent } from '../event/change-event.ts';
+import type { DeliverOptions, Prepared, Sink, Verdict } from '../sink/sink.ts';
+import type { CertyoClient } from './certyo-client.ts';
+import { deserializeItem, laneOf, serializeItem, toItem, type CertyoItem } from './certyo-item.ts';
+import { toAccepted } from './client-answers.ts';
+import { apiPath } from './client-requests.ts';
+import { confirmItems } from './confirm-items.ts';
+import { toDrafts } from './event-drafts.ts';
+import {
+  normalizeSinkOptions,
+  type CertyoSinkOptions,
+  type NormalizedSinkOptions,
+} from './sink-options.ts';
+import {
+  acceptedVerdict,
+  bulkVerdict,
+  failureVerdict,
+  tooLargeVerdict,
+  type RequestKind,
+} from './sink-verdicts.ts';
+
+/** What a bulk request adds to each record at most, with a margin for another envelope. */
+const ENVELOPE_BYTES = 64;
+
+class CertyoSink implements Sink<CertyoItem> {
+  readonly name: string;
+  readonly scope: string;
+  readonly maxBatchItems: number;
+  readonly maxBatchBytes: number;
+  // An hour below the 24 that the API documents.
+  readonly idempotencyWindowMs: number = 23 * 60 * 60 * 1000;
+  readonly #options: NormalizedSinkOptions;
+  readonly #client: CertyoClient;
+
+  constructor(options: NormalizedSinkOptions) {
+    this.name = options.name;
+    this.scope = options.client.scope;
+    this.maxBatchItems = options.maxBatchItems;
+    this.maxBatchBytes = options.maxBatchBytes;
+    this.#options = options;
+    this.#client = options.client;
+  }
+
+  prepare(event: ChangeEvent): readonly Prepared<CertyoItem>[] {
+    return toDrafts(event, this.#options.rules).map((draft) => {
+      const item = toItem(this.#options.owner, draft);
+      return { lane: laneOf(item), bytes: item.bytes + ENVELOPE_BYTES, item };
+    });
+  }
+
+  async deliver(
+    items: readonly CertyoItem[],
+    { signal }: DeliverOptions,
+  ): Promise<readonly Verdict[]> {
+    const { maxRecordBytes } = this.#options;
+    const verdicts = new Map<CertyoItem, Verdict>();
+    const sendable: CertyoItem[] = [];
+    for (const item of items) {
+      if (item.bytes > maxRecordBytes) verdicts.set(item, tooLargeVerdict(item, maxRecordBytes));
+      else sendable.push(item);
+    }
+    for (const chunk of this.#chunks(sendable)) {
+      const answers = await this.#send(chunk, signal);
+      chunk.forEach((item, index) => {
+        const verdict = answers[index];
+        if (verdict !== undefined) verdicts.set(item, verdict);
+      });
+    }
+    return items.flatMap((item) => verdicts.get(item) ?? []);
+  }
+
+  async confirm(
+    items: readonly CertyoItem[],
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<readonly (Verdict | null)[]> {
+    return confirmItems(this.#client, items, signal);
+  }
+
+  serialize(item: CertyoItem): string {
+    return serializeItem(item);
+  }
+
+  deserialize(text: string): CertyoItem {
+    return deserializeItem(text);
+  }
+
+  async close(): Promise<void> {
+    if (this.#options.ownsClient) await this.#client.close();
+  }
+
+  /** The pipeline keeps to the limits already; a batch that does not is cut. */
+  *#chunks(items: readonly CertyoItem[]): Generator<readonly CertyoItem[]> {
+    let chunk: CertyoItem[] = [];
+    let bytes = 0;
+    for (const item of items) {
+      const size = item.bytes + ENVELOPE_BYTES;
+      if (
+        chunk.length > 0 &&
+        (chunk.length === this.maxBatchItems || bytes + size > this.maxBatchBytes)
+      ) {
+        yield chunk;
+        chunk = [];
+        bytes = 0;
+      }
+      chunk.push(item);
+      bytes += size;
+    }
+    if (chunk.length > 0) yield chunk;
+  }
+
+  async #send(items: readonly CertyoItem[], signal: AbortSignal): Promise<readonly Verdict[]> {
+    const [first] = items;
+    const kind: RequestKind = items.length === 1 ? 'single' : 'bulk';
+    try {
+      return kind === 'single' && first !== undefined
+        ? [await this.#sendOne(first, signal)]
+        : await this.#sendBulk(items, signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      const verdict = failureVerdict(error, kind);
+      return items.map(() => verdict);
+    }
+  }
+
+  async #sendOne(item: CertyoItem, signal: AbortSignal): Promise<Verdict> {
+    const request = { method: 'POST', path: apiPath('records'), body: item.body } as const;
+    const answer = await this.#client.send(request, { signal });
+    return acceptedVerdict(toAccepted(request, answer, item.recordId, this.#client.tenantId));
+  }
+
+  async #sendBulk(items: readonly CertyoItem[], signal: AbortSignal): Promise<readonly Verdict[]> {
+    const { codecs, tenantId } = this.#client;
+    const bodies = items.map((item) => item.body);
+    const body = Buffer.from(codecs.encodeBulk(bodies, tenantId));
+    const path = apiPath('records/bulk');
+    const answer = await this.#client.send({ method: 'POST', path, body }, { signal });
+    const verdicts = codecs.decodeBulk(answer.body, items);
+    return items.map((_item, index) =>
+      bulkVerdict(verdicts[index] ?? { type: 'unconfirmed' }, answer.status),
+    );
+  }
+}
+
+/**
+ * Makes a sink that hands every change to the Certyo API as a record.
+ *
+ * A record counts as delivered only when the API's answer names it and its hash. What may or may not have arrived is
+ * sent again with the same bytes and the same idempotency key.
+ *
+ * @example
+ * const pipeline = createPipeline(source, certyoSink()); // CERTYO_API_KEY and CERTYO_TENANT_ID are set
+ * @throws ConfigurationError when the key or tenant is missing or an option is wrong.
+ */
+export function certyoSink(options: CertyoSinkOptions = {}): Sink<CertyoItem> {
+  return new CertyoSink(normalizeSinkOptions(options));
+}

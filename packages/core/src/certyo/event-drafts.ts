@@ -1,0 +1,254 @@
+import { MappingError } from '../errors/value-error.ts';
+import type {
+  ChangeEvent,
+  ColumnInfo,
+  LogicalMessage,
+  RowChange,
+  SchemaChange,
+  TableInfo,
+  Truncate,
+} from '../event/change-event.ts';
+import { JsonNumber, type JsonRow, type JsonValue } from '../event/json.ts';
+import { canonicalJson } from '../json/canonical-json.ts';
+import type { MappedRecord, RecordMapper } from '../mapper/record-mapper.ts';
+import type { OperationType } from './certyo-types.ts';
+import type { RecordDraft } from './record-draft.ts';
+
+/** How events become records. */
+export interface DraftRules {
+  /** Instead of the event's database name. */
+  readonly database: string | undefined;
+  readonly mapper: RecordMapper | null;
+  /** Gives the event as the rest may see it. */
+  readonly restrict: (event: RowChange) => RowChange;
+  readonly statusColumns: ReadonlySet<string>;
+  readonly messages: 'deliver' | 'skip';
+}
+
+const OPERATION_TYPES: Readonly<Record<RowChange['operation'], OperationType>> = {
+  insert: 'insert',
+  update: 'update',
+  delete: 'delete',
+  snapshot: 'upsert',
+};
+
+/** The records that an event makes: one; two for a change of key; none when it is skipped. */
+export function toDrafts(event: ChangeEvent, rules: DraftRules): readonly RecordDraft[] {
+  switch (event.operation) {
+    case 'truncate':
+      return [tableDraft(event, rules, '$truncate', truncatePayload(event))];
+    case 'schema':
+      return [tableDraft(event, rules, '$schema', schemaPayload(event))];
+    case 'message':
+      return rules.messages === 'skip' ? [] : [messageDraft(event, rules)];
+    default:
+      return rowDrafts(event, rules);
+  }
+}
+
+function rowDrafts(original: RowChange, rules: DraftRules): readonly RecordDraft[] {
+  if (changesStatusOnly(original, rules.statusColumns)) return [];
+  const event = rules.restrict(original);
+  const mapped = rules.mapper?.map(event);
+  if (mapped === null) return [];
+  const operationType = mapped?.operationType ?? OPERATION_TYPES[event.operation];
+  const draft = complete(event, rules, mapped, operationType, {
+    recordId: () => recordIdOf(event, event.key),
+    payload: () => event.canonicalRow((column) => !rules.statusColumns.has(column)),
+  });
+  const previous = previousDraft(event, rules);
+  if (
+    previous === null ||
+    (previous.recordId === draft.recordId &&
+      previous.collection === draft.collection &&
+      previous.database === draft.database)
+  ) {
+    return [draft];
+  }
+  return [previous, { ...draft, operationType: mapped?.operationType ?? 'upsert' }];
+}
+
+/** The delete of the record that an update leaves, or null. */
+function previousDraft(event: RowChange, rules: DraftRules): RecordDraft | null {
+  if (event.operation !== 'update') return null;
+  const mapped = rules.mapper?.mapPrevious(event);
+  if (mapped === null) return null;
+  const { previousKey } = event;
+  if (previousKey === null) {
+    // Only a mapper can know better: by a recordId that is not the key.
+    if (mapped === undefined) return null;
+    return complete(event, rules, mapped, 'delete', {
+      recordId: () => recordIdOf(event, event.key),
+      payload: () => writeJson(event, event.key),
+    });
+  }
+  return complete(event, rules, mapped, 'delete', {
+    recordId: () => recordIdOf(event, previousKey),
+    payload: () => writeJson(event, previousKey),
+  });
+}
+
+function complete(
+  event: RowChange,
+  rules: DraftRules,
+  mapped: MappedRecord | undefined,
+  operationType: OperationType,
+  defaults: { readonly recordId: () => string; readonly payload: () => string },
+): RecordDraft {
+  return {
+    database: mapped?.database ?? rules.database ?? event.table.database,
+    collection: mapped?.collection ?? collectionOf(event.table),
+    recordId: mapped?.recordId ?? defaults.recordId(),
+    recordVersion: mapped?.recordVersion ?? event.version,
+    operationType,
+    sourceTimestamp: mapped?.sourceTimestamp ?? event.transaction?.committedAt ?? null,
+    payload: mapped?.payload ?? defaults.payload(),
+  };
+}
+
+/** The default collection of a table. */
+export function collectionOf(table: TableInfo): string {
+  return `${table.schema}.${table.name}`;
+}
+
+/**
+ * The default recordId: the key's value as text; for several key columns a JSON array of the texts, in the order of the
+ * table's columns.
+ */
+export function recordIdOf(event: RowChange, key: JsonRow): string {
+  const names = event.table.columns
+    .filter((column) => column.isKey && Object.hasOwn(key, column.name))
+    .map((column) => column.name);
+  const known = names.length === 0 ? Object.keys(key) : names;
+  const texts = known.map((name) => keyText(event, name, key[name]));
+  const [only] = texts;
+  if (only === undefined) {
+    throw new MappingError(event.id, `A change of ${collectionOf(event.table)} has no key.`, {
+      remedy: 'Give the table a primary key, or the source its `key` option.',
+    });
+  }
+  if (texts.length > 1) return JSON.stringify(texts);
+  if (only !== '') return only;
+  throw new MappingError(
+    event.id,
+    `The key of a change of ${collectionOf(event.table)} is empty.`,
+    {
+      remedy: 'The API takes no empty recordId: map one with `recordMapper`.',
+    },
+  );
+}
+
+function keyText(event: RowChange, name: string, value: JsonValue | undefined): string {
+  if (value === undefined || value === null) {
+    throw new MappingError(
+      event.id,
+      `The key column \`${name}\` of ${collectionOf(event.table)} is null.`,
+      { remedy: 'Choose key columns that are never null.' },
+    );
+  }
+  if (typeof value === 'string') return value;
+  return value instanceof JsonNumber ? value.text : writeJson(event, value);
+}
+
+/** True for an update that only wrote what Certyo's own write-back writes (I10). */
+function changesStatusOnly(event: RowChange, statusColumns: ReadonlySet<string>): boolean {
+  if (event.operation !== 'update' || event.previousKey !== null || event.unavailable.length > 0) {
+    return false;
+  }
+  if (!event.table.columns.some((column) => statusColumns.has(column.name))) return false;
+  const { before, after } = event;
+  if (before === null || after === null) return false;
+  const names = (row: JsonRow): string[] =>
+    Object.keys(row).filter((name) => !statusColumns.has(name));
+  const after_ = names(after);
+  return (
+    after_.length === names(before).length &&
+    after_.every(
+      (name) =>
+        Object.hasOwn(before, name) &&
+        writeJson(event, before[name] ?? null) === writeJson(event, after[name] ?? null),
+    )
+  );
+}
+
+function tableDraft(
+  event: Truncate | SchemaChange,
+  rules: DraftRules,
+  recordId: string,
+  payload: JsonValue,
+): RecordDraft {
+  const place = rules.mapper?.placeOf(event.table);
+  return {
+    database: place?.database ?? rules.database ?? event.table.database,
+    collection: place?.collection ?? collectionOf(event.table),
+    recordId,
+    recordVersion: event.version,
+    operationType: 'upsert',
+    sourceTimestamp: event.transaction?.committedAt ?? null,
+    payload: canonicalJson(payload),
+  };
+}
+
+function truncatePayload(event: Truncate): JsonValue {
+  return {
+    _event: 'truncate',
+    table: collectionOf(event.table),
+    cascade: event.cascade,
+    restartIdentity: event.restartIdentity,
+  };
+}
+
+function schemaPayload(event: SchemaChange): JsonValue {
+  return {
+    _event: 'schema',
+    table: collectionOf(event.table),
+    columns: event.table.columns.map(columnPayload),
+    previousColumns: event.previousColumns?.map(columnPayload) ?? null,
+  };
+}
+
+function columnPayload(column: ColumnInfo): JsonValue {
+  return {
+    name: column.name,
+    type: column.typeName,
+    isKey: column.isKey,
+    nullable: column.nullable,
+  };
+}
+
+function messageDraft(event: LogicalMessage, rules: DraftRules): RecordDraft {
+  return {
+    database: rules.database ?? event.source.name,
+    collection: '$messages',
+    recordId: event.prefix === '' ? '$message' : event.prefix,
+    recordVersion: event.version,
+    operationType: 'upsert',
+    sourceTimestamp: event.transaction?.committedAt ?? null,
+    payload: canonicalJson({
+      _event: 'message',
+      prefix: event.prefix,
+      transactional: event.transactional,
+      ...messageContent(event.content),
+    }),
+  };
+}
+
+function messageContent(content: Uint8Array): { readonly [name: string]: JsonValue } {
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content) };
+  } catch {
+    return { base64: Buffer.from(content).toString('base64') };
+  }
+}
+
+function writeJson(event: RowChange, value: JsonValue): string {
+  try {
+    return canonicalJson(value);
+  } catch (error) {
+    throw new MappingError(
+      event.id,
+      `A value of ${collectionOf(event.table)} cannot be written as JSON.`,
+      { cause: error },
+    );
+  }
+}

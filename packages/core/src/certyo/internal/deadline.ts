@@ -1,0 +1,28 @@
+import { TransportFailure } from '../http-failure.ts';
+
+/**
+ * Runs work with a signal that aborts with the caller's or after `timeoutMs`; leaves no timer and no listener behind.
+ */
+export async function withDeadline<T>(
+  signal: AbortSignal,
+  timeoutMs: number,
+  work: (limited: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(signal.reason);
+  const timer = setTimeout(
+    () =>
+      controller.abort(
+        new TransportFailure('REQUEST_TIMEOUT', `No answer within ${timeoutMs} ms.`),
+      ),
+    timeoutMs,
+  );
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
+}

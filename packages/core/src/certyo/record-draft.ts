@@ -1,0 +1,14 @@
+import type { OperationType } from './certyo-types.ts';
+
+/** A record before it is written: what was mapped from an event. */
+export interface RecordDraft {
+  readonly database: string;
+  readonly collection: string;
+  readonly recordId: string;
+  readonly recordVersion: string;
+  readonly operationType: OperationType;
+  /** ISO 8601, or null where the source does not know it. */
+  readonly sourceTimestamp: string | null;
+  /** A JSON object as text; written into the body as it is. */
+  readonly payload: string;
+}

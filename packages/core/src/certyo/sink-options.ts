@@ -1,0 +1,171 @@
+import { ConfigurationError } from '../errors/configuration-error.ts';
+import {
+  optionalText,
+  positiveInteger,
+  refuseUnknownOptions,
+  wrongOption,
+} from '../internal/option-checks.ts';
+import { normalizeColumnPolicies, type ColumnPolicies } from '../mapper/column-policy.ts';
+import { restrictWith } from '../mapper/restricted-row-change.ts';
+import { isRecordMapper, type RecordMapper } from '../mapper/record-mapper.ts';
+import { createCertyoClient, type CertyoClient } from './certyo-client.ts';
+import type { RecordOwner } from './certyo-item.ts';
+import { CLIENT_OPTION_NAMES, type CertyoClientOptions } from './client-options.ts';
+import { MAX_BULK_RECORDS } from './client-requests.ts';
+import type { DraftRules } from './event-drafts.ts';
+
+/** Options of `certyoSink`: those of the client, or a client, and how events become records. */
+export interface CertyoSinkOptions extends CertyoClientOptions {
+  /** A client to share, instead of the options of one. It is not closed with the sink. */
+  readonly client?: CertyoClient | undefined;
+  /**
+   * Name of the sink.
+   *
+   * @default 'certyo'
+   */
+  readonly name?: string | undefined;
+  /** Sub-organisation; one for all records, because the API orders within it. */
+  readonly clientId?: string | undefined;
+  /**
+   * `database` of every record.
+   *
+   * @default the name of the captured database; for logical messages the name of the source
+   */
+  readonly database?: string | undefined;
+  /**
+   * What the records of some tables are made of.
+   *
+   * @default the mapping of `docs/certyo-mapping.md` for every table
+   */
+  readonly mapper?: RecordMapper | undefined;
+  /** Which columns are seen at all, by `schema.table` and `*` for every table; applied before everything else. */
+  readonly columns?: ColumnPolicies | undefined;
+  /**
+   * Columns that Certyo's write-back writes: never part of a payload.
+   *
+   * @default ['certyo_record_hash', 'certyo_anchor_status', 'certyo_verified_at']
+   */
+  readonly statusColumns?: readonly string[] | undefined;
+  /**
+   * Whether logical messages become records.
+   *
+   * @default 'deliver'
+   */
+  readonly messages?: 'deliver' | 'skip' | undefined;
+  /**
+   * Most records in one request, 1 to 1000. With 1 the bulk endpoint is not used.
+   *
+   * @default 1000
+   */
+  readonly maxBatchItems?: number | undefined;
+  /**
+   * Most bytes in one request.
+   *
+   * @default 5000000
+   */
+  readonly maxBatchBytes?: number | undefined;
+  /**
+   * Largest record, bytes of its body; a larger one is rejected without being sent.
+   *
+   * @default maxBatchBytes
+   */
+  readonly maxRecordBytes?: number | undefined;
+}
+
+/** What the sink works with. */
+export interface NormalizedSinkOptions {
+  readonly name: string;
+  readonly client: CertyoClient;
+  readonly ownsClient: boolean;
+  readonly owner: RecordOwner;
+  readonly rules: DraftRules;
+  readonly maxBatchItems: number;
+  readonly maxBatchBytes: number;
+  readonly maxRecordBytes: number;
+}
+
+const DEFAULTS = Object.freeze({
+  name: 'certyo',
+  statusColumns: ['certyo_record_hash', 'certyo_anchor_status', 'certyo_verified_at'],
+  maxBatchBytes: 5_000_000,
+});
+
+const OWN_NAMES = [
+  'client',
+  'name',
+  'clientId',
+  'database',
+  'mapper',
+  'columns',
+  'statusColumns',
+  'messages',
+  'maxBatchItems',
+  'maxBatchBytes',
+  'maxRecordBytes',
+] as const;
+
+/** Checks the options, fills in defaults and makes the client where none is given. */
+export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSinkOptions {
+  refuseUnknownOptions('certyoSink', options, [...OWN_NAMES, ...CLIENT_OPTION_NAMES]);
+  const { messages = 'deliver', statusColumns = DEFAULTS.statusColumns, mapper } = options;
+  if (messages !== 'deliver' && messages !== 'skip') {
+    throw wrongOption('messages', "'deliver' or 'skip'", messages);
+  }
+  if (!Array.isArray(statusColumns) || !statusColumns.every((name) => typeof name === 'string')) {
+    throw wrongOption('statusColumns', 'an array of column names', statusColumns);
+  }
+  if (mapper !== undefined && !isRecordMapper(mapper)) {
+    throw wrongOption('mapper', 'what recordMapper() returned', mapper);
+  }
+  const maxBatchItems = positiveInteger('maxBatchItems', options.maxBatchItems, MAX_BULK_RECORDS);
+  if (maxBatchItems > MAX_BULK_RECORDS) {
+    throw wrongOption('maxBatchItems', `at most ${MAX_BULK_RECORDS}`, maxBatchItems);
+  }
+  const maxBatchBytes = positiveInteger(
+    'maxBatchBytes',
+    options.maxBatchBytes,
+    DEFAULTS.maxBatchBytes,
+  );
+  const name = optionalText('name', options.name) ?? DEFAULTS.name;
+  const clientId = optionalText('clientId', options.clientId);
+  const database = optionalText('database', options.database);
+  const maxRecordBytes = positiveInteger('maxRecordBytes', options.maxRecordBytes, maxBatchBytes);
+  const restrict = restrictWith(normalizeColumnPolicies(options.columns), mapper ?? null);
+  // Last, because it opens what must be closed.
+  const client = options.client ?? createCertyoClient(clientOptions(options));
+  if (options.client !== undefined) refuseClientOptions(options);
+  return {
+    name,
+    client,
+    ownsClient: options.client === undefined,
+    owner: { tenantId: client.tenantId, clientId },
+    rules: {
+      database,
+      mapper: mapper ?? null,
+      restrict,
+      statusColumns: new Set(statusColumns),
+      messages,
+    },
+    maxBatchItems,
+    maxBatchBytes,
+    maxRecordBytes,
+  };
+}
+
+function clientOptions(options: CertyoSinkOptions): CertyoClientOptions {
+  return Object.fromEntries(
+    CLIENT_OPTION_NAMES.filter((name) => options[name] !== undefined).map((name) => [
+      name,
+      options[name],
+    ]),
+  );
+}
+
+function refuseClientOptions(options: CertyoSinkOptions): void {
+  const both = CLIENT_OPTION_NAMES.find((name) => options[name] !== undefined);
+  if (both === undefined) return;
+  throw new ConfigurationError(
+    both,
+    `Options \`client\` and \`${both}\` exclude each other: \`${both}\` belongs to the client.`,
+  );
+}

@@ -1,0 +1,244 @@
+import type * as z from 'zod/v4/core';
+
+import { MappingError } from '../errors/value-error.ts';
+import type { RowChange, TableInfo } from '../event/change-event.ts';
+import type { JsonRow, JsonValue } from '../event/json.ts';
+import { refuseUnknownOptions, wrongOption } from '../internal/option-checks.ts';
+import { canonicalJson } from '../json/canonical-json.ts';
+import { hasLoneSurrogate } from '../json/internal/surrogates.ts';
+import { normalizeColumnPolicy, type NormalizedColumnPolicy } from './column-policy.ts';
+import { normalizeTableMapping } from './internal/normalize-mapping.ts';
+import { missingColumns, readRow, tableName } from './internal/read-row.ts';
+import { redactedCause } from './internal/redacted-cause.ts';
+import type { MappedOperation, TableMapping } from './table-mapping.ts';
+
+const BRAND: unique symbol = Symbol.for('certyo-cdc.record-mapper');
+const OPERATIONS: readonly string[] = ['insert', 'update', 'delete', 'upsert'];
+const TIMESTAMP = /^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/u;
+
+/** What a mapper says about a record; what it leaves out is done as without one. */
+export interface MappedRecord {
+  readonly recordId?: string | undefined;
+  readonly database?: string | undefined;
+  readonly collection?: string | undefined;
+  readonly recordVersion?: string | undefined;
+  readonly operationType?: MappedOperation | undefined;
+  readonly sourceTimestamp?: string | undefined;
+  /** A JSON object as text. */
+  readonly payload?: string | undefined;
+}
+
+/** Says what the records of some tables are made of. Made by `recordMapper`. */
+export interface RecordMapper {
+  /** The record of an event; null skips it, undefined leaves it to the defaults. */
+  map(event: RowChange): MappedRecord | null | undefined;
+  /** The record that an update leaves when its identity changes; null when that is not known to happen. */
+  mapPrevious(event: RowChange): MappedRecord | null | undefined;
+  /** Where records of a table go, for events about the table itself. */
+  placeOf(table: TableInfo): Pick<MappedRecord, 'database' | 'collection'>;
+  /** The columns that a table's mapping sees. */
+  policyOf(table: TableInfo): NormalizedColumnPolicy | null;
+}
+
+/** Options of `recordMapper` besides the tables. */
+export interface RecordMapperOptions {
+  /**
+   * What becomes of tables that have no mapping: mapped by default, skipped, or refused.
+   *
+   * @default 'default'
+   */
+  readonly others?: 'default' | 'skip' | 'refuse' | undefined;
+}
+
+/** A mapping whose schema's type no longer matters. */
+export type AnyTableMapping = TableMapping<z.$ZodType<JsonRow>>;
+
+class TableRecordMapper implements RecordMapper {
+  readonly #mappings: ReadonlyMap<string, AnyTableMapping>;
+  readonly #policies: ReadonlyMap<string, NormalizedColumnPolicy>;
+  readonly #others: 'default' | 'skip' | 'refuse';
+
+  constructor(
+    mappings: ReadonlyMap<string, AnyTableMapping>,
+    others: 'default' | 'skip' | 'refuse',
+  ) {
+    this.#mappings = mappings;
+    this.#others = others;
+    const policies = new Map<string, NormalizedColumnPolicy>();
+    for (const [table, { columns }] of mappings) {
+      if (columns !== undefined) {
+        policies.set(table, normalizeColumnPolicy(`['${table}'].columns`, columns, true));
+      }
+    }
+    this.#policies = policies;
+    Object.defineProperty(this, BRAND, { value: true, enumerable: false });
+  }
+
+  map(event: RowChange): MappedRecord | null | undefined {
+    const mapping = this.#mappings.get(tableName(event));
+    if (mapping === undefined) return this.#other(event);
+    const row = event.after ?? event.before ?? event.key;
+    return run(event, () => this.#mapRow(event, mapping, row));
+  }
+
+  mapPrevious(event: RowChange): MappedRecord | null | undefined {
+    const mapping = this.#mappings.get(tableName(event));
+    if (mapping === undefined) return undefined;
+    const { before, previousKey } = event;
+    const place = this.placeOf(event.table);
+    if (mapping.recordId === undefined) return previousKey === null ? null : place;
+    const old = before ?? previousKey;
+    if (old === null) return null;
+    return run(event, () => {
+      const row = readRow(event, mapping.row, old) as JsonRow;
+      const recordId = mapping.recordId?.(row, event);
+      if (recordId === null || recordId === undefined) return null;
+      return {
+        ...place,
+        recordId: checkText(event, 'recordId', recordId),
+        ...version(event, mapping, row),
+      };
+    });
+  }
+
+  placeOf(table: TableInfo): Pick<MappedRecord, 'database' | 'collection'> {
+    const mapping = this.#mappings.get(`${table.schema}.${table.name}`);
+    return { database: mapping?.database, collection: mapping?.collection };
+  }
+
+  policyOf(table: TableInfo): NormalizedColumnPolicy | null {
+    return this.#policies.get(`${table.schema}.${table.name}`) ?? null;
+  }
+
+  #other(event: RowChange): null | undefined {
+    if (this.#others === 'refuse') {
+      throw new MappingError(event.id, `Table ${tableName(event)} has no mapping.`, {
+        remedy: "Add one to `recordMapper`, or choose `others: 'skip'` or `'default'`.",
+      });
+    }
+    return this.#others === 'skip' ? null : undefined;
+  }
+
+  #mapRow(event: RowChange, mapping: AnyTableMapping, known: JsonRow): MappedRecord | null {
+    const row = readRow(event, mapping.row, known) as JsonRow;
+    if (mapping.skip?.(row, event) === true) return null;
+    const recordId = mapping.recordId?.(row, event);
+    if (recordId === null) return null;
+    const payload = this.#payload(event, mapping, row, known);
+    if (payload === null) return null;
+    const { operationType } = mapping;
+    const operation =
+      typeof operationType === 'function' ? operationType(row, event) : operationType;
+    const timestamp = mapping.sourceTimestamp?.(row, event) ?? undefined;
+    return {
+      ...this.placeOf(event.table),
+      ...version(event, mapping, row),
+      recordId: recordId === undefined ? undefined : checkText(event, 'recordId', recordId),
+      operationType: operation === undefined ? undefined : checkOperation(event, operation),
+      sourceTimestamp: timestamp === undefined ? undefined : checkTimestamp(event, timestamp),
+      payload,
+    };
+  }
+
+  #payload(
+    event: RowChange,
+    mapping: AnyTableMapping,
+    row: JsonRow,
+    known: JsonRow,
+  ): string | null | undefined {
+    if (mapping.payload === undefined) return undefined;
+    const isPartialDelete = event.operation === 'delete' && missingColumns(event, known).size > 0;
+    if (isPartialDelete) return canonicalJson(event.key);
+    const payload: unknown = mapping.payload(row, event);
+    if (payload === null) return null;
+    if (typeof payload !== 'object' || Array.isArray(payload)) {
+      throw new MappingError(event.id, `\`payload\` of ${tableName(event)} returned no object.`);
+    }
+    const members = payload as { readonly [name: string]: JsonValue };
+    const { unavailable } = event;
+    return canonicalJson(
+      unavailable.length === 0 || Object.hasOwn(members, '_unavailable')
+        ? members
+        : { ...members, _unavailable: [...unavailable].sort() },
+    );
+  }
+}
+
+function version(
+  event: RowChange,
+  mapping: AnyTableMapping,
+  row: JsonRow,
+): Pick<MappedRecord, 'recordVersion'> {
+  if (mapping.version === undefined) return {};
+  return { recordVersion: checkText(event, 'version', mapping.version(row, event)) };
+}
+
+function checkText(event: RowChange, name: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '' && !hasLoneSurrogate(value)) return value;
+  throw new MappingError(
+    event.id,
+    `\`${name}\` of ${tableName(event)} returned ${value === '' ? 'an empty text' : `no text (${typeof value})`}.`,
+  );
+}
+
+function checkOperation(event: RowChange, value: unknown): MappedOperation {
+  if (typeof value === 'string' && OPERATIONS.includes(value)) return value as MappedOperation;
+  throw new MappingError(
+    event.id,
+    `\`operationType\` of ${tableName(event)} is none of ${OPERATIONS.join(', ')}.`,
+  );
+}
+
+function checkTimestamp(event: RowChange, value: unknown): string {
+  if (typeof value === 'string' && TIMESTAMP.test(value)) return value;
+  throw new MappingError(
+    event.id,
+    `\`sourceTimestamp\` of ${tableName(event)} is no ISO 8601 time with a zone.`,
+  );
+}
+
+function run<T>(event: RowChange, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof MappingError) throw error;
+    throw new MappingError(event.id, `The mapping of ${tableName(event)} failed.`, {
+      cause: redactedCause(error),
+    });
+  }
+}
+
+/**
+ * Makes a mapper: per table, what its records are made of, with the row typed by a zod schema.
+ *
+ * @example
+ * const mapper = recordMapper({
+ *   'public.orders': {
+ *     row: z.object({ id: z.string(), region: z.string(), total: z.string() }),
+ *     recordId: (row) => `${row.region}/${row.id}`,
+ *     payload: (row) => ({ id: row.id, total: row.total }),
+ *   },
+ * });
+ * @param tables Mappings by `schema.table`.
+ * @throws ConfigurationError when a mapping is wrong.
+ */
+export function recordMapper<const Schemas extends Readonly<Record<string, z.$ZodType>>>(
+  tables: { readonly [Table in keyof Schemas]: TableMapping<Schemas[Table]> },
+  options: RecordMapperOptions = {},
+): RecordMapper {
+  refuseUnknownOptions('recordMapper', options, ['others']);
+  const { others = 'default' } = options;
+  if (!['default', 'skip', 'refuse'].includes(others)) {
+    throw wrongOption('others', "'default', 'skip' or 'refuse'", others);
+  }
+  const mappings = new Map<string, AnyTableMapping>();
+  for (const [table, mapping] of Object.entries<unknown>(tables)) {
+    mappings.set(table, normalizeTableMapping(table, mapping));
+  }
+  return new TableRecordMapper(mappings, others);
+}
+
+/** True for what `recordMapper` made, also in another copy of the library. */
+export function isRecordMapper(value: unknown): value is RecordMapper {
+  return typeof value === 'object' && value !== null && BRAND in value;
+}

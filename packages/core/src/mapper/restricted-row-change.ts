@@ -1,0 +1,174 @@
+import { MappingError } from '../errors/value-error.ts';
+import type {
+  EventSource,
+  RowChange,
+  RowOperation,
+  TableInfo,
+  TransactionInfo,
+} from '../event/change-event.ts';
+import type { JsonRow, JsonValue } from '../event/json.ts';
+import { canonicalJson } from '../json/canonical-json.ts';
+import type { ColumnTransform, NormalizedColumnPolicy } from './column-policy.ts';
+import { applyTransform } from './internal/apply-transform.ts';
+import { joinMembers, splitMembers } from './internal/json-members.ts';
+import type { RecordMapper } from './record-mapper.ts';
+
+/** A row change as a policy lets it be seen. */
+class RestrictedRowChange implements RowChange {
+  readonly #inner: RowChange;
+  readonly #policy: NormalizedColumnPolicy;
+  #before: JsonRow | null | undefined;
+  #after: JsonRow | null | undefined;
+
+  constructor(inner: RowChange, policy: NormalizedColumnPolicy) {
+    this.#inner = inner;
+    this.#policy = policy;
+  }
+
+  get id(): string {
+    return this.#inner.id;
+  }
+
+  get version(): string {
+    return this.#inner.version;
+  }
+
+  get operation(): RowOperation {
+    return this.#inner.operation;
+  }
+
+  get table(): TableInfo {
+    return this.#inner.table;
+  }
+
+  get transaction(): TransactionInfo | null {
+    return this.#inner.transaction;
+  }
+
+  get source(): EventSource {
+    return this.#inner.source;
+  }
+
+  /** Columns of the key stay, whatever the lists say: without them there is no record. */
+  get key(): JsonRow {
+    return this.#restrictKey(this.#inner.key);
+  }
+
+  get previousKey(): JsonRow | null {
+    const key = this.#inner.previousKey;
+    return key === null ? null : this.#restrictKey(key);
+  }
+
+  get before(): JsonRow | null {
+    this.#before ??= this.#restrictRow(this.#inner.before);
+    return this.#before;
+  }
+
+  get after(): JsonRow | null {
+    this.#after ??= this.#restrictRow(this.#inner.after);
+    return this.#after;
+  }
+
+  get unavailable(): readonly string[] {
+    return this.#inner.unavailable.filter(
+      (name) => this.#keeps(name) && this.#policy.transforms.get(name)?.type !== 'mask',
+    );
+  }
+
+  canonicalRow(includes: (column: string) => boolean = () => true): string {
+    const { transforms } = this.#policy;
+    const wanted = (name: string): boolean => this.#keeps(name) && includes(name);
+    const row = this.#inner.after ?? this.#inner.before ?? this.#inner.key;
+    const replaced = new Map<string, string>();
+    for (const [name, transform] of transforms) {
+      const isKnown = Object.hasOwn(row, name);
+      const isMaskedUnknown = transform.type === 'mask' && this.#inner.unavailable.includes(name);
+      if (!wanted(name) || (!isKnown && !isMaskedUnknown)) continue;
+      replaced.set(name, this.#write(transform, row[name] ?? null));
+    }
+    // What the server printed stays as it is; only the replaced members are written anew.
+    const text = this.#inner.canonicalRow((name) => wanted(name) && !replaced.has(name));
+    if (replaced.size === 0) return text;
+    return joinMembers(new Map([...splitMembers(text), ...replaced]));
+  }
+
+  toJSON(): JsonValue {
+    const inner = this.#inner.toJSON() as { readonly [name: string]: JsonValue };
+    const { key, previousKey, before, after, unavailable } = this;
+    return { ...inner, key, previousKey, before, after, unavailable };
+  }
+
+  #keeps(column: string): boolean {
+    const { only, exclude } = this.#policy;
+    return only === null ? !exclude.has(column) : only.has(column);
+  }
+
+  #restrictRow(row: JsonRow | null): JsonRow | null {
+    if (row === null) return null;
+    const restricted = emptyRow();
+    for (const [name, value] of Object.entries(row)) {
+      if (!this.#keeps(name)) continue;
+      const transform = this.#policy.transforms.get(name);
+      restricted[name] = transform === undefined ? value : applyTransform(transform, value);
+    }
+    return restricted;
+  }
+
+  #restrictKey(key: JsonRow): JsonRow {
+    const restricted = emptyRow();
+    for (const [name, value] of Object.entries(key)) {
+      const transform = this.#policy.transforms.get(name);
+      if (transform !== undefined && transform.type !== 'hmac') {
+        throw new MappingError(
+          this.id,
+          `\`${this.#policy.option}.${transform.type}\` names \`${name}\`, a key column: different rows would become one record.`,
+          { remedy: 'Use `hmac` for key columns.' },
+        );
+      }
+      restricted[name] = transform === undefined ? value : applyTransform(transform, value);
+    }
+    return restricted;
+  }
+
+  #write(transform: ColumnTransform, value: JsonValue): string {
+    return canonicalJson(applyTransform(transform, value));
+  }
+}
+
+function emptyRow(): Record<string, JsonValue> {
+  return Object.create(null) as Record<string, JsonValue>;
+}
+
+/** Gives every event as the policies for its table let it be seen: of every table, of the table, of its mapping. */
+export function restrictWith(
+  policies: ReadonlyMap<string, NormalizedColumnPolicy>,
+  mapper: RecordMapper | null,
+): (event: RowChange) => RowChange {
+  // Tables whose columns have been compared with their policies.
+  const checked = new WeakSet<TableInfo>();
+  return (event) => {
+    const name = `${event.table.schema}.${event.table.name}`;
+    const applicable = [policies.get('*'), policies.get(name), mapper?.policyOf(event.table)];
+    let restricted = event;
+    for (const policy of applicable) {
+      if (policy === undefined || policy === null) continue;
+      if (policy.isExact && !checked.has(event.table)) checkColumns(event, policy, name);
+      restricted = new RestrictedRowChange(restricted, policy);
+    }
+    checked.add(event.table);
+    return restricted;
+  };
+}
+
+/** A name that the table does not have is a typing mistake by which a column would get through. */
+function checkColumns(event: RowChange, policy: NormalizedColumnPolicy, table: string): void {
+  const known = new Set(event.table.columns.map((column) => column.name));
+  const named = [...(policy.only ?? []), ...policy.exclude, ...policy.transforms.keys()];
+  const missing = named.find((column) => !known.has(column));
+  if (missing === undefined) return;
+  throw new MappingError(
+    event.id,
+    `\`${policy.option}\` names \`${missing}\`, a column that ${table} does not have.`,
+    { remedy: 'Correct the name, or remove it when the column is gone.' },
+  );
+}
