@@ -1,5 +1,6 @@
 export { verifyMerkleProof } from './certyo/merkle-tree.ts';
 export { startCertyoEmulator } from './certyo/start-certyo-emulator.ts';
+export { createCertificates } from './postgres/certificates.ts';
 export { startPostgres } from './postgres/start-postgres.ts';
 export { faultProxy } from './proxy/fault-proxy.ts';
 
@@ -22,7 +23,7 @@ export type {
   EmulatorPhaseInfo,
   EmulatorRateLimit,
 } from './certyo/options.ts';
-export type { KeyPair, TestCertificates } from './postgres/certificates.ts';
+export type { CertificateOptions, KeyPair, TestCertificates } from './postgres/certificates.ts';
 export type { SettingValue } from './postgres/configuration.ts';
 export type { PostgresOptions } from './postgres/options.ts';
 export type { PostgresAddress } from './postgres/postgres-address.ts';

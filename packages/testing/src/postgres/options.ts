@@ -27,10 +27,10 @@ export interface PostgresOptions {
   /**
    * `true` makes certificates and turns TLS on; or bring some of createCertificates(). Connections
    * without TLS stay possible: refuse them by `hba: ['hostnossl all all all reject']`.
-   * @default false
+   * @default false; for a standby that of its primary
    */
   readonly tls?: boolean | TestCertificates | undefined;
-  /** Makes a streaming standby of that server, which has to run. PostgreSQL 12 or newer. */
+  /** Makes a streaming standby of that server, which has to run, with its password. PostgreSQL 12 or newer. */
   readonly standbyOf?: PostgresServer | undefined;
   /**
    * `memory` is memory-backed storage where there is some, else the directory for temporary files;
@@ -48,7 +48,7 @@ export interface NormalizedPostgresOptions {
   readonly settings: Readonly<Record<string, SettingValue>>;
   readonly hba: readonly string[];
   readonly password: string | null;
-  readonly tls: boolean | TestCertificates;
+  readonly tls: boolean | TestCertificates | null;
   readonly standbyOf: PostgresServer | null;
   readonly storage: PostgresStorage;
   readonly signal: AbortSignal | null;
@@ -149,7 +149,7 @@ export function normalizePostgresOptions(options: PostgresOptions = {}): Normali
     settings: normalizeSettings(options.settings),
     hba: [...hba],
     password,
-    tls: options.tls ?? false,
+    tls: options.tls ?? null,
     standbyOf,
     storage,
     signal: options.signal ?? null,
