@@ -1,0 +1,268 @@
+import { CdcError } from '../errors/cdc-error.ts';
+import { MappingError } from '../errors/value-error.ts';
+import { isRowChange, type ChangeEvent } from '../event/change-event.ts';
+import type { Prepared } from '../sink/sink.ts';
+import type { ChangeBatch, ChangeStream } from '../source/change-source.ts';
+import type { AckEntry } from './ack-tracker.ts';
+import type { CheckpointWriter } from './checkpoint-writer.ts';
+import { wasCommittedBefore } from './confirm.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Parking } from './parking.ts';
+import type { RunContext } from './run-context.ts';
+import { TableLoads } from './table-loads.ts';
+import { WorkItem, type TableLoad } from './work-item.ts';
+
+/** Longest stretch of reading without letting timers and sockets have their turn. */
+const STRETCH_MS = 10;
+/** Reading goes on when the load has fallen to this part of its limit. */
+const RESUME_AT = 0.75;
+
+/** An item index that marks the letter of an event that could not be mapped: its text is the event. */
+export const UNMAPPED_ITEM_INDEX = -1;
+
+interface IntakeParts<Item, Row extends object> {
+  readonly context: RunContext<Item, Row>;
+  readonly stream: ChangeStream<Row>;
+  readonly dispatcher: Dispatcher<Item, Row>;
+  readonly parking: Parking<Item, Row>;
+  readonly checkpoints: CheckpointWriter<Item, Row>;
+  /** Events committed before this time are asked about before they are sent (H-07). */
+  readonly confirmBeforeMs: number;
+}
+
+/** Reads the stream, prepares its events and puts them in their lanes; pauses when there is enough in memory. */
+export class Intake<Item, Row extends object> {
+  readonly #parts: IntakeParts<Item, Row>;
+  readonly #context: RunContext<Item, Row>;
+  readonly #tables: TableLoads = new TableLoads();
+  #isEnding = false;
+  #isBetweenBatches = true;
+  #hasEnded = false;
+
+  constructor(parts: IntakeParts<Item, Row>) {
+    this.#parts = parts;
+    this.#context = parts.context;
+  }
+
+  /** True when no batch is half taken. */
+  get isBetweenBatches(): boolean {
+    return this.#isBetweenBatches;
+  }
+
+  /** True when the source has nothing more to give. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Takes no further batch. */
+  end(): void {
+    this.#isEnding = true;
+  }
+
+  /** Resolves when the source ends or `end` was called. */
+  async run(): Promise<void> {
+    const { conditions, options, signal } = this.#context;
+    const iterator = this.#parts.stream[Symbol.asyncIterator]();
+    let stretchEndsAtMs = options.time.now() + STRETCH_MS;
+    while (!this.#isEnding) {
+      if (this.#isFull(1)) await this.#room();
+      if (this.#isEnding) return;
+      const next = await iterator.next();
+      if (this.#isEnding || signal.aborted) return;
+      if (next.done === true) break;
+      const isTaken = this.#take(next.value);
+      if (isTaken !== null) await isTaken;
+      if (options.time.now() >= stretchEndsAtMs) {
+        await new Promise((resolve) => setImmediate(resolve));
+        stretchEndsAtMs = options.time.now() + STRETCH_MS;
+      }
+    }
+    this.#hasEnded = true;
+    conditions.check();
+  }
+
+  /** Null when the batch was taken at once; a promise when it holds a barrier. */
+  #take(batch: ChangeBatch<Row>): Promise<void> | null {
+    const { counters, emit, isObserved, options, tracker } = this.#context;
+    const { bytes, events } = batch;
+    counters.received += events.length;
+    if (isObserved) emit({ type: 'batch-received', events: events.length, bytes });
+    const entry = tracker.open(events.length, bytes, batch.end, options.time.now());
+    entry.heldBytes = bytes;
+    counters.inFlightBytes += bytes;
+    this.#isBetweenBatches = false;
+    return this.#takeFrom(batch, entry, 0, 0);
+  }
+
+  #takeFrom(
+    batch: ChangeBatch<Row>,
+    entry: AckEntry,
+    first: number,
+    bytesBefore: number,
+  ): Promise<void> | null {
+    let preparedBytes = bytesBefore;
+    for (let index = first; index < batch.events.length; index += 1) {
+      const event = batch.events[index];
+      if (event === undefined) continue;
+      const prepared = this.#prepare(event, entry);
+      if (prepared === null) continue;
+      const isBarrier = event.operation === 'truncate' || event.operation === 'schema';
+      if (isBarrier && prepared.length > 0) {
+        for (const { bytes } of prepared) preparedBytes += bytes;
+        return this.#passBarrier(event, prepared, entry).then(
+          () => this.#takeFrom(batch, entry, index + 1, preparedBytes) ?? undefined,
+        );
+      }
+      const table = event.operation === 'message' ? null : this.#tables.of(event.table);
+      for (let part = 0; part < prepared.length; part += 1) {
+        const piece = prepared[part];
+        if (piece === undefined) continue;
+        preparedBytes += piece.bytes;
+        this.#add(piece, part, event, entry, table, false);
+      }
+    }
+    this.#seal(entry, batch.bytes, preparedBytes);
+    return null;
+  }
+
+  #seal(entry: AckEntry, batchBytes: number, preparedBytes: number): void {
+    const { conditions, counters, tracker } = this.#context;
+    if (preparedBytes > batchBytes) {
+      counters.inFlightBytes += preparedBytes - batchBytes;
+      entry.heldBytes += preparedBytes - batchBytes;
+    }
+    if (tracker.finish(entry)) counters.inFlightBytes -= entry.heldBytes;
+    this.#isBetweenBatches = true;
+    this.#parts.checkpoints.poke();
+    this.#parts.dispatcher.pump();
+    conditions.check();
+  }
+
+  /** What the event becomes; null when it is dealt with. */
+  #prepare(event: ChangeEvent<Row>, entry: AckEntry): readonly Prepared<Item>[] | null {
+    const { counters, emit, isObserved, options, sink } = this.#context;
+    let reason = 'filter';
+    try {
+      if (options.filter === null || options.filter(event)) {
+        const prepared = sink.prepare(event);
+        if (prepared.length > 0) return prepared;
+        reason = 'prepare';
+      }
+    } catch (error) {
+      this.#unprepared(event, entry, error);
+      return null;
+    }
+    counters.skipped += 1;
+    if (isObserved) emit({ type: 'event-skipped', eventId: event.id, reason });
+    return null;
+  }
+
+  /** The event cannot be mapped: it counts as rejected and is never lost. */
+  #unprepared(event: ChangeEvent<Row>, entry: AckEntry, cause: unknown): void {
+    const { counters, emit, fail, options, tracker } = this.#context;
+    const error = CdcError.is(cause)
+      ? cause
+      : new MappingError(event.id, `Event ${event.id} could not be mapped.`, { cause });
+    emit({ type: 'item-rejected', eventId: event.id, error });
+    if (options.onRejected === 'halt') {
+      fail(error);
+      return;
+    }
+    tracker.hold(entry);
+    counters.inFlightItems += 1;
+    const lane = unmappedLane(event);
+    const text = JSON.stringify(event);
+    this.#parts.parking.park(lane, event.id, UNMAPPED_ITEM_INDEX, text, error, () => {
+      counters.inFlightItems -= 1;
+      if (tracker.finish(entry)) counters.inFlightBytes -= entry.heldBytes;
+    });
+  }
+
+  #add(
+    piece: Prepared<Item>,
+    part: number,
+    event: ChangeEvent<Row>,
+    entry: AckEntry,
+    table: TableLoad | null,
+    alone: boolean,
+  ): void {
+    const { dispatcher, parking, confirmBeforeMs } = this.#parts;
+    const item = new WorkItem(piece.item, piece.lane, piece.bytes, event.id, part, entry, table);
+    item.alone = alone;
+    item.mustConfirm = wasCommittedBefore(event.transaction?.committedAt, confirmBeforeMs);
+    this.#context.tracker.hold(entry);
+    dispatcher.admit(item);
+    if (parking.isBlocked(item.lane)) {
+      parking.parkItem(item, null, () => dispatcher.finish(item));
+    } else dispatcher.lanes.push(item);
+  }
+
+  /** Waits for all earlier items of the table, delivers the barrier alone and waits for it too. */
+  async #passBarrier(
+    event: ChangeEvent<Row>,
+    prepared: readonly Prepared<Item>[],
+    entry: AckEntry,
+  ): Promise<void> {
+    if (event.operation === 'message' || isRowChange(event)) return;
+    const { conditions } = this.#context;
+    const table = this.#tables.of(event.table);
+    const calm = this.#parts.dispatcher.hurry();
+    try {
+      await conditions.until(() => table.unfinished === 0);
+      for (const [part, piece] of prepared.entries()) {
+        this.#add(piece, part, event, entry, table, true);
+      }
+      this.#parts.dispatcher.pump();
+      await conditions.until(() => table.unfinished === 0);
+    } finally {
+      calm();
+    }
+  }
+
+  async #room(): Promise<void> {
+    const calm = this.#parts.dispatcher.hurry();
+    try {
+      await this.#context.conditions.until(() => this.#isEnding || !this.#isFull(RESUME_AT));
+    } finally {
+      calm();
+    }
+  }
+
+  #isFull(part: number): boolean {
+    const { counters, options } = this.#context;
+    const { limits } = options;
+    return (
+      counters.inFlightBytes > limits.maxInFlightBytes * part ||
+      counters.inFlightItems > limits.maxInFlightItems * part ||
+      this.#isTooMuchUnacknowledged()
+    );
+  }
+
+  /**
+   * Only what an end can acknowledge counts: the events of a transaction that is still being read are acknowledged by
+   * reading on, so pausing for them would be for ever (R-25).
+   */
+  #isTooMuchUnacknowledged(): boolean {
+    const { options, tracker } = this.#context;
+    const { maxUnacknowledgedAgeMs, maxUnacknowledgedEvents } = options.limits;
+    if (tracker.endEvents <= tracker.acknowledgedEvents) return false;
+    if (
+      maxUnacknowledgedEvents !== false &&
+      tracker.unacknowledgedEvents > maxUnacknowledgedEvents
+    ) {
+      return true;
+    }
+    return (
+      maxUnacknowledgedAgeMs !== false &&
+      options.time.now() - tracker.oldestAtMs > maxUnacknowledgedAgeMs
+    );
+  }
+}
+
+function unmappedLane(event: ChangeEvent<object>): string {
+  if (event.operation === 'message') return `unmapped:message:${event.prefix}`;
+  const table = `${event.table.schema}.${event.table.name}`;
+  return isRowChange(event)
+    ? `unmapped:${table}:${JSON.stringify(event.key)}`
+    : `unmapped:${table}`;
+}

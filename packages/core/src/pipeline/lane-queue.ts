@@ -1,0 +1,80 @@
+import type { WorkItem } from './work-item.ts';
+
+const COMPACT_AT = 1024;
+
+/**
+ * The lanes: a chain of items per record, of which only the head may be sent (I3, H-03).
+ *
+ * A head is ready until it is taken; it stays the head, and so keeps its lane blocked, until `finish` or `evict`.
+ */
+export class LaneQueue<Item> {
+  /** Last item of each lane that has any. */
+  readonly #tails: Map<string, WorkItem<Item>> = new Map();
+  #ready: (WorkItem<Item> | null)[] = [];
+  #readyHead = 0;
+  #readyBytes = 0;
+
+  get readyItems(): number {
+    return this.#ready.length - this.#readyHead;
+  }
+
+  get readyBytes(): number {
+    return this.#readyBytes;
+  }
+
+  push(item: WorkItem<Item>): void {
+    const tail = this.#tails.get(item.lane);
+    this.#tails.set(item.lane, item);
+    if (tail === undefined) this.#makeReady(item);
+    else tail.next = item;
+  }
+
+  /** The oldest ready items up to the limits, at least one. An item that goes alone is never with others. */
+  take(maxItems: number, maxBytes: number): WorkItem<Item>[] {
+    const taken: WorkItem<Item>[] = [];
+    let bytes = 0;
+    while (taken.length < maxItems && this.#readyHead < this.#ready.length) {
+      const item = this.#ready[this.#readyHead] ?? null;
+      if (item === null) break;
+      if (taken.length > 0 && (item.alone || bytes + item.bytes > maxBytes)) break;
+      this.#ready[this.#readyHead] = null;
+      this.#readyHead += 1;
+      this.#readyBytes -= item.bytes;
+      bytes += item.bytes;
+      taken.push(item);
+      if (item.alone) break;
+    }
+    if (this.#readyHead >= COMPACT_AT && this.#readyHead * 2 >= this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#readyHead);
+      this.#readyHead = 0;
+    }
+    return taken;
+  }
+
+  /** The head of a lane is done with; the item behind it becomes ready. */
+  finish(item: WorkItem<Item>): void {
+    const { next } = item;
+    item.next = null;
+    if (next === null) this.#tails.delete(item.lane);
+    else this.#makeReady(next);
+  }
+
+  /** Takes a taken head and all items behind it out, in order. */
+  evict(item: WorkItem<Item>): WorkItem<Item>[] {
+    this.#tails.delete(item.lane);
+    const chain: WorkItem<Item>[] = [];
+    let current: WorkItem<Item> | null = item;
+    while (current !== null) {
+      chain.push(current);
+      const { next }: WorkItem<Item> = current;
+      current.next = null;
+      current = next;
+    }
+    return chain;
+  }
+
+  #makeReady(item: WorkItem<Item>): void {
+    this.#ready.push(item);
+    this.#readyBytes += item.bytes;
+  }
+}

@@ -1,0 +1,53 @@
+import type { AckEntry } from './ack-tracker.ts';
+
+/** Unfinished items of one table; what a barrier waits for. */
+export interface TableLoad {
+  unfinished: number;
+}
+
+/** What became of a redriven item. */
+export type RedriveOutcome = 'delivered' | 'rejected';
+
+/** One prepared item on its way. A class so that all have one shape. */
+export class WorkItem<Item> {
+  readonly item: Item;
+  readonly lane: string;
+  readonly bytes: number;
+  readonly eventId: string;
+  /** Number of the item within its event. */
+  readonly itemIndex: number;
+  /** The batch that waits for it; null for a redriven item. */
+  readonly entry: AckEntry | null;
+  readonly table: TableLoad | null;
+  /** Goes in a request of its own. */
+  alone: boolean = false;
+  /** Asked about before it is sent: an earlier life of the pipeline may have sent it. */
+  mustConfirm: boolean = false;
+  /** The other side may have it. */
+  inDoubt: boolean = false;
+  firstAttemptAtMs: number = 0;
+  attempts: number = 0;
+  /** Attempts that were answered with `retry`. */
+  failures: number = 0;
+  /** The item behind it in its lane. */
+  next: WorkItem<Item> | null = null;
+  onRedriven: ((outcome: RedriveOutcome) => void) | null = null;
+
+  constructor(
+    item: Item,
+    lane: string,
+    bytes: number,
+    eventId: string,
+    itemIndex: number,
+    entry: AckEntry | null,
+    table: TableLoad | null,
+  ) {
+    this.item = item;
+    this.lane = lane;
+    this.bytes = bytes;
+    this.eventId = eventId;
+    this.itemIndex = itemIndex;
+    this.entry = entry;
+    this.table = table;
+  }
+}
