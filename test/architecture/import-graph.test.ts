@@ -54,6 +54,15 @@ describe('import graph', () => {
     expect(findCycle(graph)).toEqual([a.path, b.path, a.path]);
   });
 
+  test('tells what runs from what is a type', () => {
+    const { runtimeModules } = readSourceFile(
+      'packages/x/src/a.ts',
+      `import a from 'a';\nimport type { B } from 'b';\nimport { c, type C } from 'c';\n` +
+        `import type { D } from 'd';\nimport d from 'd';\n`,
+    );
+    expect(runtimeModules).toEqual(['a', 'c', 'd', 'd']);
+  });
+
   test('never leaves a package by a relative path', () => {
     const leaving = files.filter(
       (file) =>
@@ -92,7 +101,7 @@ describe('import graph', () => {
         `packages/${file.package}`,
       );
       const declared = { ...dependencies, ...peerDependencies, ...optionalDependencies };
-      return file.modules
+      return file.runtimeModules
         .filter((name) => !isBuiltin(name) && !(packageName(name) in declared))
         .map((name) => `${file.path} imports ${name}`);
     });

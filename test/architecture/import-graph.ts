@@ -16,6 +16,8 @@ export interface SourceFile {
   readonly files: readonly string[];
   /** Package names and Node built-ins. */
   readonly modules: readonly string[];
+  /** Those of `modules` that are there when the program runs. */
+  readonly runtimeModules: readonly string[];
 }
 
 const SKIPPED = new Set(['node_modules', 'dist', '.cache', '.git', 'api', 'coverage']);
@@ -33,20 +35,33 @@ function* typeScriptFiles(folder: string): Generator<string> {
   }
 }
 
+/** True when every import of the specifier begins with `import type` or `export type`. */
+function isTypesOnly(text: string, specifier: string): boolean {
+  const quoted = specifier.replaceAll(/[.*+?^${}()|[\]\\/]/g, '\\$&');
+  const statements = [
+    ...text.matchAll(new RegExp(`(import|export)(\\s+type)?\\b[^;]*?['"]${quoted}['"]`, 'g')),
+  ];
+  return statements.length > 0 && statements.every((statement) => statement[2] !== undefined);
+}
+
 /** Reads one file; types count as imports, for a cycle of types is one too. */
 export function readSourceFile(path: string, text: string): SourceFile {
   const imported = ts
     .preProcessFile(text, true, true)
     .importedFiles.map(({ fileName }) => fileName);
+  const typesOnly = new Set(imported.filter((specifier) => isTypesOnly(text, specifier)));
   return {
     path,
     package: /^packages\/([^/]+)\/src\//.exec(path)?.[1] ?? null,
-    isTest: /\.(test|test-d|bench)\.ts$/.test(path),
+    isTest: /\.(test|test-d|bench)\.ts$|\/src\/.*\/testing\//.test(path),
     lines: text.split('\n').length - (text.endsWith('\n') ? 1 : 0),
     files: imported
       .filter((specifier) => specifier.startsWith('.'))
       .map((specifier) => relative(ROOT, resolve(ROOT, dirname(path), specifier))),
     modules: imported.filter((specifier) => !specifier.startsWith('.')),
+    runtimeModules: imported.filter(
+      (specifier) => !specifier.startsWith('.') && !typesOnly.has(specifier),
+    ),
   };
 }
 

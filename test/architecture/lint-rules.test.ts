@@ -26,7 +26,7 @@ const DIRECTIONS: Readonly<Record<string, { readonly good: string[]; readonly ba
     bad: ['pg', 'postgres', 'fs', 'zodiac', '@certyo-cdc/postgres', '@certyo-cdc/testing'],
   },
   postgres: {
-    good: ['@certyo-cdc/core', 'pg', 'node:tls', '../catalog/catalog.ts'],
+    good: ['@certyo-cdc/core', '@certyo-cdc/core/internal', 'pg', '../catalog/catalog.ts'],
     bad: ['zod', 'undici', '@certyo-cdc/replication', '@certyo-cdc/testing', 'pg-cursor'],
   },
   replication: {
@@ -84,6 +84,11 @@ const OTHER: readonly Case[] = [
     source: imports('@certyo-cdc/testing/vitest'),
     rule: null,
   },
+  {
+    file: 'packages/replication/src/part/types.ts',
+    source: `import type { Client } from 'pg';\nexport type Connection = Client;\n`,
+    rule: null,
+  },
   { file: 'packages/core/src/part/c.test.ts', source: imports('../index.ts'), rule: DIRECTION },
   {
     file: 'test/end-to-end/d.test.ts',
@@ -95,6 +100,12 @@ const OTHER: readonly Case[] = [
     source: imports('../../../packages/core/src/event/json.ts'),
     rule: DIRECTION,
   },
+  {
+    file: 'examples/demo/src/f.ts',
+    source: imports('@certyo-cdc/core/internal'),
+    rule: DIRECTION,
+  },
+  { file: 'examples/demo/src/g.ts', source: imports('@certyo-cdc/core'), rule: null },
   {
     file: 'packages/core/src/part/console.ts',
     source: `console.log('x');\n`,
