@@ -1,0 +1,30 @@
+// What a user of ES modules writes; kept in step with main.cjs.
+import { CdcError, createPipeline } from '@certyo-cdc/core';
+import { memoryCheckpointStore, memorySink, memorySource } from '@certyo-cdc/testing';
+
+let error = 'none';
+try {
+  createPipeline(memorySource(), memorySink(), { name: '' });
+} catch (thrown) {
+  error = CdcError.is(thrown) ? thrown.code : String(thrown);
+}
+
+const source = memorySource();
+const sink = memorySink();
+const pipeline = createPipeline(source, sink, {
+  name: 'main',
+  checkpoints: memoryCheckpointStore(),
+});
+const key = { id: 1 };
+await pipeline.start();
+source.push([{ operation: 'insert', key }]);
+source.push([{ operation: 'update', key }]);
+source.push([{ operation: 'delete', key }]);
+await pipeline.caughtUp();
+await pipeline.drain();
+const closed = await pipeline.closed;
+if (closed !== null) throw closed;
+
+const { state, received, delivered } = pipeline.status();
+const collected = sink.effects.map(({ operation }) => operation);
+console.log(JSON.stringify({ state, received, delivered, collected, error }));
