@@ -1,6 +1,11 @@
 export { verifyMerkleProof } from './certyo/merkle-tree.ts';
 export { startCertyoEmulator } from './certyo/start-certyo-emulator.ts';
+export { memoryCheckpointStore } from './memory/memory-checkpoint-store.ts';
+export { memoryDeadLetterStore } from './memory/memory-dead-letter-store.ts';
+export { memoryItem, memorySink } from './memory/memory-sink.ts';
+export { memorySource } from './memory/memory-source.ts';
 export { createCertificates } from './postgres/certificates.ts';
+export { openPostgres } from './postgres/open-postgres.ts';
 export { startPostgres } from './postgres/start-postgres.ts';
 export { faultProxy } from './proxy/fault-proxy.ts';
 
@@ -23,8 +28,23 @@ export type {
   EmulatorPhaseInfo,
   EmulatorRateLimit,
 } from './certyo/options.ts';
+export type {
+  MemoryCheckpointStore,
+  MemoryCheckpointStoreOptions,
+} from './memory/memory-checkpoint-store.ts';
+export type { MemoryDeadLetterStore } from './memory/memory-dead-letter-store.ts';
+export type { MemoryChange } from './memory/memory-event.ts';
+export type {
+  MemoryFault,
+  MemoryItem,
+  MemoryRequest,
+  MemorySink,
+  MemorySinkOptions,
+} from './memory/memory-sink.ts';
+export type { MemorySource, MemorySourceOptions } from './memory/memory-source.ts';
 export type { CertificateOptions, KeyPair, TestCertificates } from './postgres/certificates.ts';
 export type { SettingValue } from './postgres/configuration.ts';
+export type { OpenPostgresOptions } from './postgres/open-postgres.ts';
 export type { PostgresOptions } from './postgres/options.ts';
 export type { PostgresAddress } from './postgres/postgres-address.ts';
 export type { PostgresAccess, PostgresServer, StopMode } from './postgres/postgres-server.ts';

@@ -1,0 +1,108 @@
+import {
+  canonicalJson,
+  type ChangeEvent,
+  type EventSource,
+  type JsonRow,
+  type JsonValue,
+  type RowOperation,
+  type TableInfo,
+  type TransactionInfo,
+} from '@certyo-cdc/core';
+
+/** A change as a test writes it down. */
+export type MemoryChange =
+  | {
+      readonly operation: RowOperation;
+      /** @default 'items' */
+      readonly table?: string | undefined;
+      readonly key: JsonRow;
+      readonly previousKey?: JsonRow | undefined;
+      readonly before?: JsonRow | undefined;
+      /** @default the key, for everything but deletes */
+      readonly after?: JsonRow | undefined;
+    }
+  | { readonly operation: 'truncate'; readonly table?: string | undefined }
+  | { readonly operation: 'schema'; readonly table?: string | undefined }
+  | { readonly operation: 'message'; readonly prefix: string; readonly content: string };
+
+/** What all events of one transaction share. */
+export interface MemoryTransaction {
+  readonly number: number;
+  readonly info: TransactionInfo;
+  readonly source: EventSource;
+  readonly table: (name: string) => TableInfo;
+}
+
+/** The event of the n-th change of a transaction. */
+export function memoryEvent(
+  change: MemoryChange,
+  ordinal: number,
+  transaction: MemoryTransaction,
+): ChangeEvent {
+  const { info, number, source } = transaction;
+  const place = `${pad(number)}.${pad(ordinal)}`;
+  const base = {
+    id: `memory:${source.name}:${place}`,
+    version: `1.${place}`,
+    transaction: info,
+    source,
+  };
+  if (change.operation === 'message') {
+    const content = new TextEncoder().encode(change.content);
+    const { operation, prefix } = change;
+    return withJson(
+      { ...base, operation, prefix, content, transactional: true },
+      {
+        content: change.content,
+      },
+    );
+  }
+  const table = transaction.table(change.table ?? 'items');
+  if (change.operation === 'truncate') {
+    const { operation } = change;
+    return withJson({ ...base, operation, table, cascade: false, restartIdentity: false });
+  }
+  if (change.operation === 'schema') {
+    return withJson({ ...base, operation: change.operation, table, previousColumns: null });
+  }
+  const { key, operation } = change;
+  const after = operation === 'delete' ? null : row(change.after ?? key);
+  const before = change.before === undefined ? null : row(change.before);
+  const canonicalRow = (includes: (column: string) => boolean = () => true): string =>
+    canonicalJson(
+      Object.fromEntries(Object.entries(after ?? before ?? key).filter(([name]) => includes(name))),
+    );
+  return withJson({
+    ...base,
+    operation,
+    table,
+    key: row(key),
+    previousKey: change.previousKey === undefined ? null : row(change.previousKey),
+    before,
+    after,
+    unavailable: [],
+    canonicalRow,
+  });
+}
+
+/** Rows have no prototype. */
+function row(values: JsonRow): JsonRow {
+  return Object.assign(Object.create(null) as Record<string, JsonValue>, values);
+}
+
+function withJson<T extends object>(
+  event: T,
+  instead: Readonly<Record<string, JsonValue>> = {},
+): T & { toJSON(): JsonValue } {
+  return {
+    ...event,
+    toJSON() {
+      const plain = Object.entries(event).filter(([, value]) => typeof value !== 'function');
+      return { ...Object.fromEntries(plain), ...instead } as JsonValue;
+    },
+  };
+}
+
+function pad(value: number): string {
+  return String(value).padStart(10, '0');
+}
