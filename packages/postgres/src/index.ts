@@ -1,6 +1,8 @@
 export { readPublication } from './catalog/publication.ts';
 export { resolveTables } from './catalog/resolve-tables.ts';
 export { serverInfo } from './catalog/server-info.ts';
+export { postgresCheckpointStore } from './checkpoint/postgres-checkpoint-store.ts';
+export { checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql } from './checkpoint/sql.ts';
 export { connect } from './connection/connect.ts';
 export { TLS_MODES } from './connection/connection-options.ts';
 export { PINNED_SETTINGS } from './connection/pinned-settings.ts';
@@ -8,6 +10,12 @@ export { pinSettings, withPinnedSettings } from './connection/pinned-transaction
 export { resolveConnection } from './connection/resolve-connection.ts';
 export { sqlSession } from './connection/sql-session.ts';
 export { queryText } from './connection/text-query.ts';
+export { postgresDeadLetterStore } from './dead-letter/postgres-dead-letter-store.ts';
+export {
+  deadLetterGrantSql,
+  deadLetterSetupSql,
+  deadLetterTeardownSql,
+} from './dead-letter/sql.ts';
 export { qualifiedName, quoteIdentifier, quoteLiteral } from './identifier/quote.ts';
 export { parseTableName } from './identifier/table-name.ts';
 export { createRowChange } from './row/row-change.ts';
@@ -21,6 +29,8 @@ export {
   tupleFromTexts,
   UNAVAILABLE,
 } from './row/tuple.ts';
+export { runSetup } from './setup/run-setup.ts';
+export { DEFAULT_SCHEMA } from './setup/store-session.ts';
 export { classifyPostgresError } from './sqlstate/classify-postgres-error.ts';
 export { describePostgresError, redactPostgresError } from './sqlstate/describe-postgres-error.ts';
 export { PostgresServerError } from './sqlstate/postgres-error.ts';
@@ -35,6 +45,7 @@ export type {
   ReplicaIdentity,
   TableDescription,
 } from './catalog/table-description.ts';
+export type { PostgresCheckpointStore } from './checkpoint/postgres-checkpoint-store.ts';
 export type { ConnectOptions } from './connection/connect.ts';
 export type {
   ConnectionOptions,
@@ -50,6 +61,7 @@ export type { PoolClientLike, PoolLike } from './connection/pool-session.ts';
 export type { Environment } from './connection/resolve-connection.ts';
 export type { SqlExecutor, SqlSession, SqlSessionOptions } from './connection/sql-executor.ts';
 export type { Queryable, SqlParameter, SqlResult, SqlRow } from './connection/text-query.ts';
+export type { PostgresDeadLetterStore } from './dead-letter/postgres-dead-letter-store.ts';
 export type { QualifiedName } from './identifier/quote.ts';
 export type { TableName } from './identifier/table-name.ts';
 export type { RowChangeOptions } from './row/row-change.ts';
@@ -61,6 +73,8 @@ export type {
   TruncateOptions,
 } from './row/table-events.ts';
 export type { Tuple, TupleText } from './row/tuple.ts';
+export type { RunSetupOptions, SetupStatement } from './setup/run-setup.ts';
+export type { PostgresStoreOptions } from './setup/store-session.ts';
 export type { ServerErrorFields } from './sqlstate/postgres-error.ts';
 export type { TypeDescriptor, TypeKind, TypeQuery } from './values/type-descriptor.ts';
 export type { TypeRegistry, TypeUse } from './values/type-registry.ts';

@@ -2,7 +2,8 @@ import { testDatabase } from '@certyo-cdc/testing/vitest';
 import { describe, expect, inject, test } from 'vitest';
 
 import { resolveConnection } from '../connection/resolve-connection.ts';
-import { sqlSession, type SqlSession } from '../connection/sql-session.ts';
+import type { SqlSession } from '../connection/sql-executor.ts';
+import { sqlSession } from '../connection/sql-session.ts';
 import { readPublication } from './publication.ts';
 import { resolveTables } from './resolve-tables.ts';
 import { serverInfo } from './server-info.ts';
