@@ -1,4 +1,4 @@
-import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { defineConfig, type TestProjectConfiguration, type ViteUserConfig } from 'vitest/config';
 
 const majors: number[] = (process.env['PG_MAJORS'] ?? '14,15,16,17,18').split(',').map(Number);
 
@@ -26,7 +26,7 @@ function postgresProject(
 }
 
 // PG_MAJORS=17,18 chooses the majors; `--project pg-18`, `--project unit` or `--project e2e` one project.
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
@@ -59,3 +59,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;

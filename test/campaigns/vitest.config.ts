@@ -4,7 +4,7 @@ import { defineConfig, type ViteUserConfig } from 'vitest/config';
 const config: ViteUserConfig = defineConfig({
   test: {
     name: 'campaigns',
-    include: ['test/campaigns/**/*.test.ts'],
+    include: ['test/campaigns/*.test.ts'],
     testTimeout: 600_000,
     fileParallelism: false,
   },

@@ -15,9 +15,9 @@ export interface AnchoringOptions {
 const FIRST_BLOCK = 60_000_000;
 
 /**
- * Takes records from Ingested to Anchored or Failed. Does nothing by itself: `tick` does what is due.
+ * Takes records from Ingested to Anchored or Failed. Does nothing by itself: `advanceTo` does what is due.
  *
- *     accepted → Ingested ─tick→ PendingAnchor ─full or old→ Batched ─delay→ Anchored
+ *     accepted → Ingested ─────→ PendingAnchor ─full or old→ Batched ─delay→ Anchored
  *                                     ↑                         ↑  └──────→ Failed
  *                                     └── retry of a snapshot ──┴── automatic retry ┘
  */
@@ -26,7 +26,7 @@ export class Anchoring {
   #ingested: StoredRecord[] = [];
   readonly #open = new Map<string, Batch>();
   #waiting: Batch[] = [];
-  readonly batches = new Map<string, Batch>();
+  readonly batches: Map<string, Batch> = new Map();
   readonly chain: ChainBlock[] = [];
   #batchNumber = 0;
   #blockNumber = FIRST_BLOCK;
@@ -49,16 +49,27 @@ export class Anchoring {
     if (record.status !== 'Failed') return false;
     record.earlier = [...record.lifecycle, { status: 'Ingested', atMs: nowMs, reason: 'retry' }];
     record.batch = null;
+    record.enteredAtMs = nowMs;
     this.failed -= 1;
     this.add(record);
     return true;
   }
 
-  /** Does everything that is due at `nowMs`. */
-  tick(nowMs: number): void {
-    const ingested = this.#ingested;
-    this.#ingested = [];
-    for (const record of ingested) this.#accumulate(record, nowMs);
+  /** Does what is due, step by step at the moment at which each step was due, until nothing is. */
+  advanceTo(nowMs: number): void {
+    let due = this.nextDueMs();
+    while (due !== null && due <= nowMs) {
+      this.#tick(due);
+      due = this.nextDueMs();
+    }
+  }
+
+  #tick(nowMs: number): void {
+    // Records come in order of time: those that entered until now are the first ones.
+    const later = this.#ingested.findIndex((record) => record.enteredAtMs > nowMs);
+    const entered = later === -1 ? this.#ingested : this.#ingested.slice(0, later);
+    this.#ingested = later === -1 ? [] : this.#ingested.slice(later);
+    for (const record of entered) this.#accumulate(record, nowMs);
     for (const batch of this.#open.values()) {
       if (nowMs - batch.openedAtMs >= this.#options.batchAgeMs) this.#close(batch, nowMs);
     }
@@ -67,15 +78,14 @@ export class Anchoring {
 
   /** Closes every open batch, however young. */
   closeAll(nowMs: number): void {
-    this.tick(nowMs);
+    this.advanceTo(nowMs);
     for (const batch of this.#open.values()) this.#close(batch, nowMs);
     this.#attemptDue(nowMs);
   }
 
-  /** When `tick` has something to do next, or null. */
+  /** When there is something to do next, or null. */
   nextDueMs(): number | null {
-    if (this.#ingested.length > 0) return 0;
-    let next: number | null = null;
+    let next: number | null = this.#ingested[0]?.enteredAtMs ?? null;
     for (const batch of this.#open.values()) {
       next = earlier(next, batch.openedAtMs + this.#options.batchAgeMs);
     }
@@ -94,7 +104,6 @@ export class Anchoring {
     }
     record.batch = batch;
     record.indexInBatch = batch.size;
-    record.accumulatedAtMs = nowMs;
     batch.size += 1;
     batch.leaves.push(record.recordHash);
     if (this.#options.keepsRecords) batch.records.push(record);

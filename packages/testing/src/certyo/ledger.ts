@@ -47,7 +47,7 @@ export class Ledger {
   /** All records in order of acceptance (`retention: 'full'`). */
   readonly records: StoredRecord[] = [];
   /** By database, collection and record id (`retention: 'digest'`). */
-  readonly digests = new Map<string, RecordDigest>();
+  readonly digests: Map<string, RecordDigest> = new Map();
   effects = 0;
   replays = 0;
   collisions = 0;
