@@ -28,6 +28,7 @@ export { canonicalJson } from './json/canonical-json.ts';
 export { minifyJson } from './json/minify-json.ts';
 export { parseJson } from './json/parse-json.ts';
 export { recordMapper } from './mapper/record-mapper.ts';
+export { changes } from './pipeline/changes.ts';
 export { createPipeline } from './pipeline/create-pipeline.ts';
 export { PIPELINE_STATES } from './pipeline/pipeline-event.ts';
 
@@ -85,6 +86,7 @@ export type { ParseJsonOptions } from './json/parse-json.ts';
 export type { ColumnPolicies, ColumnPolicy } from './mapper/column-policy.ts';
 export type { RecordMapper, RecordMapperOptions } from './mapper/record-mapper.ts';
 export type { MappedOperation, MappedRow, TableMapping } from './mapper/table-mapping.ts';
+export type { ChangesOptions } from './pipeline/changes.ts';
 export type {
   BatchOptions,
   CircuitBreakerOptions,

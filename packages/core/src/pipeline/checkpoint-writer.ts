@@ -2,18 +2,39 @@ import { randomUUID } from 'node:crypto';
 
 import type { CheckpointStore, StoredCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { ChangeStream } from '../source/change-source.ts';
+import type { NormalizedPipelineOptions } from './normalize-options.ts';
 import type { RunContext } from './run-context.ts';
 import { saveWithRetry } from './save-with-retry.ts';
+
+/** What the writer needs of a running pipeline. */
+export interface CheckpointContext extends Pick<
+  RunContext<unknown, object>,
+  'background' | 'conditions' | 'emit' | 'signal' | 'tracker'
+> {
+  readonly options: Pick<
+    NormalizedPipelineOptions<object>,
+    | 'checkpointIntervalMs'
+    | 'checkpoints'
+    | 'idleCheckpointIntervalMs'
+    | 'name'
+    | 'random'
+    | 'retry'
+    | 'time'
+  >;
+}
+
+/** What the writer needs of a stream. */
+export type CheckpointStream = Pick<ChangeStream, 'acknowledge' | 'checkpoint'>;
 
 /**
  * Saves the newest end at or below which everything is final, then acknowledges it: never the other way round (I1).
  *
  * One save at a time. A save that failed is repeated as it was, under the same revision, because it may have arrived.
  */
-export class CheckpointWriter<Item, Row extends object> {
-  readonly #context: RunContext<Item, Row>;
+export class CheckpointWriter {
+  readonly #context: CheckpointContext;
   readonly #store: CheckpointStore;
-  readonly #stream: ChangeStream<Row>;
+  readonly #stream: CheckpointStream;
   #revision: string | null;
   #position: string | null;
   #savedAtMs = -Infinity;
@@ -23,8 +44,8 @@ export class CheckpointWriter<Item, Row extends object> {
   #timerAtMs = Infinity;
 
   constructor(
-    context: RunContext<Item, Row>,
-    stream: ChangeStream<Row>,
+    context: CheckpointContext,
+    stream: CheckpointStream,
     stored: StoredCheckpoint | null,
   ) {
     this.#context = context;

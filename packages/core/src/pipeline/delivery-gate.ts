@@ -130,8 +130,7 @@ export class DeliveryGate {
   }
 
   #announceOpened(): void {
-    // A copy: a listener may send, be answered and come back here.
-    for (const listener of [...this.#listeners]) listener.opened();
+    for (const listener of this.#listeners) listener.opened();
   }
 
   #wakeAt(atMs: number): void {

@@ -25,7 +25,7 @@ interface IntakeParts<Item, Row extends object> {
   readonly stream: ChangeStream<Row>;
   readonly dispatcher: Dispatcher<Item, Row>;
   readonly parking: Parking<Item, Row>;
-  readonly checkpoints: CheckpointWriter<Item, Row>;
+  readonly checkpoints: CheckpointWriter;
   /** Events committed before this time are asked about before they are sent (H-07). */
   readonly confirmBeforeMs: number;
 }

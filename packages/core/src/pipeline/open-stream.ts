@@ -17,7 +17,7 @@ export interface OpenedStream<Row extends object> {
  */
 export async function openStream<Row extends object>(
   source: ChangeSource<Row>,
-  options: NormalizedPipelineOptions<Row>,
+  options: Pick<NormalizedPipelineOptions<Row>, 'checkpoints' | 'name'>,
   signal: AbortSignal,
   emit: (event: PipelineEvent) => void,
 ): Promise<OpenedStream<Row>> {

@@ -17,7 +17,7 @@ export class Run<Item, Row extends object> {
   readonly #stream: ChangeStream<Row>;
   readonly #parking: Parking<Item, Row>;
   readonly #dispatcher: Dispatcher<Item, Row>;
-  readonly #checkpoints: CheckpointWriter<Item, Row>;
+  readonly #checkpoints: CheckpointWriter;
   readonly #intake: Intake<Item, Row>;
   readonly #stopWatching: () => void;
 
