@@ -14,7 +14,7 @@ const clients: Client[] = [];
 
 /** A connection to a new database in another encoding. */
 async function encoded(encoding: string): Promise<Client> {
-  const name = `${database.database}_${encoding.toLowerCase()}`;
+  const name = `${database.database}_${clients.length}`;
   await database.query(
     `CREATE DATABASE ${name} ENCODING '${encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`,
   );
@@ -55,11 +55,24 @@ describe('T-15: databases that are not in UTF-8', () => {
     expect(payloadOf(descriptor, await bytesOf(client, 'public.t'))).toBe('{"value":"Zürich ÿ"}');
   });
 
-  test('SQL_ASCII: bytes that are UTF-8 pass, others are refused with the name of the column', async () => {
+  test('SQL_ASCII: with client_encoding UTF8 the server itself refuses bytes that are not UTF-8', async () => {
     const client = await encoded('SQL_ASCII');
-    await client.query(
-      `CREATE TABLE public.good (value text); CREATE TABLE public.bad (value text)`,
-    );
+    await client.query(`CREATE TABLE public.good (value text)`);
+    await client.query(`CREATE TABLE public.bad (value text)`);
+    await client.query(`INSERT INTO public.good VALUES ('Zürich \ufffd')`);
+    await client.query(`INSERT INTO public.bad VALUES (E'Z\\xfcrich')`);
+    const good = await describeTable(client, 'public.good');
+    expect(payloadOf(good, await bytesOf(client, 'public.good'))).toBe('{"value":"Zürich \ufffd"}');
+    await expect(client.query('SELECT value FROM public.bad')).rejects.toMatchObject({
+      code: '22021',
+    });
+  });
+
+  test('SQL_ASCII: with client_encoding SQL_ASCII the column is named, and other rows pass', async () => {
+    const client = await encoded('SQL_ASCII');
+    await client.query('SET client_encoding = SQL_ASCII');
+    await client.query(`CREATE TABLE public.good (value text)`);
+    await client.query(`CREATE TABLE public.bad (value text)`);
     await client.query(`INSERT INTO public.good VALUES ('Zürich \ufffd')`);
     await client.query(`INSERT INTO public.bad VALUES (E'Z\\xfcrich')`);
     const good = await describeTable(client, 'public.good');
