@@ -212,15 +212,29 @@ function expect(option: string, value: unknown, isRight: boolean, expected: stri
 
 function unknownOption(name: string): ConfigurationError {
   const known = Object.keys(DEFAULTS);
-  const lower = name.toLowerCase();
-  const near = known.find(
-    (candidate) =>
-      candidate.toLowerCase().startsWith(lower.slice(0, 4)) ||
-      lower.includes(candidate.toLowerCase()),
-  );
+  const [near] = known
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .filter(({ candidate, distance }) => distance <= candidate.length / 2)
+    .toSorted((a, b) => a.distance - b.distance);
   const hint =
-    near === undefined ? `Known options: ${known.join(', ')}.` : `Did you mean \`${near}\`?`;
+    near === undefined
+      ? `Known options: ${known.join(', ')}.`
+      : `Did you mean \`${near.candidate}\`?`;
   return new ConfigurationError(name, `Unknown option \`${name}\`.`, { remedy: hint });
+}
+
+/** Levenshtein's distance, letters of either case being equal. */
+function editDistance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [index, letter] of [...from.toLowerCase()].entries()) {
+    const next = [index + 1];
+    for (const [column, other] of [...to.toLowerCase()].entries()) {
+      const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
 }
 
 function isPort(value: unknown): boolean {

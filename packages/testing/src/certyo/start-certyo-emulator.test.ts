@@ -1,61 +1,152 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { startCertyoEmulator } from './start-certyo-emulator.ts';
+import type { EmulatorPhase, EmulatorPhaseInfo } from './options.ts';
 import { call, record } from './test-client.ts';
 
 const QUICK = { batchAgeMs: 20, anchorDelayMs: 20 };
 
 describe('startCertyoEmulator', () => {
-  test('a record is accepted with 202 and the five public fields', async () => {
-    await using emulator = await startCertyoEmulator(QUICK);
+  test('closing cuts connections, rejects waiters and may be repeated', async () => {
+    const emulator = await startCertyoEmulator();
+    const socket = connect(emulator.port, '127.0.0.1');
+    await once(socket, 'connect');
+    await call(emulator, 'POST', '/records', record());
+    const waiting = emulator.waitUntilAnchored().catch((error: unknown) => error);
 
-    const answer = await call(emulator, 'POST', '/records', record({ recordId: '1' }));
+    await emulator.close();
+    await emulator.close();
 
-    expect(answer.status).toBe(202);
-    expect(answer.headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/);
-    expect(answer.json).toEqual({
-      recordId: '1',
-      recordHash: expect.stringMatching(/^[0-9a-f]{64}$/),
-      tenantId: 'test-tenant',
-      acceptedAt: expect.stringMatching(/^\d{4}-.*Z$/),
-      idempotencyReplayed: false,
-    });
+    expect(await waiting).toEqual(new Error('The emulator was closed.'));
+    if (!socket.destroyed) await once(socket, 'close');
+    await expect(call(emulator, 'GET', '/records')).rejects.toThrow('fetch failed');
   });
 
-  test('no digit of a payload is lost', async () => {
-    await using emulator = await startCertyoEmulator(QUICK);
-    const payload =
-      '{"b":12345678901234567890.123456789012345678900,"a":1e400,"a":-0,"s":"\\u00e9é"}';
+  test('waitUntilAnchored rejects with the reason of the signal', async () => {
+    await using emulator = await startCertyoEmulator();
+    await expect(emulator.waitUntilAnchored()).resolves.toBeUndefined();
+    await call(emulator, 'POST', '/records', record());
+    const reason = new Error('enough');
+    const abort = new AbortController();
 
-    const text = `{"tenantId":"test-tenant","database":"d","collection":"c","recordId":"1","recordPayload":${payload}}`;
-    await call(emulator, 'POST', '/records', text);
+    const waiting = emulator.waitUntilAnchored({ signal: abort.signal });
+    abort.abort(reason);
 
-    expect(emulator.records()[0]?.payload).toBe(payload);
+    await expect(waiting).rejects.toBe(reason);
+    await expect(emulator.waitUntilAnchored({ signal: abort.signal })).rejects.toBe(reason);
   });
 
-  test('a bulk is answered with a verdict per record, and everything is anchored', async () => {
-    await using emulator = await startCertyoEmulator(QUICK);
-
-    const records = [record({ recordId: '1' }), { recordId: 'broken' }, record({ recordId: '2' })];
-    const answer = await call(emulator, 'POST', '/records/bulk', { records });
-    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(5_000) });
-
-    expect(answer.status).toBe(202);
-    expect(answer.json).toMatchObject({
-      accepted: 2,
-      rejected: 1,
-      results: [
-        { index: 0, recordId: '1', status: 'accepted' },
-        { index: 1, recordId: 'broken', status: 'rejected', error: { field: 'tenantId' } },
-        { index: 2, recordId: '2', status: 'accepted' },
-      ],
+  test('phases come in order, are waited for, and tell what happened', async () => {
+    const seen: [EmulatorPhase, EmulatorPhaseInfo][] = [];
+    await using emulator = await startCertyoEmulator({
+      onPhase: async (phase, info) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        seen.push([phase, info]);
+        expect(emulator.counters.effects).toBe(phase === 'request-received' ? 0 : 2);
+      },
     });
-    expect(emulator.records().map((effect) => [effect.recordId, effect.status])).toEqual([
-      ['1', 'Anchored'],
-      ['2', 'Anchored'],
+
+    const records = [record({ recordId: '1' }), record({ recordId: '2' }), {}];
+    await call(emulator, 'POST', '/records/bulk', { records });
+    await expect.poll(() => seen.length).toBe(3);
+
+    const info = { requestNumber: 1, method: 'POST', path: '/api/v1/records/bulk', recordCount: 3 };
+    expect(seen).toEqual([
+      ['request-received', { ...info, effectCount: 0, status: null }],
+      ['applied', { ...info, effectCount: 2, status: null }],
+      ['responded', { ...info, effectCount: 2, status: 202 }],
     ]);
-    const snapshots = await call(emulator, 'GET', '/snapshots?tenantId=test-tenant&recordId=1');
-    expect(snapshots.json).toMatchObject({
-      items: [{ recordId: '1', status: 'Anchored', onChainConfirmed: true }],
+  });
+
+  test('a client that goes away in the middle of a request has no effect', async () => {
+    await using emulator = await startCertyoEmulator();
+    const socket = connect(emulator.port, '127.0.0.1');
+    socket.write(
+      `POST /api/v1/records HTTP/1.1\r\nHost: e\r\nX-API-Key: ${emulator.apiKey}\r\n` +
+        'Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"tenantId":',
+    );
+    await expect.poll(() => emulator.counters.requests).toBe(1);
+
+    socket.destroy();
+    await call(emulator, 'POST', '/records', record());
+
+    expect(emulator.counters).toMatchObject({ requests: 2, effects: 1 });
+    expect(emulator.requests[0]).toMatchObject({ status: null });
+  });
+
+  test('I11: the request log names headers and never their values', async () => {
+    await using emulator = await startCertyoEmulator(QUICK);
+
+    await call(emulator, 'POST', '/records', record(), { headers: { 'x-canary': 'canary-value' } });
+
+    expect(emulator.requests).toMatchObject([
+      { method: 'POST', path: '/api/v1/records', status: 202, recordCount: 1, fault: null },
+    ]);
+    expect(emulator.requests[0]?.headerNames).toContain('x-canary');
+    expect(JSON.stringify(emulator.requests)).not.toContain('canary-value');
+    expect(JSON.stringify(emulator.requests)).not.toContain(emulator.apiKey);
+  });
+
+  test('effects are listed in order of acceptance with their attempts', async () => {
+    await using emulator = await startCertyoEmulator(QUICK);
+    const one = record({ recordId: '1', recordVersion: '7', idempotencyKey: 'k', clientId: 'c' });
+
+    await call(emulator, 'POST', '/records', one);
+    await call(emulator, 'POST', '/records/bulk', [one, record({ recordId: '2' })]);
+
+    expect(emulator.records()).toMatchObject([
+      {
+        sequence: 1,
+        tenantId: 'test-tenant',
+        clientId: 'c',
+        database: 'shopdb',
+        collection: 'public.orders',
+        recordId: '1',
+        recordVersion: '7',
+        operationType: 'upsert',
+        payload: '{"id":1001}',
+        idempotencyKey: 'k',
+        attempts: 2,
+      },
+      { sequence: 2, recordId: '2', recordVersion: '1', idempotencyKey: null, attempts: 1 },
+    ]);
+    expect(emulator.records({ recordId: '2' })).toHaveLength(1);
+    expect(emulator.records({ collection: 'other' })).toEqual([]);
+    expect(emulator.effectsAfter(1, 5).map((effect) => effect.recordId)).toEqual(['2']);
+    expect(emulator.counters).toMatchObject({ attempts: 3, effects: 2, replays: 1, collisions: 0 });
+  });
+
+  test.each(['digest', 'counts'] as const)(
+    'with retention %s it counts without keeping records',
+    async (retention) => {
+      await using emulator = await startCertyoEmulator({ ...QUICK, retention });
+      const records = [record({ recordVersion: '1' }), record({ recordVersion: '2' })];
+
+      const answer = await call(emulator, 'POST', '/records/bulk', { records });
+      await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(5_000) });
+
+      expect(answer.json).toMatchObject({ accepted: 2 });
+      expect(emulator.records()).toEqual([]);
+      expect(emulator.counters).toMatchObject({ effects: 2, anchored: 2, pending: 0 });
+      const name = JSON.stringify(['test-tenant', 'shopdb', 'public.orders', '1001']);
+      expect(emulator.digests().get(name)).toEqual(
+        retention === 'counts'
+          ? undefined
+          : { effects: 2, lastVersion: '2', digest: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      );
+      const snapshots = await call(emulator, 'GET', '/snapshots');
+      expect(snapshots).toMatchObject({ status: 501, json: { code: 'not_retained' } });
+    },
+  );
+
+  test('a port that is taken rejects', async () => {
+    await using emulator = await startCertyoEmulator();
+    await expect(startCertyoEmulator({ port: emulator.port })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    });
+    await expect(startCertyoEmulator({ controlPort: emulator.port })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
     });
   });
 });

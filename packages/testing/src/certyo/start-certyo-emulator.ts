@@ -273,13 +273,7 @@ class Emulator implements CertyoEmulator {
   #tick(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    // An advanced clock may make one step due after the other.
-    let due: number | null = 0;
-    const nowMs = this.clock.now();
-    while (due !== null && due <= nowMs) {
-      this.#state.anchoring.tick(nowMs);
-      due = this.#state.anchoring.nextDueMs();
-    }
+    this.#state.anchoring.advanceTo(this.clock.now());
     this.#afterTick();
   }
 

@@ -11,7 +11,8 @@ export class StoredRecord {
   attempts = 1;
   batch: Batch | null = null;
   indexInBatch = -1;
-  accumulatedAtMs = 0;
+  /** When it last entered the way to the chain: at its acceptance, or at a retry. */
+  enteredAtMs: number;
   /** States of earlier batches, before a retry. */
   earlier: readonly LifecycleEntry[] = [];
 
@@ -20,6 +21,7 @@ export class StoredRecord {
     this.input = input;
     this.recordHash = recordHash;
     this.acceptedAtMs = acceptedAtMs;
+    this.enteredAtMs = acceptedAtMs;
   }
 
   get recordId(): string {
@@ -40,7 +42,7 @@ export class StoredRecord {
         ? [...this.earlier]
         : [{ status: 'Ingested', atMs: this.acceptedAtMs, reason: null }];
     if (this.batch !== null) {
-      entries.push({ status: 'PendingAnchor', atMs: this.accumulatedAtMs, reason: null });
+      entries.push({ status: 'PendingAnchor', atMs: this.enteredAtMs, reason: null });
       entries.push(...this.batch.history);
     }
     return entries;
