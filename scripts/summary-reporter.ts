@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Reporter, SerializedError, TestCase, TestModule } from 'vitest/node';
+import type { Reporter, SerializedError, TestCase, TestModule, TestSuite } from 'vitest/node';
 
 /** What one vitest run came to. */
 export interface Summary {
@@ -30,11 +30,13 @@ export default class SummaryReporter implements Reporter {
     }
   }
 
+  // A hook that fails, or a file that cannot be loaded, has no test case of its own.
+  onTestSuiteResult(suite: TestSuite): void {
+    this.#failed += suite.errors().length;
+  }
+
   onTestModuleEnd(module: TestModule): void {
-    // A file that cannot be loaded, or a hook that failed, has no test case of its own.
-    if (!module.ok() && [...module.children.allTests('failed')].length === 0) {
-      this.#failed++;
-    }
+    this.#failed += module.errors().length;
   }
 
   onTestRunEnd(_modules: readonly TestModule[], errors: readonly SerializedError[]): void {
