@@ -62,7 +62,11 @@ async function copyPackage(root: string, label: string): Promise<string> {
   const target = join(base, `native-${label}`);
   if (!existsSync(target)) {
     const temporary = await mkdtemp(`${target}.`);
-    await cp(join(root, 'native'), join(temporary, 'native'), { recursive: true });
+    await cp(join(root, 'native'), join(temporary, 'native'), {
+      recursive: true,
+      // Else the links would lead back to where the server's user may not go.
+      verbatimSymlinks: true,
+    });
     makeLinks(temporary);
     await chmod(temporary, 0o755);
     // Fails when another process has put its copy there first, which is as good.
@@ -71,7 +75,8 @@ async function copyPackage(root: string, label: string): Promise<string> {
   return join(target, 'native', 'bin');
 }
 
-async function fromPackage(root: string, label: string): Promise<Binaries> {
+/** The programs in an npm package; `label` names the copy that is made where they cannot be run in place. */
+export async function packageBinaries(root: string, label: string): Promise<Binaries> {
   const directory = join(root, 'native', 'bin');
   try {
     makeLinks(root);
@@ -99,7 +104,7 @@ async function locate(major: number): Promise<Binaries> {
       readonly version: string;
     };
     if (!manifest.version.startsWith(`${major}.`)) continue;
-    return await fromPackage(root, `${system}-${manifest.version}`);
+    return await packageBinaries(root, `${system}-${manifest.version}`);
   }
   throw new ConfigurationError('major', `No binaries of PostgreSQL ${major} are installed.`, {
     remedy:

@@ -3,8 +3,6 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Client, ClientConfig, QueryResultRow } from 'pg';
-
 import type { TestCertificates } from './certificates.ts';
 import { renderSettings, type SettingValue } from './configuration.ts';
 import { freePort } from './free-port.ts';
@@ -12,7 +10,8 @@ import { normalizeSettings } from './options.ts';
 import type { PostgresServer, StopMode } from './postgres-server.ts';
 import { Postmaster } from './postmaster.ts';
 import { giveToServer } from './server-user.ts';
-import { connect, createDatabase, end, postgresUrl, type TestDatabase } from './test-database.ts';
+import { ServerAccess } from './server-access.ts';
+import type { TestDatabase } from './test-database.ts';
 import { Watcher } from './watcher.ts';
 
 /** What a cluster is made of. */
@@ -34,7 +33,7 @@ function isPortTaken(log: string): boolean {
   return log.includes('Address already in use') || log.includes('lock file "');
 }
 
-export class Cluster implements PostgresServer {
+export class Cluster extends ServerAccess implements PostgresServer {
   readonly major: number;
   readonly version: string;
   readonly host = '127.0.0.1';
@@ -46,13 +45,13 @@ export class Cluster implements PostgresServer {
   readonly #directory: string;
   readonly #program: string;
   readonly #watcher: Watcher;
-  readonly #clients = new Set<Client>();
   #settings: Readonly<Record<string, SettingValue>>;
   #port = 0;
   #postmaster: Postmaster | null = null;
   #disposed: Promise<void> | null = null;
 
   constructor(parts: ClusterParts) {
+    super();
     this.major = parts.major;
     this.version = parts.version;
     this.password = parts.password;
@@ -73,41 +72,18 @@ export class Cluster implements PostgresServer {
     return this.#postmaster?.pid ?? null;
   }
 
-  get url(): string {
-    return this.urlOf('postgres');
+  protected override get adminHost(): string {
+    return this.socketDirectory;
   }
 
-  urlOf(
-    database: string,
-    user: string = this.user,
-    password: string | null = this.password,
-  ): string {
-    return postgresUrl(this, database, user, password);
-  }
-
-  async client(config: ClientConfig = {}): Promise<Client> {
-    const client = await connect(this, 'postgres', config);
-    this.#clients.add(client);
-    client.once('end', () => this.#clients.delete(client));
-    return client;
-  }
-
-  async query<Row extends QueryResultRow = QueryResultRow>(
-    sql: string,
-    values: readonly unknown[] = [],
-  ): Promise<Row[]> {
-    // Over the socket: it works whatever pg_hba.conf says about TCP.
-    const client = await connect(this, 'postgres', { host: this.socketDirectory });
-    try {
-      const { rows } = await client.query<Row>(sql, [...values]);
-      return rows;
-    } finally {
-      await end(client);
-    }
-  }
-
-  async createDatabase(): Promise<TestDatabase> {
-    return await createDatabase(this, this.socketDirectory);
+  override async createDatabase(): Promise<TestDatabase> {
+    const database = await super.createDatabase();
+    const drop = async (): Promise<void> => {
+      this.resume();
+      // A server that a test has left dead takes its databases with it.
+      if (this.pid !== null) await database[Symbol.asyncDispose]();
+    };
+    return { ...database, [Symbol.asyncDispose]: drop };
   }
 
   async start(
@@ -183,7 +159,8 @@ export class Cluster implements PostgresServer {
   }
 
   async #dispose(): Promise<void> {
-    await Promise.all([...this.#clients].map(end));
+    this.resume();
+    await this.endClients();
     await this.crash();
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     this.#watcher.dismiss();

@@ -101,9 +101,10 @@ export class Postmaster {
   async kill(): Promise<void> {
     const { pid } = this;
     if (pid === null) return;
-    // Held, it cannot start a child that the list does not have; and dead, it has no children to list.
+    // Held, it starts no child that the list does not have. It dies last: a child that sees it die
+    // would say goodbye to its client.
     send(pid, 'SIGSTOP');
-    const all = [pid, ...childrenOf(pid)].map((id) => ({ id, start: processStart(id) }));
+    const all = [...childrenOf(pid), pid].map((id) => ({ id, start: processStart(id) }));
     for (const { id } of all) send(id, 'SIGKILL');
     await this.#gone(START_TIMEOUT_MS, 'SIGKILL');
     for (const { id, start } of all) {

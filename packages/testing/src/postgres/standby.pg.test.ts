@@ -15,7 +15,7 @@ async function countRows(server: PostgresServer): Promise<number | string> {
 }
 
 describe('startPostgres with standbyOf', () => {
-  test('H-20: a standby made of a busy primary follows it, and takes over when promoted', async () => {
+  test('a standby made of a busy primary follows it, and takes over when promoted', async () => {
     await using primary = await startPostgres({ major, password: 'pw', tls: true });
     await primary.query('CREATE TABLE t AS SELECT generate_series(1, 50000) AS id');
     await primary.query('CHECKPOINT');
@@ -57,7 +57,7 @@ describe('startPostgres with standbyOf', () => {
     await expect.poll(() => countRows(standby), { timeout: 10_000 }).toBe(100_000);
   });
 
-  test.runIf(major >= 17)('H-21: a failover slot comes with it', async () => {
+  test.runIf(major >= 17)('a failover slot comes with it', async () => {
     await using primary = await startPostgres({ major });
     await using standby = await startPostgres({ standbyOf: primary });
     await primary.query(

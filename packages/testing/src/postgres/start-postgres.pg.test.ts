@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 
 import { Client } from 'pg';
@@ -42,7 +41,7 @@ describe('startPostgres', () => {
     expect(first?.id).not.toBe(second?.id);
   });
 
-  test('H-10: a crash kills every process, and what was committed is there after the restart', async () => {
+  test('a crash kills every process, and what was committed is there after the restart', async () => {
     await using server = await startPostgres({ major });
     await using database = await server.createDatabase();
     await database.query('CREATE TABLE t (id int PRIMARY KEY)');
@@ -143,7 +142,9 @@ describe('startPostgres', () => {
   test('disposing ends connections, removes the files and may be repeated', async () => {
     const server = await startPostgres({ major, storage: 'disk' });
     const client = await server.client();
-    const ended = once(client, 'end');
+    const ended = new Promise<void>((resolve) => {
+      client.once('end', resolve);
+    });
     await server[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
     await ended;

@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { commandLine, processStart } from './process-table.ts';
 import { giveToServer } from './server-user.ts';
@@ -67,18 +68,36 @@ export function postmasterOf(directory: string): number | null {
   }
 }
 
+const QUIT_TIMEOUT_MS = 2000;
+
+/** Stops the server of a directory whose owner is gone. */
+async function quit(directory: string): Promise<void> {
+  const deadline = Date.now() + QUIT_TIMEOUT_MS;
+  let isAsked = false;
+  for (;;) {
+    const pid = postmasterOf(directory);
+    if (pid === null) return;
+    try {
+      if (!isAsked) {
+        process.kill(pid, 'SIGQUIT');
+        // A test may have frozen it.
+        process.kill(pid, 'SIGCONT');
+        isAsked = true;
+      } else if (Date.now() > deadline) process.kill(pid, 'SIGKILL');
+    } catch {
+      // Gone in between.
+    }
+    await sleep(10);
+  }
+}
+
 /** Stops and removes what processes left behind that could not clean up. */
 export async function reapLeftovers(base: string): Promise<void> {
   for (const name of readdirSync(base)) {
     const [, pid, start] = OWNED_NAME.exec(name) ?? [];
     if (pid === undefined || processStart(Number(pid)) === start) continue;
     const directory = join(base, name);
-    const postmaster = postmasterOf(directory);
-    try {
-      if (postmaster !== null) process.kill(postmaster, 'SIGQUIT');
-    } catch {
-      // Gone in between.
-    }
+    await quit(directory);
     await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 }

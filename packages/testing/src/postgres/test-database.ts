@@ -50,9 +50,18 @@ export async function connect(
   return client;
 }
 
-/** Ends a connection, also one that is broken already. */
+const END_TIMEOUT_MS = 1000;
+
+/** Ends a connection, also one that is broken already or whose server does not answer. */
 export async function end(client: Client): Promise<void> {
-  await client.end().catch(() => undefined);
+  const timer = setTimeout(() => client.connection.stream.destroy(), END_TIMEOUT_MS);
+  try {
+    await client.end();
+  } catch {
+    // It was broken: that is an end too.
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 const DROP_DEADLINE_MS = 15_000;

@@ -7,7 +7,7 @@ import { startPostgres } from './start-postgres.ts';
 const major = inject('postgresMajor');
 
 describe('startPostgres with tls', () => {
-  test('T-1: a client that verifies the host name connects, and one with another authority does not', async () => {
+  test('a client that verifies the host name connects, and one with another authority does not', async () => {
     await using server = await startPostgres({ major, tls: true, password: 'pw' });
     const ca = server.certificates?.ca ?? '';
     for (const servername of ['localhost', undefined]) {
