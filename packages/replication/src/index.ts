@@ -1,1 +1,4 @@
-export {};
+export { replicationSource } from './replication-source.ts';
+
+export type { ReplicationSourceOptions } from './options.ts';
+export type { ReplicationSource, SetupOptions } from './replication-source.ts';

@@ -4,6 +4,8 @@ export { memoryCheckpointStore } from './memory/memory-checkpoint-store.ts';
 export { memoryDeadLetterStore } from './memory/memory-dead-letter-store.ts';
 export { memoryItem, memorySink } from './memory/memory-sink.ts';
 export { memorySource } from './memory/memory-source.ts';
+export { compareEffects } from './oracle/compare-effects.ts';
+export { countHistory, installHistory } from './oracle/committed-history.ts';
 export { createCertificates } from './postgres/certificates.ts';
 export { openPostgres } from './postgres/open-postgres.ts';
 export { startPostgres } from './postgres/start-postgres.ts';
@@ -42,6 +44,8 @@ export type {
   MemorySinkOptions,
 } from './memory/memory-sink.ts';
 export type { MemorySource, MemorySourceOptions } from './memory/memory-source.ts';
+export type { CollectionComparison, Comparison } from './oracle/compare-effects.ts';
+export type { HistoryTable, OracleQuery } from './oracle/committed-history.ts';
 export type { CertificateOptions, KeyPair, TestCertificates } from './postgres/certificates.ts';
 export type { SettingValue } from './postgres/configuration.ts';
 export type { OpenPostgresOptions } from './postgres/open-postgres.ts';

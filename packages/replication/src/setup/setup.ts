@@ -143,8 +143,9 @@ function isLockTimeout(error: unknown): boolean {
 function textQuery(
   session: SqlExecutor,
   options: Options,
-): (sql: string, params?: readonly string[]) => Promise<
-  readonly Readonly<Record<string, string | null>>[]
-> {
+): (
+  sql: string,
+  params?: readonly string[],
+) => Promise<readonly Readonly<Record<string, string | null>>[]> {
   return async (sql, params = []) => (await session.query(sql, params, options)).rows;
 }

@@ -1,0 +1,32 @@
+import { certyoSink, createPipeline } from '@certyo-cdc/core';
+import { replicationSource } from '@certyo-cdc/replication';
+
+// The process that the demo kills and starts again. Where the database and the API are comes from the environment:
+// PG_DSN, CERTYO_BASE_URL, CERTYO_API_KEY, CERTYO_TENANT_ID.
+const tables = (process.env['DEMO_TABLES'] ?? '').split(',');
+
+const pipeline = createPipeline(replicationSource({ tables }), certyoSink(), {
+  batch: { lingerMs: 20 },
+});
+
+process.on('message', (message) => {
+  if (message !== 'drain') return;
+  void (async () => {
+    await pipeline.caughtUp();
+    await pipeline.drain();
+  })();
+});
+
+await pipeline.start();
+process.send?.({ type: 'started' });
+const reporting = setInterval(() => {
+  process.send?.({ type: 'status', status: pipeline.status() });
+}, 250);
+
+const error = await pipeline.closed;
+clearInterval(reporting);
+if (error !== null) {
+  process.stderr.write(`${error.name}: ${error.message}\n`);
+  process.exitCode = 1;
+}
+process.disconnect();

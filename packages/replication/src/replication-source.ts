@@ -1,0 +1,124 @@
+import type { ChangeSource, CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
+import {
+  postgresCheckpointStore,
+  postgresDeadLetterStore,
+  sqlSession,
+  type SqlSession,
+} from '@certyo-cdc/postgres';
+import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
+import type { ReplicationSourceOptions } from './options.ts';
+import { missingStatements, runStatements, teardownStatements } from './setup/setup.ts';
+import { stateSetupSql, stateTeardownSql } from './setup/state.ts';
+import { reopeningCheckpointStore, reopeningDeadLetterStore } from './state-stores.ts';
+import { openReplicationStream } from './stream/open-stream.ts';
+
+/** How `setup` and `teardown` go about it. */
+export interface SetupOptions {
+  /** Only gives the SQL, for a DBA to run. @default false */
+  readonly dryRun?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A change source over a logical replication slot. */
+export interface ReplicationSource extends ChangeSource {
+  readonly kind: 'replication';
+  readonly checkpoints: CheckpointStore;
+  readonly deadLetters: DeadLetterStore;
+  /**
+   * Makes what is missing: the tables that hold checkpoints and parked records, the publication, then the slot. Running
+   * it again changes nothing. Never alters a captured table: what cannot be captured is refused with the SQL.
+   *
+   * @returns The statements that it ran; with `dryRun`, that it would run.
+   */
+  setup(options?: SetupOptions): Promise<readonly string[]>;
+  /**
+   * Removes the slot and the publication, and with `state: true` also the tables that hold checkpoints and parked
+   * records of all pipelines. The pipeline must be stopped.
+   *
+   * @returns The statements that it ran; with `dryRun`, that it would run.
+   */
+  teardown(
+    options?: SetupOptions & { readonly state?: boolean | undefined },
+  ): Promise<readonly string[]>;
+}
+
+/**
+ * Captures changes by logical replication with pgoutput: every committed insert, update, delete and truncate, in commit
+ * order, from the moment that `setup()` made the slot.
+ *
+ * Guarantees: nothing of a transaction that is not committed is emitted; an event has the same id and bytes whenever
+ * it is read; a position is acknowledged to the server only after the pipeline has saved it; whatever makes
+ * completeness unprovable (a lost slot, another server, a checkpoint that does not fit) stops with a `GapError`.
+ *
+ * @throws ConfigurationError for options that are missing or wrong.
+ * @example
+ * const source = replicationSource({ tables: ['public.orders'] });
+ * await source.setup();
+ * const pipeline = createPipeline(source, certyoSink());
+ * await pipeline.start();
+ */
+export function replicationSource(options: ReplicationSourceOptions): ReplicationSource {
+  const settings = normalizeReplicationOptions(options);
+  const state = { connection: settings.stateConnection, schema: settings.stateSchema };
+  return Object.freeze({
+    name: settings.name,
+    kind: 'replication' as const,
+    checkpoints:
+      options.checkpoints ?? reopeningCheckpointStore(() => postgresCheckpointStore(state)),
+    deadLetters:
+      options.deadLetters ?? reopeningDeadLetterStore(() => postgresDeadLetterStore(state)),
+    open: (open) => openReplicationStream(settings, open),
+    setup: (setup = {}) => runSetup(settings, setup),
+    teardown: (teardown = {}) => runTeardown(settings, teardown),
+  } satisfies ReplicationSource);
+}
+
+async function runSetup(
+  settings: ReplicationSettings,
+  options: SetupOptions,
+): Promise<readonly string[]> {
+  const signal = options.signal ?? new AbortController().signal;
+  return withSessions(settings, async (captured, state) => {
+    const missing = await missingStatements(captured, settings, { signal });
+    const stateSql = await stateSetupSql(state, settings.stateSchema, { signal });
+    if (options.dryRun !== true) {
+      await runStatements(state, stateSql, { signal });
+      await runStatements(captured, missing, { signal });
+    }
+    return [...stateSql, ...missing];
+  });
+}
+
+async function runTeardown(
+  settings: ReplicationSettings,
+  options: SetupOptions & { readonly state?: boolean | undefined },
+): Promise<readonly string[]> {
+  const signal = options.signal ?? new AbortController().signal;
+  return withSessions(settings, async (captured, state) => {
+    const statements = await teardownStatements(captured, settings, { signal });
+    const stateSql =
+      options.state === true ? await stateTeardownSql(state, settings.stateSchema, { signal }) : [];
+    if (options.dryRun !== true) {
+      await runStatements(captured, statements, { signal });
+      await runStatements(state, stateSql, { signal });
+    }
+    return [...statements, ...stateSql];
+  });
+}
+
+async function withSessions<T>(
+  settings: ReplicationSettings,
+  work: (captured: SqlSession, state: SqlSession) => Promise<T>,
+): Promise<T> {
+  const captured = sqlSession(settings.connection);
+  const state =
+    settings.stateConnection === settings.connection
+      ? captured
+      : sqlSession(settings.stateConnection);
+  try {
+    return await work(captured, state);
+  } finally {
+    await captured.close();
+    if (state !== captured) await state.close();
+  }
+}
