@@ -1,3 +1,11 @@
+export { describeChangeSource } from '../conformance/describe-change-source.ts';
+export { describeSink } from '../conformance/describe-sink.ts';
 export { testDatabase } from './test-database.ts';
 
+export type {
+  ChangeSourceFixture,
+  ChangeSourceHarness,
+  RowStatement,
+} from '../conformance/change-source-harness.ts';
+export type { SinkFixture, SinkHarness } from '../conformance/sink-harness.ts';
 export type { SharedPostgres } from './shared-postgres.ts';
