@@ -1,7 +1,12 @@
 import type { Options } from 'tsup';
 
 const config: Options = {
-  entry: { index: 'src/index.ts', vitest: 'src/vitest/index.ts', cli: 'src/certyo/cli.ts' },
+  entry: {
+    index: 'src/index.ts',
+    vitest: 'src/vitest/index.ts',
+    'vitest-setup': 'src/vitest/global-setup.ts',
+    cli: 'src/certyo/cli.ts',
+  },
   format: ['esm', 'cjs'],
   dts: true,
   sourcemap: true,

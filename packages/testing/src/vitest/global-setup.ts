@@ -3,7 +3,12 @@ import type { TestProject } from 'vitest/node';
 import { openPostgres } from '../postgres/open-postgres.ts';
 import type {} from './shared-postgres.ts';
 
-/** Starts the shared server of a project; vitest calls it only for projects whose tests are going to run. */
+/**
+ * Global setup for vitest: opens the server that the test files of a project share, by openPostgres().
+ *
+ * vitest calls it only for projects whose tests are going to run. The major comes from
+ * `provide: { postgresMajor: 17 }` in the project's configuration; 18 without.
+ */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { postgresMajor } = project.getProvidedContext();
   const server = await openPostgres({ major: postgresMajor });

@@ -1,8 +1,8 @@
+import { ConfigurationError } from '@certyo-cdc/core';
 import { inject } from 'vitest';
 
 import { createDatabase, type TestDatabase } from '../postgres/test-database.ts';
-// For what it declares about vitest's provided context.
-import type {} from './shared-postgres.ts';
+import type { SharedPostgres } from './shared-postgres.ts';
 
 /**
  * Makes an empty database on the server that the running vitest project shares.
@@ -14,5 +14,13 @@ import type {} from './shared-postgres.ts';
  * await database.query('CREATE TABLE t (id int PRIMARY KEY)');
  */
 export async function testDatabase(): Promise<TestDatabase> {
-  return await createDatabase(inject('postgres'));
+  // Absent where the global setup is not: the types cannot know.
+  const server = inject('postgres') as SharedPostgres | undefined;
+  if (server === undefined) {
+    throw new ConfigurationError('globalSetup', 'This vitest project has no PostgreSQL.', {
+      remedy:
+        "Name the test file x.pg.test.ts, or add `globalSetup: ['@certyo-cdc/testing/vitest-setup']` to the project.",
+    });
+  }
+  return await createDatabase(server);
 }
