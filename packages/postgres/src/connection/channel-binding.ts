@@ -21,7 +21,10 @@ export function requireChannelBinding(
   client: pg.Client,
   refuse: (error: SourceConnectionError) => void,
 ): void {
-  const { connection } = client as unknown as { readonly connection: LoginMessages };
+  const { connection, enableChannelBinding } = client as unknown as {
+    readonly connection: LoginMessages;
+    readonly enableChannelBinding: boolean;
+  };
   let isBound = false;
   const fail = (): void => {
     if (!isBound)
@@ -33,7 +36,8 @@ export function requireChannelBinding(
       );
   };
   connection.on('authenticationSASL', ({ mechanisms }) => {
-    isBound = mechanisms.includes('SCRAM-SHA-256-PLUS');
+    // node-postgres then takes it before any other.
+    isBound = enableChannelBinding && mechanisms.includes('SCRAM-SHA-256-PLUS');
     fail();
   });
   connection.on('authenticationCleartextPassword', fail);
