@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 import { ConfigurationError } from '../errors/configuration-error.ts';
 import type { JsonValue } from '../event/json.ts';

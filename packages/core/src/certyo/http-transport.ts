@@ -7,6 +7,7 @@ import { isSecret } from '../internal/secret.ts';
 import { checkApiKey, type NormalizedClientOptions } from './client-options.ts';
 import { toDeliveryError, TransportFailure } from './http-failure.ts';
 import { withDeadline } from './internal/deadline.ts';
+import { onAbort } from './internal/on-abort.ts';
 
 /** A request to the API. */
 export interface CertyoRequest {
@@ -143,8 +144,7 @@ export function describeRequest(request: CertyoRequest): string {
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const forget = onAbort(signal, () => reject(signal.reason as Error));
+    promise.then(resolve, reject).finally(forget);
   });
 }

@@ -10,7 +10,7 @@ import { normalizeColumnPolicy, type NormalizedColumnPolicy } from './column-pol
 import { normalizeTableMapping } from './internal/normalize-mapping.ts';
 import { missingColumns, readRow, tableName } from './internal/read-row.ts';
 import { redactedCause } from './internal/redacted-cause.ts';
-import type { MappedOperation, TableMapping } from './table-mapping.ts';
+import type { AnyTableMapping, MappedOperation, TableMapping } from './table-mapping.ts';
 
 const BRAND: unique symbol = Symbol.for('certyo-cdc.record-mapper');
 const OPERATIONS: readonly string[] = ['insert', 'update', 'delete', 'upsert'];
@@ -49,9 +49,6 @@ export interface RecordMapperOptions {
    */
   readonly others?: 'default' | 'skip' | 'refuse' | undefined;
 }
-
-/** A mapping whose schema's type no longer matters. */
-export type AnyTableMapping = TableMapping<z.$ZodType<JsonRow>>;
 
 class TableRecordMapper implements RecordMapper {
   readonly #mappings: ReadonlyMap<string, AnyTableMapping>;

@@ -58,3 +58,6 @@ export interface TableMapping<Schema extends z.$ZodType = z.$ZodType> {
   /** Which columns the functions and the payload see. */
   readonly columns?: ColumnPolicy | undefined;
 }
+
+/** A mapping whose schema's type no longer matters. */
+export type AnyTableMapping = TableMapping<z.$ZodType<JsonRow>>;

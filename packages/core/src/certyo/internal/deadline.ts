@@ -1,4 +1,5 @@
 import { TransportFailure } from '../http-failure.ts';
+import { onAbort } from './on-abort.ts';
 
 /**
  * Runs work with a signal that aborts with the caller's or after `timeoutMs`; leaves no timer and no listener behind.
@@ -10,7 +11,6 @@ export async function withDeadline<T>(
 ): Promise<T> {
   signal.throwIfAborted();
   const controller = new AbortController();
-  const onAbort = (): void => controller.abort(signal.reason);
   const timer = setTimeout(
     () =>
       controller.abort(
@@ -18,11 +18,11 @@ export async function withDeadline<T>(
       ),
     timeoutMs,
   );
-  signal.addEventListener('abort', onAbort, { once: true });
+  const forget = onAbort(signal, () => controller.abort(signal.reason));
   try {
     return await work(controller.signal);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
+    forget();
   }
 }

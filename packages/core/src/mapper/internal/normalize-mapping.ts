@@ -2,7 +2,7 @@ import * as z from 'zod/v4/core';
 
 import { ConfigurationError } from '../../errors/configuration-error.ts';
 import { refuseUnknownOptions, wrongOption } from '../../internal/option-checks.ts';
-import type { AnyTableMapping } from '../record-mapper.ts';
+import type { AnyTableMapping } from '../table-mapping.ts';
 
 const FUNCTIONS = ['skip', 'recordId', 'payload', 'version', 'sourceTimestamp'] as const;
 const TEXTS = ['collection', 'database'] as const;
