@@ -46,15 +46,19 @@ function change(operation: RowOperation, n: number): RowChange {
 }
 
 class OwnStream implements ChangeStream {
-  #acknowledged: () => void = () => {};
+  #acknowledge: () => void = () => {};
+  #dispose: () => void = () => {};
   readonly acknowledged: Promise<void> = new Promise((resolve) => {
-    this.#acknowledged = resolve;
+    this.#acknowledge = resolve;
+  });
+  readonly disposed: Promise<void> = new Promise((resolve) => {
+    this.#dispose = resolve;
   });
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ChangeBatch, void, undefined> {
     const events = (['insert', 'update', 'delete'] as const).map((name, n) => change(name, n));
     yield { events, bytes: 100, end: '3' as Position };
-    await this.acknowledged;
+    await this.disposed;
   }
 
   checkpoint(end: Position): Checkpoint {
@@ -63,7 +67,7 @@ class OwnStream implements ChangeStream {
 
   acknowledge(end: Position): Promise<void> {
     if (end === '3') {
-      this.#acknowledged();
+      this.#acknowledge();
     }
     return Promise.resolve();
   }
@@ -77,7 +81,7 @@ class OwnStream implements ChangeStream {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#acknowledged();
+    this.#dispose();
     return Promise.resolve();
   }
 }

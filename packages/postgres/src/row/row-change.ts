@@ -113,6 +113,7 @@ class RowChangeEvent implements RowChange {
     this.source = options.source;
     this.canonicalRow = canonicalRow;
     this.toJSON = eventToJson;
+    Object.freeze(this);
   }
 
   static readKey(event: RowChangeEvent): JsonRow {

@@ -31,6 +31,8 @@ export interface RowColumn {
   readonly index: number;
   /** The name as a JSON key, with the colon. */
   readonly jsonKey: string;
+  /** The same after a comma. */
+  readonly nextJsonKey: string;
   readonly codec: ValueCodec;
 }
 
@@ -92,7 +94,8 @@ function rowColumn(
   const { name } = column;
   const use = { schema: table.schema, table: table.name, column: name };
   const codec = registry.codec(column.typeOid, use);
-  return Object.freeze({ name, index, jsonKey: `${JSON.stringify(name)}:`, codec });
+  const jsonKey = `${JSON.stringify(name)}:`;
+  return Object.freeze({ name, index, jsonKey, nextJsonKey: `,${jsonKey}`, codec });
 }
 
 function keyOf(options: RowDescriptorOptions, columns: readonly RowColumn[]): RowColumn[] {

@@ -226,9 +226,9 @@ function unknownOption(name: string): ConfigurationError {
 /** Levenshtein's distance, letters of either case being equal. */
 function editDistance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [index, letter] of [...from.toLowerCase()].entries()) {
+  for (const [index, letter] of from.toLowerCase().split('').entries()) {
     const next = [index + 1];
-    for (const [column, other] of [...to.toLowerCase()].entries()) {
+    for (const [column, other] of to.toLowerCase().split('').entries()) {
       const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1);
       next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
     }

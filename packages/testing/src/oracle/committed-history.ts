@@ -68,13 +68,13 @@ export async function readHistory(
   limit: number,
 ): Promise<readonly ExpectedVersion[]> {
   const rows = await query(
-    `SELECT id::text, collection, operation, old_key, new_key FROM ${SCHEMA}.change
-      WHERE id > $1 ORDER BY id LIMIT $2`,
+    `SELECT c.id::text AS history_id, collection, operation, old_key, new_key FROM ${SCHEMA}.change c
+      WHERE c.id > $1 ORDER BY c.id LIMIT $2`,
     [after, limit],
   );
   return rows.flatMap((row): ExpectedVersion[] => {
     const operation = row['operation'] as 'insert' | 'update' | 'delete';
-    const base = { historyId: String(row['id']), collection: String(row['collection']) };
+    const base = { historyId: String(row['history_id']), collection: String(row['collection']) };
     const oldId = recordId(row['old_key']);
     const newId = recordId(row['new_key']);
     if (operation === 'update' && oldId !== newId) {

@@ -39,7 +39,7 @@ export function writeCanonicalRow(
       if (length === SPAN_UNAVAILABLE) (unavailable ??= []).push(column);
       continue;
     }
-    json += json.length === 1 ? column.jsonKey : `,${column.jsonKey}`;
+    json += json.length === 1 ? column.jsonKey : column.nextJsonKey;
     if (length === SPAN_NULL) json += 'null';
     else {
       try {
