@@ -1,5 +1,6 @@
 export { verifyMerkleProof } from './certyo/merkle-tree.ts';
 export { startCertyoEmulator } from './certyo/start-certyo-emulator.ts';
+export { manualTime } from './memory/manual-time.ts';
 export { memoryCheckpointStore } from './memory/memory-checkpoint-store.ts';
 export { memoryDeadLetterStore } from './memory/memory-dead-letter-store.ts';
 export { memoryItem, memorySink } from './memory/memory-sink.ts';
@@ -30,6 +31,7 @@ export type {
   EmulatorPhaseInfo,
   EmulatorRateLimit,
 } from './certyo/options.ts';
+export type { ManualTime } from './memory/manual-time.ts';
 export type {
   MemoryCheckpointStore,
   MemoryCheckpointStoreOptions,
