@@ -1,3 +1,7 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
 import { ConfigurationError } from '@certyo-cdc/core';
 
 import { DEFAULT_SETTINGS } from './configuration.ts';
@@ -26,7 +30,9 @@ const OPTION = 'TEST_POSTGRES';
 
 async function loadModule(): Promise<ContainerModule> {
   try {
-    return (await import(PACKAGE)) as ContainerModule;
+    // From the project: this package does not depend on it, which would install it for everybody.
+    const path = createRequire(join(process.cwd(), 'package.json')).resolve(PACKAGE);
+    return (await import(pathToFileURL(path).href)) as ContainerModule;
   } catch (error) {
     throw new ConfigurationError(OPTION, `${OPTION}=container needs the package ${PACKAGE}.`, {
       cause: error,
