@@ -1,5 +1,3 @@
-import type * as z from 'zod/v4/core';
-
 import { MappingError } from '../errors/value-error.ts';
 import type { RowChange, TableInfo } from '../event/change-event.ts';
 import type { JsonRow, JsonValue } from '../event/json.ts';
@@ -219,8 +217,8 @@ function run<T>(event: RowChange, work: () => T): T {
  * @param tables Mappings by `schema.table`.
  * @throws ConfigurationError when a mapping is wrong.
  */
-export function recordMapper<const Schemas extends Readonly<Record<string, z.$ZodType>>>(
-  tables: { readonly [Table in keyof Schemas]: TableMapping<Schemas[Table]> },
+export function recordMapper<Rows extends Readonly<Record<string, unknown>>>(
+  tables: { readonly [Table in keyof Rows]: TableMapping<Rows[Table]> },
   options: RecordMapperOptions = {},
 ): RecordMapper {
   refuseUnknownOptions('recordMapper', options, ['others']);

@@ -8,9 +8,7 @@ import type { ColumnPolicy } from './column-policy.ts';
 export type MappedOperation = 'insert' | 'update' | 'delete' | 'upsert';
 
 /** The row of a mapping: what its schema makes of it, or plain JSON values where it has none. */
-export type MappedRow<Schema extends z.$ZodType> = z.$ZodType extends Schema
-  ? JsonRow
-  : z.output<Schema>;
+export type MappedRow<Row> = unknown extends Row ? JsonRow : Row;
 
 /** What a mapping's function is given besides the row. */
 export type MappedEvent = RowChange;
@@ -22,26 +20,23 @@ export type MappedEvent = RowChange;
  * delete the old one. When the source does not see a whole row (a delete under a replica identity other than FULL, an
  * unchanged TOAST value), reading a missing column throws an error that names it and the remedy.
  */
-export interface TableMapping<Schema extends z.$ZodType = z.$ZodType> {
+export interface TableMapping<Row = unknown> {
   /** Checks and types the row. Its output is what the functions get. */
-  readonly row?: Schema | undefined;
+  readonly row?: z.$ZodType<Row> | undefined;
   /** True skips the event. */
-  readonly skip?: ((row: MappedRow<Schema>, event: MappedEvent) => boolean) | undefined;
+  readonly skip?: ((row: MappedRow<Row>, event: MappedEvent) => boolean) | undefined;
   /** The record's identity. Null skips the event. @default the key as text */
-  readonly recordId?: ((row: MappedRow<Schema>, event: MappedEvent) => string | null) | undefined;
+  readonly recordId?: ((row: MappedRow<Row>, event: MappedEvent) => string | null) | undefined;
   /**
    * The payload; null skips the event. Not called for a delete that shows only the key: its payload is the key.
    *
    * @default the row
    */
   readonly payload?:
-    | ((
-        row: MappedRow<Schema>,
-        event: MappedEvent,
-      ) => { readonly [name: string]: JsonValue } | null)
+    | ((row: MappedRow<Row>, event: MappedEvent) => { readonly [name: string]: JsonValue } | null)
     | undefined;
   /** `recordVersion`. Must grow from change to change of a record. @default the event's version */
-  readonly version?: ((row: MappedRow<Schema>, event: MappedEvent) => string) | undefined;
+  readonly version?: ((row: MappedRow<Row>, event: MappedEvent) => string) | undefined;
   /** @default `schema.table` */
   readonly collection?: string | undefined;
   /** @default the sink's `database` */
@@ -49,15 +44,15 @@ export interface TableMapping<Schema extends z.$ZodType = z.$ZodType> {
   /** @default by the event's operation; `upsert` for a snapshot */
   readonly operationType?:
     | MappedOperation
-    | ((row: MappedRow<Schema>, event: MappedEvent) => MappedOperation)
+    | ((row: MappedRow<Row>, event: MappedEvent) => MappedOperation)
     | undefined;
   /** ISO 8601 with a zone. @default the time of the commit */
   readonly sourceTimestamp?:
-    | ((row: MappedRow<Schema>, event: MappedEvent) => string | null)
+    | ((row: MappedRow<Row>, event: MappedEvent) => string | null)
     | undefined;
   /** Which columns the functions and the payload see. */
   readonly columns?: ColumnPolicy | undefined;
 }
 
 /** A mapping whose schema's type no longer matters. */
-export type AnyTableMapping = TableMapping<z.$ZodType<JsonRow>>;
+export type AnyTableMapping = TableMapping<JsonRow>;
