@@ -5,6 +5,7 @@ import { parseRecordText } from './record-text.ts';
 
 describe('parseRecordText', () => {
   const cases: readonly (readonly [string, readonly (string | null)[]])[] = [
+    ['("a\\"b")', ['a"b']],
     ['()', [null]],
     ['(,)', [null, null]],
     ['("")', ['']],
