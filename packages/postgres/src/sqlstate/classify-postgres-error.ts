@@ -42,6 +42,8 @@ const UNREACHABLE_CODES: readonly string[] = [
   'ERR_SOCKET_CLOSED',
 ];
 
+const SOCKET_CALLS: readonly string[] = ['connect', 'getaddrinfo'];
+
 /** OpenSSL's verification results, as Node names them. */
 const CERTIFICATE_CODE =
   /^(?:CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|ERROR_IN_CERT_|CRL_|INVALID_CA$|INVALID_PURPOSE$|PATH_LENGTH_EXCEEDED$|HOSTNAME_MISMATCH$|EPROTO$|ERR_TLS_|ERR_SSL_|ERR_OSSL_)/;
@@ -83,7 +85,10 @@ function networkCode(error: unknown): ConnectionCode | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (UNREACHABLE_CODES.includes(code)) return 'SOURCE_UNREACHABLE';
+  // EPROTO comes from TLS; every other failed call on a socket (ENOENT of a Unix socket) is about the way there.
   if (CERTIFICATE_CODE.test(code)) return 'SOURCE_TLS';
+  if ('syscall' in error && SOCKET_CALLS.includes(String(error.syscall)))
+    return 'SOURCE_UNREACHABLE';
   // Several addresses were tried, each with its own error.
   if (error instanceof AggregateError)
     for (const inner of error.errors) {
