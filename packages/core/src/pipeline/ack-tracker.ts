@@ -166,14 +166,18 @@ export class AckTracker {
   }
 
   #merge(node: Node): void {
-    const { next, previous } = node;
-    if (next !== null && next.unfinished === 0) this.#join(node, next);
-    if (previous !== null && previous.unfinished === 0) this.#join(previous, node);
+    if (node.next !== null && node.next.unfinished === 0) this.#join(node, node.next);
+    let later = node;
+    // A new end may let its forerunners join one after the other.
+    while (later.previous !== null && later.previous.unfinished === 0) {
+      if (!this.#join(later.previous, later)) break;
+      later = later.previous;
+    }
   }
 
   /** Both finished. An end is kept apart from a later batch without one, whose events it does not cover. */
-  #join(earlier: Node, later: Node): void {
-    if (earlier.end !== null && later.end === null) return;
+  #join(earlier: Node, later: Node): boolean {
+    if (earlier.end !== null && later.end === null) return false;
     earlier.end = later.end;
     earlier.events = later.events;
     earlier.bytes = later.bytes;
@@ -181,5 +185,6 @@ export class AckTracker {
     earlier.next = later.next;
     if (later.next === null) this.#tail = earlier;
     else later.next.previous = earlier;
+    return true;
   }
 }

@@ -5,6 +5,7 @@ import {
   memorySource,
   type MemoryChange,
   type MemoryFault,
+  type MemoryItem,
   type MemorySink,
   type MemorySource,
 } from '@certyo-cdc/testing';
@@ -91,20 +92,24 @@ function turns(count: number): Promise<void> {
   return done;
 }
 
-/** Faults in the order of the requests over all lives; then none. Poison is refused always. */
+/** Faults in the order of the requests over all lives; then none. The first item of a poisoned lane is always refused. */
 function faultsOf(plan: Plan, isPoisoned: () => boolean): MemoryFault {
   let next = 0;
+  const bad = new Map<string, string>();
   return async ({ apply, items }) => {
     const kind = plan.faults[next] ?? 'none';
     next += 1;
-    const isBad = (lane: string): boolean =>
-      isPoisoned() && plan.poison.some((id) => lane === `items:{"id":${id}}`);
+    const isBad = ({ eventId, lane }: MemoryItem): boolean => {
+      if (!isPoisoned() || !plan.poison.some((id) => lane === `items:{"id":${id}}`)) return false;
+      if (!bad.has(lane)) bad.set(lane, eventId);
+      return bad.get(lane) === eventId;
+    };
     await turns(kind === 'slow' ? 7 : 1);
     switch (kind) {
       case 'fail':
         return items.map(() => ({ type: 'retry', error: down, inDoubt: false }));
       case 'lose-answer':
-        apply(items.filter((item) => !isBad(item.lane)));
+        apply(items.filter((item) => !isBad(item)));
         return items.map(() => ({ type: 'retry', error: down, inDoubt: true }));
       case 'throw':
         throw down;
@@ -119,7 +124,7 @@ function faultsOf(plan: Plan, isPoisoned: () => boolean): MemoryFault {
         break;
     }
     return items.map((item, index): Verdict => {
-      if (isBad(item.lane)) return { type: 'rejected', error: rejected, scope: 'item' };
+      if (isBad(item)) return { type: 'rejected', error: rejected, scope: 'item' };
       return kind === 'partial' && index % 2 === 1
         ? { type: 'retry', error: down, inDoubt: false }
         : { type: 'delivered' };
@@ -207,6 +212,7 @@ describe('createPipeline', () => {
             throw new CheckpointError('The store is away.', { retryable: true });
           }
         };
+        deadLetters.onPark = () => turns(3);
         commit(source, plan);
         for (const crashAfter of [...plan.crashes, null]) {
           const pipeline = createPipeline(source, sink, {
