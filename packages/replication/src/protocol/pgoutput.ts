@@ -2,7 +2,10 @@ import { SourceProtocolError } from '@certyo-cdc/core';
 
 /**
  * Readers of pgoutput's messages, protocol version 1, in place: nothing is copied, a tuple is a table of offsets into
- * the bytes it came in. https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
+ * the bytes it came in. Every reader gets the message's end and throws `SourceProtocolError` for a message that is
+ * shorter or longer than it says, so that nothing is ever read from the message behind it.
+ *
+ * https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
  */
 
 export const BEGIN = 0x42;
@@ -34,7 +37,8 @@ export interface BeginMessage {
   readonly xid: number;
 }
 
-export function readBegin(bytes: Buffer, at: number): BeginMessage {
+export function readBegin(bytes: Buffer, at: number, end: number): BeginMessage {
+  expectEnd(at + 21, end);
   return {
     commitLsn: bytes.readBigUInt64BE(at + 1),
     committedAt: bytes.readBigInt64BE(at + 9),
@@ -48,7 +52,8 @@ export interface CommitMessage {
   readonly endLsn: bigint;
 }
 
-export function readCommit(bytes: Buffer, at: number): CommitMessage {
+export function readCommit(bytes: Buffer, at: number, end: number): CommitMessage {
+  expectEnd(at + 26, end);
   return { commitLsn: bytes.readBigUInt64BE(at + 2), endLsn: bytes.readBigUInt64BE(at + 10) };
 }
 
@@ -71,10 +76,12 @@ export interface RelationMessage {
   readonly columns: readonly RelationColumn[];
 }
 
-export function readRelation(bytes: Buffer, at: number): RelationMessage {
+export function readRelation(bytes: Buffer, at: number, end: number): RelationMessage {
+  expectWithin(at + 5, end);
   const oid = bytes.readUInt32BE(at + 1);
-  const schema = readCString(bytes, at + 5);
-  const name = readCString(bytes, schema.next);
+  const schema = readCString(bytes, at + 5, end);
+  const name = readCString(bytes, schema.next, end);
+  expectWithin(name.next + 3, end);
   const replicaIdentity = String.fromCharCode(bytes[name.next] ?? 0);
   if (!isReplicaIdentity(replicaIdentity)) {
     throw new SourceProtocolError(
@@ -86,7 +93,8 @@ export function readRelation(bytes: Buffer, at: number): RelationMessage {
   let pos = name.next + 3;
   for (let i = 0; i < count; i++) {
     const inIdentity = ((bytes[pos] ?? 0) & 1) === 1;
-    const column = readCString(bytes, pos + 1);
+    const column = readCString(bytes, pos + 1, end);
+    expectWithin(column.next + 8, end);
     columns.push({
       name: column.text,
       typeOid: bytes.readUInt32BE(column.next),
@@ -95,6 +103,7 @@ export function readRelation(bytes: Buffer, at: number): RelationMessage {
     });
     pos = column.next + 8;
   }
+  expectEnd(pos, end);
   // An empty namespace stands for pg_catalog.
   return { oid, schema: schema.text || 'pg_catalog', name: name.text, replicaIdentity, columns };
 }
@@ -105,8 +114,10 @@ export interface TruncateMessage {
   readonly restartIdentity: boolean;
 }
 
-export function readTruncate(bytes: Buffer, at: number): TruncateMessage {
+export function readTruncate(bytes: Buffer, at: number, end: number): TruncateMessage {
+  expectWithin(at + 6, end);
   const count = bytes.readUInt32BE(at + 1);
+  expectEnd(at + 6 + 4 * count, end);
   const flags = bytes[at + 5] ?? 0;
   const oids: number[] = [];
   for (let i = 0; i < count; i++) oids.push(bytes.readUInt32BE(at + 6 + 4 * i));
@@ -114,7 +125,8 @@ export function readTruncate(bytes: Buffer, at: number): TruncateMessage {
 }
 
 /** The relation's oid in an insert, update or delete. */
-export function readRowOid(bytes: Buffer, at: number): number {
+export function readRowOid(bytes: Buffer, at: number, end: number): number {
+  expectWithin(at + 6, end);
   return bytes.readUInt32BE(at + 1);
 }
 
@@ -126,29 +138,44 @@ export interface RowMessage {
 }
 
 /** Reads the tuples of an insert, update or delete that begins at `at`. */
-export function readRow(bytes: Buffer, at: number): RowMessage {
+export function readRow(bytes: Buffer, at: number, end: number): RowMessage {
+  expectWithin(at + 6, end);
   const tag = bytes[at + 5];
-  if (tag === NEW_TUPLE) {
-    return { oldSpans: null, oldIsKey: false, newSpans: readTuple(bytes, at + 6) };
+  if (tag === NEW_TUPLE && bytes[at] !== DELETE) {
+    const newSpans = readTuple(bytes, at + 6, end);
+    expectEnd(tupleEnd(newSpans, at + 6), end);
+    return { oldSpans: null, oldIsKey: false, newSpans };
   }
-  if (tag !== KEY_TUPLE && tag !== OLD_TUPLE) throw unexpectedTuple(tag);
-  const oldSpans = readTuple(bytes, at + 6);
+  if ((tag !== KEY_TUPLE && tag !== OLD_TUPLE) || bytes[at] === INSERT) throw unexpectedTuple(tag);
+  const oldSpans = readTuple(bytes, at + 6, end);
   const oldIsKey = tag === KEY_TUPLE;
-  if (bytes[at] === DELETE) return { oldSpans, oldIsKey, newSpans: null };
-  const next = tupleEnd(oldSpans, bytes, at + 6);
+  const next = tupleEnd(oldSpans, at + 6);
+  if (bytes[at] === DELETE) {
+    expectEnd(next, end);
+    return { oldSpans, oldIsKey, newSpans: null };
+  }
+  expectWithin(next + 1, end);
   if (bytes[next] !== NEW_TUPLE) throw unexpectedTuple(bytes[next]);
-  return { oldSpans, oldIsKey, newSpans: readTuple(bytes, next + 1) };
+  const newSpans = readTuple(bytes, next + 1, end);
+  expectEnd(tupleEnd(newSpans, next + 1), end);
+  return { oldSpans, oldIsKey, newSpans };
 }
 
-function readTuple(bytes: Buffer, at: number): TupleSpans {
+function readTuple(bytes: Buffer, at: number, end: number): TupleSpans {
+  expectWithin(at + 2, end);
   const count = bytes.readUInt16BE(at);
   const spans = new Int32Array(count * 2);
   let pos = at + 2;
   for (let i = 0; i < count; i++) {
+    expectWithin(pos + 1, end);
     const kind = bytes[pos++];
     if (kind === 0x74) {
+      expectWithin(pos + 4, end);
       const length = bytes.readInt32BE(pos);
       pos += 4;
+      // A negative length would pass for one of the markers.
+      if (length < 0) throw brokenMessage();
+      expectWithin(pos + length, end);
       spans[2 * i] = pos;
       spans[2 * i + 1] = length;
       pos += length;
@@ -163,21 +190,37 @@ function readTuple(bytes: Buffer, at: number): TupleSpans {
   return spans;
 }
 
-function tupleEnd(spans: TupleSpans, bytes: Buffer, at: number): number {
-  let pos = at + 2;
-  for (let i = 1; i < spans.length; i += 2) {
-    const length = spans[i] ?? 0;
-    pos += length < 0 ? 1 : 5 + length;
+/** The end of a tuple that has been read: behind its last value that is not a marker, a byte for each marker. */
+function tupleEnd(spans: TupleSpans, at: number): number {
+  let markers = 0;
+  for (let i = spans.length - 2; i >= 0; i -= 2) {
+    const length = spans[i + 1] ?? 0;
+    if (length >= 0) return (spans[i] ?? 0) + length + markers;
+    markers += 1;
   }
-  if (pos > bytes.length)
-    throw new SourceProtocolError('A pgoutput tuple ends beyond its message.');
-  return pos;
+  return at + 2 + markers;
 }
 
-function readCString(bytes: Buffer, at: number): { readonly text: string; readonly next: number } {
-  const end = bytes.indexOf(0, at);
-  if (end < 0) throw new SourceProtocolError('A name in a pgoutput message does not end.');
-  return { text: bytes.toString('utf8', at, end), next: end + 1 };
+function readCString(
+  bytes: Buffer,
+  at: number,
+  end: number,
+): { readonly text: string; readonly next: number } {
+  const stop = bytes.indexOf(0, at);
+  if (stop < 0 || stop >= end) throw brokenMessage();
+  return { text: bytes.toString('utf8', at, stop), next: stop + 1 };
+}
+
+function expectWithin(pos: number, end: number): void {
+  if (pos > end) throw brokenMessage();
+}
+
+function expectEnd(pos: number, end: number): void {
+  if (pos !== end) throw brokenMessage();
+}
+
+function brokenMessage(): SourceProtocolError {
+  return new SourceProtocolError('A pgoutput message does not have the length that its parts say.');
 }
 
 function isReplicaIdentity(letter: string): letter is ReplicaIdentity {

@@ -13,6 +13,8 @@ export interface KnownRelation {
   readonly schema: string;
   readonly name: string;
   readonly columns: readonly KnownColumn[];
+  /** The record key in its order, which the stream does not tell and a dropped table's catalog no longer does. */
+  readonly key: readonly string[];
 }
 
 /** True when both describe the same columns: names, types and type modifiers, in order. */
@@ -40,6 +42,7 @@ export function knownRelationsToJson(relations: KnownRelations): JsonValue {
     schema: relation.schema,
     name: relation.name,
     columns: relation.columns.map((column) => ({ ...column })),
+    key: relation.key,
   }));
 }
 
@@ -55,7 +58,8 @@ export function knownRelationsFromJson(value: JsonValue | undefined): KnownRelat
       typeof relation.oid !== 'number' ||
       typeof relation.schema !== 'string' ||
       typeof relation.name !== 'string' ||
-      !Array.isArray(relation.columns)
+      !Array.isArray(relation.columns) ||
+      !Array.isArray(relation.key)
     ) {
       return null;
     }

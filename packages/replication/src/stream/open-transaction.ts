@@ -24,7 +24,8 @@ export class OpenTransaction {
   made = 0;
   readonly #idPrefix: string;
   readonly #versionPrefix: string;
-  readonly #counters = new Map<number, number>();
+  /** By name, not by oid: one name may pass from table to table within a transaction (I5). */
+  readonly #counters = new Map<string, number>();
 
   constructor(
     begin: BeginMessage,
@@ -48,9 +49,10 @@ export class OpenTransaction {
   }
 
   /** Counts one change of a table and gives its number, from 1. */
-  count(tableOid: number): number {
-    const n = (this.#counters.get(tableOid) ?? 0) + 1;
-    this.#counters.set(tableOid, n);
+  count(table: { readonly schema: string; readonly name: string }): number {
+    const name = `${table.schema}.${table.name}`;
+    const n = (this.#counters.get(name) ?? 0) + 1;
+    this.#counters.set(name, n);
     return n;
   }
 

@@ -13,7 +13,7 @@ export function recordKeyOf(
   choices: {
     readonly configured: readonly string[] | null;
     readonly primaryKey: readonly string[] | null;
-    /** The key that was last known for this relation, for a table that has been dropped since. */
+    /** The key that was last known for this relation, also where the table has been dropped since. */
     readonly lastKnown: readonly string[] | null;
   },
 ): readonly string[] {
@@ -35,10 +35,11 @@ export function recordKeyOf(
     return choices.configured;
   }
   if (message.replicaIdentity === 'd' && identity.length > 0) {
-    // Key order, where the catalog still describes the same key; else the stream's own column order.
-    const ordered = choices.primaryKey;
-    const same = ordered?.length === identity.length && ordered.every((n) => identity.includes(n));
-    return same ? ordered : identity;
+    // Key order, where it was known before or the catalog still describes the same key; else the stream's column order.
+    const orders = [choices.lastKnown, choices.primaryKey];
+    const isSame = (order: readonly string[] | null): boolean =>
+      order?.length === identity.length && order.every((name) => identity.includes(name));
+    return orders.find(isSame) ?? identity;
   }
   const key = choices.primaryKey ?? choices.lastKnown;
   if (key !== null && key.length > 0 && has(key)) {

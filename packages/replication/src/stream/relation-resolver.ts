@@ -65,7 +65,7 @@ export class RelationResolver {
     const key = recordKeyOf(message, {
       configured: this.#options.keys[`${message.schema}.${message.name}`] ?? null,
       primaryKey: catalog.primaryKey,
-      lastKnown: lastKnown?.columns.filter((c) => c.isKey).map((c) => c.name) ?? null,
+      lastKnown: known?.key ?? null,
     });
     const columns = message.columns.map((column, i): KnownColumn => {
       const entry = catalog.columns.get(column.name);
@@ -113,7 +113,13 @@ export class RelationResolver {
       .map((column) => column.name);
     return {
       message,
-      known: { oid: message.oid, schema: message.schema, name: message.name, columns },
+      known: {
+        oid: message.oid,
+        schema: message.schema,
+        name: message.name,
+        columns,
+        key: keyColumns,
+      },
       table,
       descriptor: createRowDescriptor({ table, registry: this.#options.types, omit, keyColumns }),
       inIdentity: message.columns.map((column) => column.inIdentity),

@@ -40,6 +40,9 @@ export interface StreamDecoderOptions {
 const COPY_DATA = 0x64;
 const XLOG_DATA = 0x77;
 const KEEPALIVE = 0x6b;
+/** Lengths of whole frames: the least of one with a message of the plugin, and of a keepalive. */
+const XLOG_DATA_BYTES = 5 + 25;
+const KEEPALIVE_BYTES = 5 + 18;
 
 /**
  * Turns the bytes of the copy stream into change events.
@@ -117,28 +120,30 @@ export class StreamDecoder {
         const end = pos + length;
         if (bytes[pos] !== COPY_DATA) {
           this.#readOtherFrame(bytes, pos, end);
-        } else if (bytes[body] === XLOG_DATA) {
+        } else if (bytes[body] === XLOG_DATA && length > XLOG_DATA_BYTES) {
           // Byte1 'w', Int64 start, Int64 end, Int64 clock, then the plugin's message.
           const at = body + 25;
           const kind = bytes[at];
           if (kind === pgoutput.INSERT || kind === pgoutput.UPDATE || kind === pgoutput.DELETE) {
-            this.#readChange(bytes, at, events);
+            this.#readChange(bytes, at, end, events);
           } else if (kind === pgoutput.COMMIT) {
-            committedTo = this.#readCommit(bytes, at);
+            committedTo = this.#readCommit(bytes, at, end);
           } else if (kind === pgoutput.RELATION) {
-            const message = pgoutput.readRelation(bytes, at);
+            const message = pgoutput.readRelation(bytes, at, end);
             await this.#readRelation(message, events);
           } else {
-            this.#readRare(bytes, at, body, events);
+            this.#readRare(bytes, at, end, events);
           }
-        } else if (bytes[body] === KEEPALIVE) {
+        } else if (bytes[body] === KEEPALIVE && length === KEEPALIVE_BYTES) {
           const walEnd = bytes.readBigUInt64BE(body + 1);
           replyRequested = replyRequested || bytes[body + 17] === 1;
           // Inside a transaction the server's position says nothing about what we hold (R-03).
           if (this.#transaction === null && walEnd > this.#readTo) this.#readTo = walEnd;
           if (this.#storm.saw(walEnd, nowMs)) throw shutdownStorm();
         } else {
-          throw new SourceProtocolError(`Copy message of kind ${String(bytes[body])}.`);
+          throw new SourceProtocolError(
+            `Copy message of kind ${String(bytes[body])} with ${length} bytes.`,
+          );
         }
         pos = end;
       }
@@ -148,13 +153,13 @@ export class StreamDecoder {
     return { events, committedTo, consumed: pos, replyRequested, error: null };
   }
 
-  #readChange(bytes: Buffer, at: number, events: ChangeEvent[]): void {
+  #readChange(bytes: Buffer, at: number, end: number, events: ChangeEvent[]): void {
     const transaction = this.#open();
-    const relation = this.#relation(pgoutput.readRowOid(bytes, at));
+    const relation = this.#relation(pgoutput.readRowOid(bytes, at, end));
     if (relation === null) return;
-    const n = transaction.count(relation.table.oid);
+    const n = transaction.count(relation.table);
     const kind = bytes[at];
-    const { oldSpans, oldIsKey, newSpans } = pgoutput.readRow(bytes, at);
+    const { oldSpans, oldIsKey, newSpans } = pgoutput.readRow(bytes, at, end);
     let before: Tuple | null = null;
     if (oldSpans !== null) {
       before = { bytes, spans: oldIsKey ? keyTuple(oldSpans, relation.inIdentity) : oldSpans };
@@ -185,9 +190,9 @@ export class StreamDecoder {
     );
   }
 
-  #readCommit(bytes: Buffer, at: number): Lsn {
+  #readCommit(bytes: Buffer, at: number, end: number): Lsn {
     const transaction = this.#open();
-    const commit = pgoutput.readCommit(bytes, at);
+    const commit = pgoutput.readCommit(bytes, at, end);
     if (commit.commitLsn !== transaction.commitLsn) {
       throw new SourceProtocolError('A COMMIT does not belong to the BEGIN before it.');
     }
@@ -217,7 +222,7 @@ export class StreamDecoder {
     this.#known = new Map(this.#known).set(message.oid, relation.known);
     if (known === null || hasSameColumns(known, message)) return;
     const transaction = this.#open();
-    const n = transaction.count(message.oid);
+    const n = transaction.count(relation.table);
     if (!this.#isNew(transaction)) return;
     events.push(
       createSchemaChange({
@@ -236,15 +241,16 @@ export class StreamDecoder {
     );
   }
 
-  #readRare(bytes: Buffer, at: number, body: number, events: ChangeEvent[]): void {
+  #readRare(bytes: Buffer, at: number, end: number, events: ChangeEvent[]): void {
     const kind = bytes[at];
     if (kind === pgoutput.BEGIN) {
       if (this.#transaction !== null) {
         throw new SourceProtocolError('A transaction began inside another one.');
       }
-      const begin = pgoutput.readBegin(bytes, at);
+      const begin = pgoutput.readBegin(bytes, at, end);
       const open = new OpenTransaction(begin, {
-        beginLsn: bytes.readBigUInt64BE(body + 1),
+        // The message begins 24 bytes behind the log position it was sent with.
+        beginLsn: bytes.readBigUInt64BE(at - 24),
         systemIdentifier: this.#options.source.systemIdentifier,
         epoch: this.#options.epoch,
       });
@@ -258,11 +264,11 @@ export class StreamDecoder {
       this.#transaction = open;
     } else if (kind === pgoutput.TRUNCATE) {
       const transaction = this.#open();
-      const truncate = pgoutput.readTruncate(bytes, at);
+      const truncate = pgoutput.readTruncate(bytes, at, end);
       for (const oid of truncate.oids) {
         const relation = this.#relation(oid);
         if (relation === null) continue;
-        const n = transaction.count(oid);
+        const n = transaction.count(relation.table);
         if (!this.#isNew(transaction)) continue;
         events.push(
           createTruncate({
