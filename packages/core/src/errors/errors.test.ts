@@ -1,12 +1,30 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
-import * as core from '../index.ts';
+import * as base from './cdc-error.ts';
+import * as codes from './codes.ts';
+import * as configuration from './configuration-error.ts';
+import * as delivery from './delivery-error.ts';
+import * as pipelineState from './pipeline-state-error.ts';
+import * as source from './source-error.ts';
+import * as store from './store-error.ts';
+import * as value from './value-error.ts';
 
+/** All that this folder exports. */
+const core = {
+  ...base,
+  ...codes,
+  ...configuration,
+  ...delivery,
+  ...pipelineState,
+  ...source,
+  ...store,
+  ...value,
+};
 const { CdcError, ERROR_CODES } = core;
 
 /** One of each class, for every code that it can carry. */
-const SAMPLES: readonly (readonly [string, core.ErrorCode, Error])[] = [
+const SAMPLES: readonly (readonly [string, codes.ErrorCode, Error])[] = [
   ['ConfigurationError', 'CONFIG_INVALID', new core.ConfigurationError('option', 'message')],
   ['PipelineStateError', 'PIPELINE_STATE', new core.PipelineStateError('message')],
   ...(['SOURCE_UNREACHABLE', 'SOURCE_LOGIN_REFUSED', 'SOURCE_TLS', 'SOURCE_BUSY'] as const).map(
@@ -16,7 +34,7 @@ const SAMPLES: readonly (readonly [string, core.ErrorCode, Error])[] = [
   ['SourceSetupError', 'SOURCE_SETUP', new core.SourceSetupError('message')],
   ['SourceProtocolError', 'SOURCE_PROTOCOL', new core.SourceProtocolError('message')],
   ...Object.keys(ERROR_CODES)
-    .filter((code): code is core.GapCode => code.startsWith('GAP_'))
+    .filter((code): code is codes.GapCode => code.startsWith('GAP_'))
     .map((code) => ['GapError', code, new core.GapError(code, 'message')] as const),
   ['ValueError', 'VALUE_UNREPRESENTABLE', new core.ValueError(null, 'message')],
   ['MappingError', 'MAPPING_FAILED', new core.MappingError('id', 'message')],
@@ -51,12 +69,13 @@ describe('errors', () => {
 
   test('every exported error class has a sample', () => {
     const exported = Object.entries(core)
-      .filter(([, value]) => typeof value === 'function' && value.prototype instanceof CdcError)
+      .filter(([, each]) => typeof each === 'function' && each.prototype instanceof CdcError)
       .map(([name]) => name);
     expect(exported.sort()).toEqual([...new Set(SAMPLES.map(([name]) => name))].sort());
   });
 
-  test('every error class in this folder is exported', () => {
+  test('every error class in this folder is exported by the package', () => {
+    const index = readFileSync(new URL('../index.ts', import.meta.url), 'utf8');
     const folder = new URL('.', import.meta.url);
     const classes = readdirSync(folder)
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
@@ -67,7 +86,10 @@ describe('errors', () => {
       ])
       .map((match) => match[1] ?? '');
     expect(classes.length).toBeGreaterThan(10);
-    for (const name of classes) expect(core).toHaveProperty(name);
+    for (const name of classes) {
+      expect(core).toHaveProperty(name);
+      expect(index).toMatch(new RegExp(`\\b${name}\\b`, 'u'));
+    }
   });
 
   test('every code has a sample, a cause and a remedy', () => {
@@ -88,7 +110,7 @@ describe('errors', () => {
 
   test('CdcError.is recognises errors of a second copy of the library', async () => {
     const url = new URL('configuration-error.ts?copy=2', import.meta.url).href;
-    const copy = (await import(/* @vite-ignore */ url)) as typeof core;
+    const copy = (await import(/* @vite-ignore */ url)) as typeof configuration;
     const error = new copy.ConfigurationError('option', 'message');
     expect(copy.ConfigurationError).not.toBe(core.ConfigurationError);
     expect(error).not.toBeInstanceOf(core.ConfigurationError);
