@@ -55,7 +55,7 @@ async function errorsFor(options: CertyoClientOptions): Promise<readonly unknown
   };
   for (const call of [
     async () => client.ingestRecord(record),
-    async () => client.ingestRecord({ ...record, ...{ [VALUE]: VALUE } }),
+    async () => client.ingestRecord(Object.assign({ [VALUE]: VALUE }, record)),
     async () => client.ingestRecord({ ...record, operationType: VALUE as 'insert' }),
     async () => client.queryRecords({ recordId: VALUE }),
     async () => client.verifyRecord({ ...record, payload: { note: VALUE } }),

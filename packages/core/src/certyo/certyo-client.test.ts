@@ -70,7 +70,7 @@ describe('CertyoClient', () => {
     expect(await client.getSnapshot(snapshotId)).toMatchObject({ snapshotId, recordId });
     expect(await client.getSnapshotLifecycle(snapshotId)).toMatchObject({ raw: { snapshotId } });
     await expect(client.retrySnapshot(snapshotId)).rejects.toMatchObject({ status: 409 });
-    const { batchId } = snapshot?.raw as { batchId: string };
+    const { batchId } = { batchId: '', ...(snapshot?.raw as { batchId: string } | undefined) };
     expect(await client.getBatch(batchId)).toMatchObject({ raw: { batchId } });
     expect((await client.getRecordTimeline({ recordId })).items).toHaveLength(1);
     expect((await client.getAuditHistory({ limit: 5 })).items).toHaveLength(5);
