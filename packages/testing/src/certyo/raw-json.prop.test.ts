@@ -130,6 +130,17 @@ describe('JsonSyntaxError', () => {
     expect(() => parseJson('{"recordPayload":{"a":tru', RAW)).toThrow('Unexpected character');
   });
 
+  test('every control character in a string is refused, and no other character', () => {
+    for (let code = 0; code < 0x300; code += 1) {
+      const document = `{"recordPayload":{"a":"x${String.fromCharCode(code)}y"}}`;
+      const isValid = outcome(() => JSON.parse(document)) !== 'refused';
+      expect([code, outcome(() => parseJson(document, RAW)) !== 'refused']).toEqual([
+        code,
+        isValid,
+      ]);
+    }
+  });
+
   test('nesting is limited outside raw values only', () => {
     const deep = '['.repeat(100_000) + ']'.repeat(100_000);
     expect(() => parseJson(deep)).toThrow('Nested too deeply');
