@@ -1,4 +1,5 @@
 import type { StoredCheckpoint } from '../checkpoint/checkpoint.ts';
+import { CdcError } from '../errors/cdc-error.ts';
 import type { ChangeSource, ChangeStream } from '../source/change-source.ts';
 import type { NormalizedPipelineOptions } from './normalize-options.ts';
 import type { PipelineEvent } from './pipeline-event.ts';
@@ -24,17 +25,39 @@ export async function openStream<Row extends object>(
   let stored = await options.checkpoints.load(options.name, { signal });
   for (;;) {
     signal.throwIfAborted();
-    const after = stored?.checkpoint ?? null;
-    const stream = await source.open({ after, signal, onEvent: emit });
+    const before = stored?.revision ?? null;
+    const stream = await openOrRefuse(source, stored, signal, emit);
     try {
-      const latest = await options.checkpoints.load(options.name, { signal });
+      stored = await options.checkpoints.load(options.name, { signal });
       signal.throwIfAborted();
-      if ((latest?.revision ?? null) === (stored?.revision ?? null)) return { stream, stored };
-      stored = latest;
     } catch (error) {
-      await stream[Symbol.asyncDispose]();
+      if (stream.ok) await stream.value[Symbol.asyncDispose]();
       throw error;
     }
-    await stream[Symbol.asyncDispose]();
+    if ((stored?.revision ?? null) === before) {
+      if (stream.ok) return { stream: stream.value, stored };
+      throw stream.error;
+    }
+    if (stream.ok) await stream.value[Symbol.asyncDispose]();
+  }
+}
+
+type Opened<Row extends object> =
+  | { readonly ok: true; readonly value: ChangeStream<Row> }
+  | { readonly ok: false; readonly error: unknown };
+
+/** A refusal is kept for a moment: a checkpoint that is out of date by now looks like a gap. */
+async function openOrRefuse<Row extends object>(
+  source: ChangeSource<Row>,
+  stored: StoredCheckpoint | null,
+  signal: AbortSignal,
+  emit: (event: PipelineEvent) => void,
+): Promise<Opened<Row>> {
+  try {
+    const after = stored?.checkpoint ?? null;
+    return { ok: true, value: await source.open({ after, signal, onEvent: emit }) };
+  } catch (error) {
+    if (!(CdcError.is(error) && error.code.startsWith('GAP_'))) throw error;
+    return { ok: false, error };
   }
 }
