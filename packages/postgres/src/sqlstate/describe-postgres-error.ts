@@ -36,6 +36,9 @@ export function describePostgresError(error: unknown): string {
   if (fields !== null) return describeServerError(fields);
   if (CdcError.is(error)) return error.message;
   if (error instanceof PostgresServerError) return error.message;
+  // Node's error for a host with several addresses has no text of its own.
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.map((inner) => describePostgresError(inner)).join('; ');
   if (error instanceof Error) {
     const code = 'code' in error && typeof error.code === 'string' ? ` (${error.code})` : '';
     const text = error.message === '' ? error.name : error.message;

@@ -42,7 +42,10 @@ const CLASSES: readonly (readonly [unknown, SourceConnectionError['code'] | unde
   [node('EAI_AGAIN'), 'SOURCE_UNREACHABLE'],
   [node('ENOENT', { syscall: 'connect' }), 'SOURCE_UNREACHABLE'],
   [node('ENOENT', { syscall: 'open' }), undefined],
-  [new AggregateError([node('ECONNREFUSED'), node('ENETUNREACH')]), 'SOURCE_UNREACHABLE'],
+  [
+    new AggregateError([node('ECONNREFUSED'), node('ENETUNREACH')], 'several'),
+    'SOURCE_UNREACHABLE',
+  ],
   [node('SELF_SIGNED_CERT_IN_CHAIN'), 'SOURCE_TLS'],
   [node('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), 'SOURCE_TLS'],
   [node('CERT_HAS_EXPIRED'), 'SOURCE_TLS'],
@@ -125,7 +128,8 @@ describe('describePostgresError', () => {
   test('describes what is not from the server', () => {
     expect(describePostgresError(node('ECONNRESET'))).toBe('failed ECONNRESET');
     expect(describePostgresError(Object.assign(new Error('x'), { code: 'E1' }))).toBe('x (E1)');
-    expect(describePostgresError(new AggregateError([]))).toBe('AggregateError');
+    const several = new AggregateError([node('ECONNREFUSED'), node('ENETUNREACH')], 'several');
+    expect(describePostgresError(several)).toBe('failed ECONNREFUSED; failed ENETUNREACH');
     expect(describePostgresError(5)).toBe('an error of unknown kind');
   });
 });
