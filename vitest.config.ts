@@ -10,13 +10,14 @@ function postgresProject(
   major: number,
   include: string[],
   testTimeout: number,
+  alsoExcluded: string[] = [],
 ): TestProjectConfiguration {
   return {
     extends: true,
     test: {
       name,
       include,
-      exclude: excluded,
+      exclude: [...excluded, ...alsoExcluded],
       globalSetup: ['./packages/testing/src/vitest/global-setup.ts'],
       provide: { postgresMajor: major },
       testTimeout,
@@ -53,6 +54,8 @@ const config: ViteUserConfig = defineConfig({
           major,
           ['{packages,examples}/*/src/**/*.pg.test.ts', 'test/**/*.pg.test.ts'],
           30_000,
+          // What does not depend on the major is tested on the newest only.
+          major === Math.max(...majors) ? [] : ['**/*.once.pg.test.ts'],
         ),
       ),
       postgresProject('e2e', 18, ['test/**/*.e2e.test.ts'], 600_000),
