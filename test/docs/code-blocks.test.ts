@@ -34,6 +34,7 @@ function check(texts: ReadonlyMap<string, string>): readonly string[] {
     ...options,
     noUnusedLocals: false,
     noUnusedParameters: false,
+    noPropertyAccessFromIndexSignature: false,
     isolatedDeclarations: false,
     declaration: false,
   };
