@@ -1,10 +1,4 @@
-import {
-  type ColumnInfo,
-  ConfigurationError,
-  type JsonRow,
-  type JsonValue,
-  type TableInfo,
-} from '@certyo-cdc/core';
+import { type ColumnInfo, ConfigurationError, type TableInfo } from '@certyo-cdc/core';
 
 import { compareUtf8 } from '../values/internal/compare-utf8.ts';
 import type { TypeRegistry } from '../values/type-registry.ts';
@@ -110,9 +104,4 @@ function keyOf(options: RowDescriptorOptions, columns: readonly RowColumn[]): Ro
       `Expected \`key\` to name columns of "${table.schema}"."${table.name}", got \`${name}\`, which it does not have or which is left out.`,
     );
   });
-}
-
-/** A row without a prototype to be filled and then frozen. Its hidden class is shared, unlike `Object.create(null)`'s. */
-export function emptyRow(): Record<string, JsonValue> & JsonRow {
-  return Object.setPrototypeOf({}, null) as Record<string, JsonValue>;
 }

@@ -32,7 +32,7 @@ export const hstoreCodec: ValueCodec = {
  *
  * @see https://www.postgresql.org/docs/18/hstore.html
  */
-export function parseHstoreText(text: string): readonly Pair[] {
+function parseHstoreText(text: string): readonly Pair[] {
   const pairs: Pair[] = [];
   let index = 0;
   const readQuoted = (): string => {

@@ -1,6 +1,6 @@
-import type { JsonRow } from '@certyo-cdc/core';
+import type { JsonRow, JsonValue } from '@certyo-cdc/core';
 
-import { emptyRow, type RowColumn, type RowDescriptor } from '../row-descriptor.ts';
+import type { RowColumn, RowDescriptor } from '../row-descriptor.ts';
 import { SPAN_NULL, SPAN_UNAVAILABLE, spanLength, type Tuple } from '../tuple.ts';
 import { columnText, nameColumn } from './column-text.ts';
 
@@ -54,4 +54,9 @@ export function unavailableColumns(
     )
     .map(({ name }) => name);
   return Object.freeze(names);
+}
+
+/** A row without a prototype to be filled and then frozen. Its hidden class is shared, unlike `Object.create(null)`'s. */
+function emptyRow(): Record<string, JsonValue> & JsonRow {
+  return Object.setPrototypeOf({}, null) as Record<string, JsonValue>;
 }
