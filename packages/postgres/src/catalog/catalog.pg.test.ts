@@ -141,6 +141,32 @@ describe('resolveTables', () => {
   });
 });
 
+describe('a role with nothing but LOGIN', () => {
+  test('can read all that the catalog tells (4.1)', async () => {
+    await using database = await testDatabase();
+    const role = `bare_${database.database}`;
+    await database.query(`CREATE ROLE ${role} LOGIN`);
+    await database.query('CREATE TABLE t (id int PRIMARY KEY, v text)');
+    await database.query('CREATE PUBLICATION p FOR TABLE t');
+    const session = sqlSession(
+      resolveConnection({ connectionString: database.url, user: role }, {}),
+    );
+    try {
+      expect(await serverInfo(session, never)).toMatchObject({
+        user: role,
+        isReplicationRole: false,
+        isSuperuser: false,
+      });
+      const [table] = await resolveTables(session, ['t'], never);
+      expect(table).toMatchObject({ primaryKey: ['id'], maySelect: false });
+      expect((await readPublication(session, 'p', never))?.tables).toHaveLength(1);
+    } finally {
+      await session.close();
+      await database.query(`DROP ROLE ${role}`);
+    }
+  });
+});
+
 describe('readPublication', () => {
   test('reads what a publication covers, and null for one that is missing', async () => {
     await withDatabase(

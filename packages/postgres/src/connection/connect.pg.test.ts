@@ -2,6 +2,7 @@ import { testDatabase } from '@certyo-cdc/testing/vitest';
 import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 
+import { classifyPostgresError } from '../sqlstate/classify-postgres-error.ts';
 import { connect } from './connect.ts';
 import { resolveConnection } from './resolve-connection.ts';
 import { queryText } from './text-query.ts';
@@ -92,5 +93,30 @@ describe('connect', () => {
     );
     await ended;
     await expect(client.query('SELECT 1')).rejects.toThrow();
+  });
+
+  test('D-01: a slot that another connection uses is told as busy', async () => {
+    await using database = await testDatabase();
+    const slot = `busy_${database.database}`;
+    await database.query(`SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput')`);
+    await database.query('CREATE PUBLICATION p');
+    const connection = resolveConnection(database.url, {});
+    const start = `START_REPLICATION SLOT ${slot} LOGICAL 0/0 (proto_version '1', publication_names 'p')`;
+    const clients = [
+      await connect(connection, { replication: true, signal: never }),
+      await connect(connection, { replication: true, signal: never }),
+    ];
+    try {
+      const running = clients[0]?.query(start).catch(() => {});
+      await expect
+        .poll(() => database.query('SELECT 1 FROM pg_replication_slots WHERE active'))
+        .toHaveLength(1);
+      const second = await clients[1]?.query(start).catch((error: unknown) => error);
+      expect(classifyPostgresError(second)).toMatchObject({ code: 'SOURCE_BUSY', retryable: true });
+      await clients[0]?.end();
+      await running;
+    } finally {
+      await Promise.all(clients.map((client) => client.end()));
+    }
   });
 });

@@ -1,6 +1,7 @@
 import { SourceConnectionError, SourceSetupError } from '@certyo-cdc/core';
 import pg from 'pg';
 
+import { withEitherSignal } from '../internal/either-signal.ts';
 import { classifyPostgresError } from '../sqlstate/classify-postgres-error.ts';
 import { describePostgresError, redactPostgresError } from '../sqlstate/describe-postgres-error.ts';
 import { serverErrorFields } from '../sqlstate/postgres-error.ts';
@@ -46,9 +47,10 @@ export async function connect(
       : setTimeout(() => {
           deadline.abort();
         }, connection.connectTimeoutMs);
-  const either = AbortSignal.any([signal, deadline.signal]);
   try {
-    return await login(connection, options, either);
+    return await withEitherSignal(signal, deadline.signal, (either) =>
+      login(connection, options, either),
+    );
   } catch (error) {
     signal.throwIfAborted();
     if (deadline.signal.aborted)

@@ -4,6 +4,7 @@ import { checkServerIdentity, connect as connectTls, type TLSSocket } from 'node
 
 import { ConfigurationError, SourceConnectionError } from '@certyo-cdc/core';
 
+import { withEitherSignal } from '../internal/either-signal.ts';
 import { classifyPostgresError } from '../sqlstate/classify-postgres-error.ts';
 import { describePostgresError } from '../sqlstate/describe-postgres-error.ts';
 import type { ResolvedConnection, ResolvedTls } from './connection-options.ts';
@@ -83,10 +84,10 @@ async function ask(socket: Socket, signal: AbortSignal): Promise<string> {
   socket.once('end', end);
   try {
     socket.write(SSL_REQUEST);
-    const [data] = (await once(socket, 'data', {
-      signal: AbortSignal.any([signal, ended.signal]),
-    })) as [Buffer];
-    return data.toString('latin1');
+    return await withEitherSignal(signal, ended.signal, async (either) => {
+      const [data] = (await once(socket, 'data', { signal: either })) as [Buffer];
+      return data.toString('latin1');
+    });
   } catch (error) {
     signal.throwIfAborted();
     if (!ended.signal.aborted) throw error;

@@ -1,6 +1,7 @@
 import { SourceConnectionError } from '@certyo-cdc/core';
 import type pg from 'pg';
 
+import { withEitherSignal } from '../internal/either-signal.ts';
 import { cancelRequest } from './cancel-request.ts';
 import { connect, PoolerError } from './connect.ts';
 import type { ResolvedConnection } from './connection-options.ts';
@@ -72,21 +73,22 @@ export class OwnSession implements SqlSession {
     work: (client: pg.Client, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     signal.throwIfAborted();
-    const either = AbortSignal.any([signal, this.#closing.signal]);
-    const run = async (): Promise<T> => {
-      either.throwIfAborted();
-      const held = await this.#hold(either);
-      try {
-        return await work(held.client, either);
-      } catch (error) {
-        if (either.aborted) this.#abandon(held);
-        else if (error instanceof SourceConnectionError && error.retryable) this.#drop(held);
-        throw error;
-      }
-    };
-    const mine = this.#turn.then(run, run);
-    this.#turn = mine.catch(() => {});
-    return await untilAborted(mine, either);
+    return await withEitherSignal(signal, this.#closing.signal, async (either) => {
+      const run = async (): Promise<T> => {
+        either.throwIfAborted();
+        const held = await this.#hold(either);
+        try {
+          return await work(held.client, either);
+        } catch (error) {
+          if (either.aborted) this.#abandon(held);
+          else if (error instanceof SourceConnectionError && error.retryable) this.#drop(held);
+          throw error;
+        }
+      };
+      const mine = this.#turn.then(run, run);
+      this.#turn = mine.catch(() => {});
+      return await untilAborted(mine, either);
+    });
   }
 
   async #hold(signal: AbortSignal): Promise<Held> {

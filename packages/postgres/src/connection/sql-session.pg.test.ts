@@ -1,3 +1,5 @@
+import { getEventListeners } from 'node:events';
+
 import { faultProxy, startPostgres } from '@certyo-cdc/testing';
 import { testDatabase } from '@certyo-cdc/testing/vitest';
 import pg from 'pg';
@@ -164,6 +166,16 @@ describe('sqlSession', () => {
       await Promise.all(sessions.map((session) => session.close()));
       await pool.end();
     }
+  });
+
+  test('I12: no listener stays on the signal of a caller', async () => {
+    const { signal } = new AbortController();
+    await overBoth(async (session) => {
+      await session.query('SELECT 1', [], { signal });
+      await session.query('SELECT nothing', [], { signal }).catch(() => {});
+      await session.transaction((tx) => tx.query('SELECT 1', [], { signal }), { signal });
+    });
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   test('close ends what runs and what waits, and refuses the rest', async () => {

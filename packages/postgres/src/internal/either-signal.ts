@@ -1,0 +1,27 @@
+/**
+ * Runs `work` with a signal that follows both. `AbortSignal.any` would leave a trace on the longer-lived one with every
+ * call (nodejs/node#54614); here nothing stays behind.
+ */
+export async function withEitherSignal<T>(
+  first: AbortSignal,
+  second: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const followFirst = (): void => {
+    controller.abort(first.reason);
+  };
+  const followSecond = (): void => {
+    controller.abort(second.reason);
+  };
+  first.addEventListener('abort', followFirst, { once: true });
+  second.addEventListener('abort', followSecond, { once: true });
+  try {
+    if (first.aborted) followFirst();
+    else if (second.aborted) followSecond();
+    return await work(controller.signal);
+  } finally {
+    first.removeEventListener('abort', followFirst);
+    second.removeEventListener('abort', followSecond);
+  }
+}
