@@ -1,0 +1,113 @@
+import { type EmulatorPhase, startPostgres } from '@certyo-cdc/testing';
+import type { Campaign, CampaignOptions, CampaignResult } from './runner/campaign.ts';
+import { eachRun, type RunContext } from './runner/each-run.ts';
+import { Client, type Failpoint } from './support/client.ts';
+import { assertExact, type Counters, Scenario } from './support/scenario.ts';
+
+/** Kills in one run; each life of the client ends with one. */
+const KILLS = 4;
+const SLOT = 'certyo_cdc';
+
+/** Moments at which the client kills itself. */
+const OWN_MOMENTS = [
+  'after-receive',
+  'before-save',
+  'after-save',
+  'before-acknowledge',
+  'after-acknowledge',
+] as const;
+
+/** Moments of a request, at which it is killed from outside: on request, accepted but no answer, after the answer. */
+const REQUEST_MOMENTS: readonly EmulatorPhase[] = ['request-received', 'applied', 'responded'];
+
+const MOMENTS = [...OWN_MOMENTS, ...REQUEST_MOMENTS, 'random-time'] as const;
+
+export type Mutant = 'acknowledge-on-receive' | null;
+
+/** The client dies by SIGKILL at chosen moments while the database is written, and is started again each time. */
+export async function runClientKills(
+  options: CampaignOptions,
+  mutant: Mutant = null,
+): Promise<CampaignResult> {
+  await using server = await startPostgres({ major: 18 });
+  return await eachRun(options, async (context) => {
+    const armed: { moment: EmulatorPhase | null; countdown: number; client: Client | null } = {
+      moment: null,
+      countdown: 0,
+      client: null,
+    };
+    await using scenario = await Scenario.create(
+      server,
+      {
+        onPhase: async (phase) => {
+          if (phase !== armed.moment) return;
+          armed.countdown -= 1;
+          if (armed.countdown > 0) return;
+          armed.moment = null;
+          await armed.client?.kill();
+        },
+      },
+      SLOT,
+    );
+    scenario.startWriters(3, context.random);
+    const counters: Counters = { kills: 0 };
+    for (let kill = 0; kill < KILLS; kill++) {
+      const moment = MOMENTS[(context.run * KILLS + kill) % MOMENTS.length] ?? 'random-time';
+      await oneLife(scenario, context, armed, moment, mutant);
+      counters['kills'] = (counters['kills'] ?? 0) + 1;
+      counters[`kills ${moment}`] = (counters[`kills ${moment}`] ?? 0) + 1;
+    }
+    await scenario.stopWriters();
+    armed.moment = null;
+    const last = new Client(environment(scenario, mutant), null);
+    await last.started();
+    last.askToDrain();
+    await last.ended(60_000);
+    const result = await scenario.compare();
+    if (mutant === null) assertExact(result.counters, result.examples);
+    return { ...counters, ...result.counters };
+  });
+}
+
+async function oneLife(
+  scenario: Scenario,
+  context: RunContext,
+  armed: { moment: EmulatorPhase | null; countdown: number; client: Client | null },
+  moment: (typeof MOMENTS)[number],
+  mutant: Mutant,
+): Promise<void> {
+  const after = 1 + Math.floor(context.random() * 12);
+  const own = OWN_MOMENTS.find((name) => name === moment);
+  // The mutant has no failpoints of its own: it dies at a random time instead.
+  const failpoint: Failpoint | null =
+    own === undefined || mutant !== null ? null : { place: own, after };
+  const client = new Client(environment(scenario, mutant), failpoint);
+  armed.client = client;
+  const requestMoment = REQUEST_MOMENTS.find((name) => name === moment);
+  armed.countdown = after;
+  armed.moment = requestMoment ?? null;
+  if (failpoint === null && requestMoment === undefined) {
+    await client.started();
+    await new Promise((resolve) => setTimeout(resolve, 50 + context.random() * 400));
+    await client.kill();
+    return;
+  }
+  const timer = setTimeout(() => void client.kill(), 20_000);
+  const startedAtMs = Date.now();
+  await client.exited;
+  clearTimeout(timer);
+  if (Date.now() - startedAtMs > 19_000) {
+    throw new Error(`The client did not come to the moment "${moment}" within 20 s.`);
+  }
+}
+
+function environment(scenario: Scenario, mutant: Mutant): Readonly<Record<string, string>> {
+  return { ...scenario.environment, CAMPAIGN_MUTANT: mutant ?? '' };
+}
+
+export const campaign: Campaign = {
+  name: 'client-kill',
+  description: `The client is killed (-9) ${KILLS} times a run at chosen moments, under load.`,
+  runs: 50,
+  run: (options) => runClientKills(options),
+};
