@@ -44,6 +44,8 @@ interface Plan {
   readonly batchEvents: number;
   readonly concurrency: number;
   readonly maxInFlightItems: number;
+  /** Turns of the last life after which parked items are redriven while it runs. */
+  readonly redriveAfter: number;
 }
 
 const planArbitrary: fc.Arbitrary<Plan> = fc.record({
@@ -78,6 +80,7 @@ const planArbitrary: fc.Arbitrary<Plan> = fc.record({
   batchEvents: fc.integer({ min: 1, max: 6 }),
   concurrency: fc.integer({ min: 1, max: 4 }),
   maxInFlightItems: fc.integer({ min: 1, max: 20 }),
+  redriveAfter: fc.nat(40),
 });
 
 const down = new DeliveryConnectionError('The other side is away.');
@@ -174,15 +177,16 @@ function assertOrdered(source: MemorySource, sink: MemorySink): void {
   }
 }
 
-/** One life: until so many requests were answered, then killed; or to the end. */
+/** One life: until so many requests were answered, then killed; or cured and to the end. */
 async function live(
   pipeline: Pipeline,
   sink: MemorySink,
   crashAfter: number | null,
+  cure: () => Promise<void>,
 ): Promise<void> {
   await pipeline.start();
   if (crashAfter === null) {
-    await pipeline.caughtUp();
+    await Promise.all([pipeline.caughtUp(), cure()]);
     return;
   }
   const until = sink.requests.length + crashAfter;
@@ -224,13 +228,17 @@ describe('createPipeline', () => {
             limits: { maxInFlightItems: plan.maxInFlightItems },
             checkpointIntervalMs: 1,
           });
-          await live(pipeline, sink, crashAfter);
+          const cure = async (): Promise<void> => {
+            await turns(plan.redriveAfter);
+            isPoisoned = false;
+            await pipeline.redrive();
+          };
+          await live(pipeline, sink, crashAfter, cure);
           assertAcknowledgedIsFinal(source, sink, parked());
           expect(await Promise.race([pipeline.closed, Promise.resolve('open')])).not.toBeInstanceOf(
             Error,
           );
           if (crashAfter !== null) continue;
-          isPoisoned = false;
           await pipeline.redrive();
           expect(pipeline.status()).toMatchObject({
             blockedLanes: [],
