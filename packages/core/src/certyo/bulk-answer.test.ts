@@ -88,6 +88,7 @@ describe('decodeBulkAnswer', () => {
       [{ recordHash: hash }, { recordHash: hash }, { recordHash: hash }],
       'uuu',
     ],
+    ['one entry that names nothing', [{ recordHash: hash }], 'uuu'],
     ['an acceptance without a hash', [{ recordId: '1', status: 'accepted' }], 'uuu'],
     ['the hash and an error', [{ recordId: '1', recordHash: hash, error: 'x' }], 'uuu'],
     [

@@ -137,8 +137,19 @@ describe('CertyoClient', () => {
           .writeHead(202, { 'content-encoding': 'gzip' })
           .end(gzipSync(JSON.stringify(acceptance({ recordId: '1' })))),
     ],
+    [
+      'a body that says it is compressed',
+      (_r, response) =>
+        response
+          .writeHead(202, { 'content-encoding': 'br' })
+          .end(JSON.stringify(acceptance({ recordId: '1' }))),
+    ],
     ['deep JSON', (_r, response) => response.writeHead(202).end('['.repeat(100_000))],
-    ['too much', (_r, response) => response.writeHead(202).end(`"${'x'.repeat(2_000_000)}"`)],
+    [
+      'too much',
+      (_r, response) =>
+        reply(response, 202, { ...acceptance({ recordId: '1' }), more: 'x'.repeat(2_000_000) }),
+    ],
   ])('H-16: %s is no acceptance', async (_name, handler) => {
     await withServer(
       handler,
