@@ -35,7 +35,11 @@ export async function openReplicationStream(
     onEvent,
     random: Math.random,
   });
-  const side = new SideConnection(settings.connection, signal, () => keeper.leave());
+  const side = new SideConnection(settings.connection, {
+    deadAfterMs: settings.deadAfterMs,
+    signal,
+    onShutdown: () => keeper.leave(),
+  });
   try {
     const server = await assertReady(side, settings, {
       hasCheckpoint: after !== null,

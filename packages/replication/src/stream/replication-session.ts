@@ -8,6 +8,7 @@ import { parseTimelineHistory, type TimelineSwitch } from '../setup/timeline.ts'
 import { assertServer, type ServerIdentity } from '../setup/server-identity.ts';
 import { isDead, livenessTimings, type LivenessTimings } from './liveness.ts';
 import type { TextQuery } from './text-query.ts';
+import { endClient, withinDeadline } from './watched-client.ts';
 
 export interface SessionOptions {
   readonly connection: ResolvedConnection;
@@ -82,39 +83,49 @@ export class ReplicationSession {
   ): Promise<ReplicationSession> {
     const client = await connect(options.connection, { replication: true, signal });
     try {
-      const query = simpleQuery(client);
-      const { server, walEnd } = await identify(query);
-      const history = await timelineHistory(query, server, resume);
-      assertServer(server, walEnd, resume, history);
-      const startedAt = judgeSlot(await readSlot(query, options.slot), {
-        slot: options.slot,
-        database: options.database,
-        after: resume.acknowledged,
-      });
-      const timeoutRow = (
-        await query(
-          "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'",
-          [],
-        )
-      )[0];
-      const from = resume.after ?? startedAt;
-      const socket = await CopyBothSocket.start(client, {
-        command: startCommand(options, from),
-        maxBufferedBytes: options.maxBufferedBytes,
-        maxMessageBytes: options.maxMessageBytes,
-        signal,
-      });
-      return new ReplicationSession(socket, {
-        server,
-        startedAt: from,
-        timings: livenessTimings(Number(timeoutRow?.['setting'] ?? '0'), options),
-        positions,
-        strikes: resume.strikes,
-      });
+      return await withinDeadline(client, options.deadAfterMs, () =>
+        ReplicationSession.#start(client, options, resume, positions, signal),
+      );
     } catch (error) {
-      await client.end().catch(() => undefined);
+      await endClient(client);
       throw error;
     }
+  }
+
+  static async #start(
+    client: Client,
+    options: SessionOptions,
+    resume: ResumePoint,
+    positions: () => ReportedPositions,
+    signal: AbortSignal,
+  ): Promise<ReplicationSession> {
+    const query = simpleQuery(client);
+    const { server, walEnd } = await identify(query);
+    const history = await timelineHistory(query, server, resume);
+    assertServer(server, walEnd, resume, history);
+    const startedAt = judgeSlot(await readSlot(query, options.slot), {
+      slot: options.slot,
+      database: options.database,
+      after: resume.acknowledged,
+    });
+    const [timeout] = await query(
+      "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'",
+      [],
+    );
+    const from = resume.after ?? startedAt;
+    const socket = await CopyBothSocket.start(client, {
+      command: startCommand(options, from),
+      maxBufferedBytes: options.maxBufferedBytes,
+      maxMessageBytes: options.maxMessageBytes,
+      signal,
+    });
+    return new ReplicationSession(socket, {
+      server,
+      startedAt: from,
+      timings: livenessTimings(Number(timeout?.['setting'] ?? '0'), options),
+      positions,
+      strikes: resume.strikes,
+    });
   }
 
   /** Bytes that begin at a frame; see `CopyBothSocket.read`. */

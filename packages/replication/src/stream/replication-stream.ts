@@ -18,7 +18,7 @@ import type { SideConnection } from './side-connection.ts';
 import { lsnFromPosition, positionFromLsn } from './source-position.ts';
 import type { Decoded, StreamDecoder } from './stream-decoder.ts';
 import { Unacknowledged } from './unacknowledged.ts';
-import { walFlushedTo } from './wal-end.ts';
+import { idleSenderAt, walFlushedTo } from './wal-end.ts';
 
 export interface ReplicationStreamParts {
   readonly identity: () => ReplicationIdentity;
@@ -30,6 +30,9 @@ export interface ReplicationStreamParts {
   readonly signal: AbortSignal;
   readonly onEvent: (event: SourceEvent) => void;
 }
+
+/** How long `caughtUp` waits for the end of the log before it asks whether the server has more to send at all. */
+const IDLE_SENDER_AFTER_MS = 250;
 
 /** Changes of one slot, in commit order, across reconnects. */
 export class ReplicationStream implements ChangeStream {
@@ -50,7 +53,11 @@ export class ReplicationStream implements ChangeStream {
     this.#yieldedTo = readTo;
     this.#idle = new IdleProgress(readTo, Date.now());
     this.#unacknowledged.yielded(readTo, parts.decoder.known);
+    parts.signal.addEventListener('abort', this.#onAbort);
+    if (parts.signal.aborted) this.#onAbort();
   }
+
+  readonly #onAbort = (): void => this.#parts.keeper.abort();
 
   [Symbol.asyncIterator](): AsyncIterator<ChangeBatch> {
     return {
@@ -109,9 +116,14 @@ export class ReplicationStream implements ChangeStream {
     // The server says how far it is only now and then, so it is asked while we wait.
     const asking = setInterval(() => this.#parts.keeper.current?.report(true), 20);
     try {
+      let askAtMs = Date.now() + IDLE_SENDER_AFTER_MS;
       while (this.#handedOver < target) {
         if (this.#failure !== null) throw this.#failure;
         await this.#movement(signal);
+        if (this.#handedOver >= target || Date.now() < askAtMs) continue;
+        const sent = await idleSenderAt(this.#parts.side.rows, this.#parts.identity().slot);
+        if (sent !== null && this.#handedOver >= sent) return;
+        askAtMs = Date.now() + IDLE_SENDER_AFTER_MS;
       }
     } finally {
       clearInterval(asking);
@@ -124,7 +136,8 @@ export class ReplicationStream implements ChangeStream {
   }
 
   async #close(): Promise<void> {
-    const { keeper, side } = this.#parts;
+    const { keeper, side, signal } = this.#parts;
+    signal.removeEventListener('abort', this.#onAbort);
     this.#failure ??= new PipelineStateError('The stream is closed.');
     await keeper.close();
     await side.close();

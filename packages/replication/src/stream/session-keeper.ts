@@ -91,6 +91,7 @@ export class SessionKeeper {
       ),
     );
     this.#adopt(session);
+    this.#signal.throwIfAborted();
     this.acknowledged = session.startedAt;
     this.#options.onEvent({ type: 'source-connected', position: null });
     return session.startedAt;
@@ -112,6 +113,7 @@ export class SessionKeeper {
     this.#progress?.beginSession();
     const session = await this.#waitForSlot(() => this.#resume());
     this.#adopt(session);
+    this.#signal.throwIfAborted();
     this.#options.onEvent({ type: 'source-reconnected', attempts: this.#attempts });
     return session;
   }
@@ -155,6 +157,11 @@ export class SessionKeeper {
     );
   }
 
+  /** Ends a pending read with the reason of the caller's signal. */
+  abort(): void {
+    this.#current?.destroy(this.#options.signal.reason as Error);
+  }
+
   async close(): Promise<void> {
     this.#closing.abort();
     const session = this.#current;
@@ -185,7 +192,12 @@ export class SessionKeeper {
     );
   }
 
+  /** A session that is ready only after the end would stay open for ever. */
   #adopt(session: ReplicationSession): void {
+    if (this.#signal.aborted) {
+      session.destroy();
+      return;
+    }
     this.#current = session;
     this.#server = session.server;
   }

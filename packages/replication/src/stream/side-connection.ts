@@ -1,3 +1,4 @@
+import { PipelineStateError } from '@certyo-cdc/core';
 import {
   connect,
   queryText,
@@ -9,6 +10,7 @@ import {
 } from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
 import type { TextQuery } from './text-query.ts';
+import { endClient, withinDeadline } from './watched-client.ts';
 
 /**
  * A plain SQL connection beside the replication connection: for catalog reads, and as a watchman.
@@ -21,22 +23,38 @@ export class SideConnection implements SqlExecutor {
   readonly #connection: ResolvedConnection;
   readonly #signal: AbortSignal;
   readonly #onShutdown: () => void;
+  readonly #deadAfterMs: number | false;
+  /** Statements take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
   #client: Promise<Client> | null = null;
   #closed = false;
 
-  constructor(connection: ResolvedConnection, signal: AbortSignal, onShutdown: () => void) {
+  constructor(
+    connection: ResolvedConnection,
+    options: {
+      /** Longest time for one statement: an answer that takes longer counts as a lost connection. */
+      readonly deadAfterMs: number | false;
+      readonly signal: AbortSignal;
+      readonly onShutdown: () => void;
+    },
+  ) {
     this.#connection = connection;
-    this.#signal = signal;
-    this.#onShutdown = onShutdown;
+    this.#signal = options.signal;
+    this.#onShutdown = options.onShutdown;
+    this.#deadAfterMs = options.deadAfterMs;
   }
 
   /** Runs a statement; connects first where there is no connection. */
-  async query<Row = SqlRow>(
-    text: string,
-    parameters: readonly SqlParameter[],
-  ): Promise<SqlResult<Row>> {
-    const client = await this.#connect();
-    return queryText<Row>(client, text, parameters);
+  query<Row = SqlRow>(text: string, parameters: readonly SqlParameter[]): Promise<SqlResult<Row>> {
+    const run = async (): Promise<SqlResult<Row>> => {
+      const client = await this.#connect();
+      return withinDeadline(client, this.#deadAfterMs, () =>
+        queryText<Row>(client, text, parameters),
+      );
+    };
+    const mine = this.#turn.then(run, run);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
   }
 
   readonly rows: TextQuery = async (sql, params = []) => (await this.query(sql, params)).rows;
@@ -50,13 +68,11 @@ export class SideConnection implements SqlExecutor {
     this.#closed = true;
     const client = this.#client;
     this.#client = null;
-    await client?.then(
-      (open) => open.end(),
-      () => undefined,
-    );
+    await client?.then(endClient, () => undefined);
   }
 
   #connect(): Promise<Client> {
+    if (this.#closed) return Promise.reject(new PipelineStateError('The stream is closed.'));
     if (this.#client !== null) return this.#client;
     const connecting = this.#open();
     this.#client = connecting;

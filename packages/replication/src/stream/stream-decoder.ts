@@ -136,10 +136,12 @@ export class StreamDecoder {
           }
         } else if (bytes[body] === KEEPALIVE && length === KEEPALIVE_BYTES) {
           const walEnd = bytes.readBigUInt64BE(body + 1);
-          replyRequested = replyRequested || bytes[body + 17] === 1;
+          const asks = bytes[body + 17] === 1;
+          replyRequested = replyRequested || asks;
           // Inside a transaction the server's position says nothing about what we hold (R-03).
           if (this.#transaction === null && walEnd > this.#readTo) this.#readTo = walEnd;
-          if (this.#storm.saw(walEnd, nowMs)) throw shutdownStorm();
+          // Answers to our own questions do not count, however many have waited to be read.
+          if (asks && this.#storm.saw(walEnd, nowMs)) throw shutdownStorm();
         } else {
           throw new SourceProtocolError(
             `Copy message of kind ${String(bytes[body])} with ${length} bytes.`,
@@ -148,7 +150,7 @@ export class StreamDecoder {
         pos = end;
       }
     } catch (error) {
-      return { events, committedTo, consumed: pos, replyRequested, error };
+      return { events, committedTo, consumed: pos, replyRequested, error: asProtocolError(error) };
     }
     return { events, committedTo, consumed: pos, replyRequested, error: null };
   }
@@ -317,6 +319,14 @@ export class StreamDecoder {
     transaction.made += 1;
     return this.#interrupted === null || transaction.made > this.#interrupted.made;
   }
+}
+
+/** What reading beyond a message's end, or a time beyond all calendars, throws. */
+function asProtocolError(error: unknown): unknown {
+  if (!(error instanceof RangeError || error instanceof TypeError)) return error;
+  return new SourceProtocolError('A message of the replication stream cannot be read.', {
+    cause: error,
+  });
 }
 
 /** Looks like a lost connection, because that is what it is about to become. */

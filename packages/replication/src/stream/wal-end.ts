@@ -36,6 +36,24 @@ export async function walFlushedTo(
   return flushed < written ? flushed : written;
 }
 
+// Its own walsender is visible to every role. The event's name changed its case in PostgreSQL 17.
+const IDLE_SENDER_SQL = `
+  SELECT r.sent_lsn::text AS sent
+    FROM pg_catalog.pg_replication_slots s
+    JOIN pg_catalog.pg_stat_replication r ON r.pid = s.active_pid
+    JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid
+   WHERE s.slot_name = $1 AND pg_catalog.lower(a.wait_event) = 'walsenderwaitforwal'`;
+
+/**
+ * How far the server has sent, when it has nothing more to send; else null.
+ *
+ * The flushed log may end inside of a record: only whole pages are flushed for a transaction that goes on. The server
+ * then waits before that record, for as long as nothing else is written.
+ */
+export async function idleSenderAt(query: TextQuery, slot: string): Promise<Lsn | null> {
+  return parseLsn((await query(IDLE_SENDER_SQL, [slot]))[0]?.['sent'] ?? '');
+}
+
 async function readWalEnds(
   query: TextQuery,
 ): Promise<{ readonly flushed: Lsn; readonly inserted: Lsn }> {

@@ -52,8 +52,9 @@ export function commit(commitLsn: bigint, endLsn: bigint): Buffer {
 export function relation(
   oid: number,
   columns: readonly { readonly name: string; readonly type?: number; readonly key?: boolean }[],
-  { schema = 'public', name = 't', identity = 'd' } = {},
+  options: { readonly schema?: string; readonly name?: string; readonly identity?: string } = {},
 ): Buffer {
+  const { schema = 'public', name = 't', identity = 'd' } = options;
   return Buffer.concat([
     letter('R'),
     int32(oid),
