@@ -53,7 +53,7 @@ export function readSourceFile(path: string, text: string): SourceFile {
   return {
     path,
     package: /^packages\/([^/]+)\/src\//.exec(path)?.[1] ?? null,
-    isTest: /\.(test|test-d|bench)\.ts$|\/src\/.*\/testing\//.test(path),
+    isTest: /\.(test|test-d|bench)\.ts$|\/src\/(.*\/)?testing\//.test(path),
     lines: text.split('\n').length - (text.endsWith('\n') ? 1 : 0),
     files: imported
       .filter((specifier) => specifier.startsWith('.'))
