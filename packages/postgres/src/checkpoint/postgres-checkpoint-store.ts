@@ -12,10 +12,10 @@ import {
 } from '@certyo-cdc/core';
 
 import type { SqlExecutor, SqlSession } from '../connection/sql-executor.ts';
+import { makeDurable } from '../setup/make-durable.ts';
 import { runSetup, type RunSetupOptions } from '../setup/run-setup.ts';
 import { judgeStoreFailure } from '../setup/store-failure.ts';
 import {
-  makeDurable,
   normalizePostgresStoreOptions,
   openStoreSession,
   roleOf,

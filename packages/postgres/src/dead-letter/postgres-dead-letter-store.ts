@@ -9,10 +9,10 @@ import {
 } from '@certyo-cdc/core';
 
 import type { SqlSession } from '../connection/sql-executor.ts';
+import { makeDurable } from '../setup/make-durable.ts';
 import { runSetup, type RunSetupOptions } from '../setup/run-setup.ts';
 import { judgeStoreFailure } from '../setup/store-failure.ts';
 import {
-  makeDurable,
   normalizePostgresStoreOptions,
   openStoreSession,
   roleOf,

@@ -3,7 +3,7 @@ import { ConfigurationError } from '@certyo-cdc/core';
 import type { ConnectionOptions, ResolvedConnection } from '../connection/connection-options.ts';
 import type { PoolLike } from '../connection/pool-session.ts';
 import { resolveConnection } from '../connection/resolve-connection.ts';
-import type { SqlExecutor, SqlSession } from '../connection/sql-executor.ts';
+import type { SqlSession } from '../connection/sql-executor.ts';
 import { sqlSession } from '../connection/sql-session.ts';
 import { quoteIdentifier } from '../identifier/quote.ts';
 import { optionalText, refuseUnknown, requireObject, wrongOption } from '../internal/options.ts';
@@ -57,16 +57,4 @@ export function roleOf({ target }: NormalizedStoreOptions): string {
 /** Opens the session of a store, without connecting yet. */
 export function openStoreSession(options: NormalizedStoreOptions, name: string): SqlSession {
   return sqlSession(options.target, { applicationName: name });
-}
-
-/**
- * A COMMIT must be on disk when it is answered, also for a role or database with `synchronous_commit = off`: the slot is
- * acknowledged after it. Stronger settings stay.
- */
-export async function makeDurable(executor: SqlExecutor, signal: AbortSignal): Promise<void> {
-  await executor.query(
-    "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'",
-    [],
-    { signal },
-  );
 }

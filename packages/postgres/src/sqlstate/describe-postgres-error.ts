@@ -32,10 +32,10 @@ const RAISED: readonly string[] = ['exec_stmt_raise', 'exec_stmt_assert'];
 
 /** Says what an error is, in words that hold no row value, no parameter and no secret. */
 export function describePostgresError(error: unknown): string {
+  if (error instanceof PostgresServerError) return error.message;
   const fields = serverErrorFields(error);
   if (fields !== null) return describeServerError(fields);
   if (CdcError.is(error)) return error.message;
-  if (error instanceof PostgresServerError) return error.message;
   // Node's error for a host with several addresses has no text of its own.
   if (error instanceof AggregateError && error.errors.length > 0)
     return error.errors.map((inner) => describePostgresError(inner)).join('; ');
@@ -49,6 +49,7 @@ export function describePostgresError(error: unknown): string {
 
 /** The same error with everything left out that can hold row values. Fit to be a `cause`. */
 export function redactPostgresError(error: unknown): unknown {
+  if (error instanceof PostgresServerError) return error;
   const fields = serverErrorFields(error);
   if (fields !== null) return new PostgresServerError(describeServerError(fields), fields);
   return error;

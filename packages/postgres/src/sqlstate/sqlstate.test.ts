@@ -125,6 +125,14 @@ describe('describePostgresError', () => {
     }
   });
 
+  test('describes an error that is redacted already by its own text, once', () => {
+    const redacted = redactPostgresError(
+      server('42P01', { message: 'relation "x" does not exist' }),
+    );
+    expect(describePostgresError(redacted)).toBe('ERROR 42P01: relation "x" does not exist');
+    expect(redactPostgresError(redacted)).toBe(redacted);
+  });
+
   test('describes what is not from the server', () => {
     expect(describePostgresError(node('ECONNRESET'))).toBe('failed ECONNRESET');
     expect(describePostgresError(Object.assign(new Error('x'), { code: 'E1' }))).toBe('x (E1)');
