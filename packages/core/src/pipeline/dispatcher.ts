@@ -31,6 +31,7 @@ export class Dispatcher<Item, Row extends object> {
   readonly #retries: RetryQueue<Item>;
   /** Halves of refused requests; sent before everything else. */
   #urgent: Group<WorkItem<Item>>[] = [];
+  readonly #permits: Set<Permit> = new Set();
   #active = 0;
   #hurry = 0;
   #isStopped = false;
@@ -81,6 +82,7 @@ export class Dispatcher<Item, Row extends object> {
       const next = this.#next();
       if (next === null) break;
       this.#active += 1;
+      this.#permits.add(next.permit);
       this.#context.background(this.#send(next.group, next.permit));
     }
   }
@@ -92,6 +94,9 @@ export class Dispatcher<Item, Row extends object> {
     this.#cancelLinger = null;
     this.#retries.stop();
     this.#unsubscribe();
+    // Now, not when the sink answers: a probe that never comes back would hold up the other pipelines.
+    for (const permit of this.#permits) this.#lease.gate.settle(permit, 'abandoned');
+    this.#permits.clear();
     this.#lease.release();
   }
 
@@ -167,7 +172,7 @@ export class Dispatcher<Item, Row extends object> {
       }
     } finally {
       this.#active -= 1;
-      this.#lease.gate.settle(permit, outcome, retryAfterMs);
+      if (this.#permits.delete(permit)) this.#lease.gate.settle(permit, outcome, retryAfterMs);
     }
     if (this.#isStopped) return;
     this.pump();
@@ -268,7 +273,8 @@ export class Dispatcher<Item, Row extends object> {
     let isAccepted = true;
     for (const [index, item] of group.items.entries()) {
       const verdict = verdicts[index];
-      if (verdict === undefined) continue;
+      // A verdict before it may have stopped the pipeline.
+      if (verdict === undefined || this.#isStopped) return;
       switch (verdict.type) {
         case 'delivered':
           counters.delivered += 1;
@@ -306,6 +312,7 @@ export class Dispatcher<Item, Row extends object> {
           return;
       }
     }
+    if (this.#isStopped) return;
     if (retry !== null) this.#retryGroup(again, retry, isCharged);
     if (group.sibling !== null) this.#urgent.push(siblingGroup(group.sibling, isAccepted));
     if (refusal !== null) this.#bisect(refused, refusal);

@@ -1,4 +1,5 @@
 import {
+  manualTime,
   memoryCheckpointStore,
   memoryDeadLetterStore,
   memorySink,
@@ -63,6 +64,59 @@ describe('createPipeline, living and ending', () => {
     expect(source.openStreams).toBe(0);
     const after = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     expect(after).toBeLessThanOrEqual(before);
+  });
+
+  test('I12: an answer that stops the pipeline leaves no timer for its other items', async () => {
+    const time = manualTime();
+    const source = memorySource({ checkpoints: memoryCheckpointStore() });
+    const error = new Error('no');
+    const sink = memorySink({
+      faults: ({ items }) =>
+        items.map((_, index) =>
+          index === 0
+            ? { type: 'rejected', error, scope: 'item' }
+            : { type: 'retry', error, inDoubt: false },
+        ),
+    });
+    const pipeline = createPipeline(source, sink, { time, random: () => 0.9 });
+    await pipeline.start();
+    source.push([update(1), update(2)]);
+    await time.advance(100);
+    expect(await pipeline.closed).toBe(error);
+    expect(time.pending).toBe(0);
+  });
+
+  test('I12: a probe of a pipeline that has stopped does not hold up the others of its scope', async () => {
+    const time = manualTime();
+    const scope = `scope-${Math.random()}`;
+    const error = new Error('down');
+    const deaf = memorySink({
+      scope,
+      faults: ({ items, number }) =>
+        number > 5
+          ? new Promise(() => {})
+          : items.map(() => ({ type: 'retry', error, inDoubt: false })),
+    });
+    const options = { time, random: () => 0.01, batch: { lingerMs: false } } as const;
+    const first = memorySource({ name: 'first', checkpoints: memoryCheckpointStore() });
+    const second = memorySource({ name: 'second', checkpoints: memoryCheckpointStore() });
+    const other = memorySink({ scope });
+    const stopping = createPipeline(first, deaf, options);
+    const staying = createPipeline(second, other, options);
+    await stopping.start();
+    await staying.start();
+    first.push([update(1)]);
+    await time.advance(20_000);
+    expect(deaf.active).toBe(1);
+    second.push([update(1)]);
+    await time.advance(20_000);
+    expect(other.requests.length).toBe(0);
+    const stopped = stopping.stop();
+    await time.advance(20_000);
+    expect(other.effects.length).toBe(1);
+    await stopped;
+    await staying.stop();
+    expect(time.pending).toBe(0);
   });
 
   test('H-20: drain() takes nothing new, finishes what was taken and acknowledges it', async () => {
@@ -184,6 +238,29 @@ describe('createPipeline, living and ending', () => {
     expect(await pipeline.closed).toBeNull();
     expect(pipeline.status().state).toBe('stopped');
     expect(source.acknowledged).toBe('0000000001');
+  });
+
+  test('idle progress is acknowledged, but saved seldom', async () => {
+    const time = manualTime();
+    const checkpoints = memoryCheckpointStore();
+    const source = memorySource({ checkpoints });
+    const pipeline = createPipeline(source, memorySink(), { time });
+    await pipeline.start();
+    source.push([update(1)]);
+    await time.advance(100);
+    expect(source.acknowledged).toBe('0000000001');
+    for (let n = 0; n < 20; n += 1) {
+      source.idle();
+      await time.advance(1_000);
+    }
+    expect(checkpoints.saves).toBe(1);
+    await time.advance(30_000);
+    expect(checkpoints.saves).toBe(2);
+    expect(source.acknowledged).toBe('0000000021');
+    source.idle();
+    await time.advance(0);
+    await pipeline.drain();
+    expect(source.acknowledged).toBe('0000000022');
   });
 
   test('an observer that throws changes nothing', async () => {
