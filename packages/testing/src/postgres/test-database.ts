@@ -86,17 +86,13 @@ async function dropDatabase(
             WHERE database = $1 AND active_pid IS NOT NULL`,
           [database],
         );
-        await admin.query(
-          `SELECT pg_catalog.pg_drop_replication_slot(slot_name)
-             FROM pg_catalog.pg_replication_slots WHERE database = $1`,
-          [database],
-        );
+        // Slots that nobody uses any more go with it.
         await admin.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(database)}`);
         return;
       } catch (error) {
         const { code } = error as { readonly code?: string };
-        // Object in use, or a slot that has just been dropped by its own session.
-        if ((code !== '55006' && code !== '42704') || Date.now() > deadline) throw error;
+        // Object in use: somebody is not yet gone.
+        if (code !== '55006' || Date.now() > deadline) throw error;
         await sleep(20);
       }
     }
