@@ -1,0 +1,711 @@
+// index.d.ts
+
+import pg from 'pg';
+import { Secret, CheckpointStore, DeadLetterStore, JsonValue, TableInfo, RowOperation, TransactionInfo, EventSource, RowChange, ColumnInfo, LogicalMessage, SchemaChange, Truncate, SourceConnectionError } from '@certyo-cdc/core';
+import { Buffer as Buffer$1 } from 'node:buffer';
+
+/** What a parameter may be. Lists become PostgreSQL arrays; everything goes over as text, except bytes. */
+type SqlParameter = string | number | bigint | boolean | null | Uint8Array | readonly (string | null)[];
+/** A row by column name, every value as PostgreSQL's text. Has no prototype: any column name is safe. */
+type SqlRow = Readonly<Record<string, string | null>>;
+/** What a statement gave. */
+interface SqlResult<Row = SqlRow> {
+    readonly columns: readonly string[];
+    readonly rows: readonly Row[];
+    /** Rows that the command touched, or 0 where that has no meaning. */
+    readonly rowCount: number;
+}
+/** The part of a client that a query needs. */
+interface Queryable {
+    query(config: pg.QueryArrayConfig): Promise<pg.QueryArrayResult | pg.QueryArrayResult[]>;
+}
+/**
+ * Runs a statement and gives its values as text, untouched by type parsers, also by those that an application has set for
+ * its own use. Without parameters the simple protocol is used, which replication connections need and which allows
+ * several statements; the last one's rows are given.
+ */
+declare function queryText<Row = SqlRow>(client: Queryable, text: string, parameters?: readonly SqlParameter[]): Promise<SqlResult<Row>>;
+
+/** Runs statements on one connection, with pinned settings. */
+interface SqlExecutor {
+    /**
+     * Runs one statement; values come as PostgreSQL's text.
+     *
+     * Rejects with `SourceConnectionError` when the connection is lost, with `signal.reason` on abort (the statement is
+     * cancelled then), else with an error that has SQLSTATE in `code` and holds no row values.
+     */
+    query<Row = SqlRow>(text: string, parameters: readonly SqlParameter[], options: {
+        readonly signal: AbortSignal;
+    }): Promise<SqlResult<Row>>;
+}
+/** Plain SQL over a connection of its own or over the caller's pool. */
+interface SqlSession extends SqlExecutor {
+    /** Runs `work` in one READ COMMITTED transaction: commits what it resolves, rolls back when it rejects. */
+    transaction<T>(work: (executor: SqlExecutor) => Promise<T>, options: {
+        readonly signal: AbortSignal;
+    }): Promise<T>;
+    /** Closes what the session opened; a caller's pool stays open. Idempotent. */
+    close(): Promise<void>;
+}
+/** Options of `sqlSession`. */
+interface SqlSessionOptions {
+    readonly applicationName?: string | undefined;
+    /** Time after which the server cancels a statement. @default none */
+    readonly statementTimeoutMs?: number | undefined;
+}
+
+/** A table that a publication covers. */
+interface PublicationTable {
+    readonly oid: number;
+    readonly schema: string;
+    readonly name: string;
+    /** The columns that it sends, or null for PostgreSQL before 15, where it is all. */
+    readonly columns: readonly string[] | null;
+    /** The WHERE of the table, or null. */
+    readonly rowFilter: string | null;
+}
+/** A publication as the catalog has it now. */
+interface PublicationDescription {
+    readonly oid: number;
+    readonly name: string;
+    readonly owner: string;
+    readonly coversAllTables: boolean;
+    readonly insert: boolean;
+    readonly update: boolean;
+    readonly delete: boolean;
+    readonly truncate: boolean;
+    readonly viaRoot: boolean;
+    /** What it covers, with the tables of its schemas. */
+    readonly tables: readonly PublicationTable[];
+}
+/** Reads a publication, or null when there is none of this name. */
+declare function readPublication(session: SqlExecutor, name: string, options: {
+    readonly signal: AbortSignal;
+}): Promise<PublicationDescription | null>;
+
+/**
+ * Quotes a name for SQL: `order "x"` becomes `"order ""x"""`. Refuses the empty name, NUL, and names over 63 bytes, which
+ * the server would cut.
+ */
+declare function quoteIdentifier(name: string): string;
+/** Quotes a text for SQL, whatever `standard_conforming_strings` is. Refuses NUL. */
+declare function quoteLiteral(text: string): string;
+/** A table as `schema` and `name`, unquoted. */
+interface QualifiedName {
+    readonly schema: string;
+    readonly name: string;
+}
+/** Quotes a table's name with its schema: `"public"."orders"`. */
+declare function qualifiedName(table: QualifiedName): string;
+
+/** A table as users name it: `'orders'` (schema `public`), `'sales.orders'`, `'"Sales"."Order"'`, or an object. */
+type TableName = string | {
+    readonly schema?: string | undefined;
+    readonly name: string;
+};
+/**
+ * Reads a table's name as SQL does: unquoted parts are folded to lower case, quoted ones are taken as they are. An
+ * object's members are taken as they are. The schema is `public` where none is given.
+ */
+declare function parseTableName(table: TableName, option?: string): QualifiedName;
+
+/** What an UPDATE or DELETE puts into the log of the old row. */
+type ReplicaIdentity = 'default' | 'nothing' | 'full' | 'index';
+/** A column as the catalog has it now. */
+interface ColumnDescription {
+    /** `attnum`. */
+    readonly number: number;
+    readonly name: string;
+    readonly typeOid: number;
+    /** `atttypmod`: length or precision, -1 where there is none. */
+    readonly typeModifier: number;
+    /** As in `format_type()`: `numeric(10,2)`. */
+    readonly typeName: string;
+    readonly isNotNull: boolean;
+    readonly generated: 'stored' | 'virtual' | null;
+    readonly identity: 'always' | 'by-default' | null;
+    /** True when a large value is stored outside the row, and an unchanged one is then missing in an update. */
+    readonly mayBeToasted: boolean;
+}
+/** A table as the catalog has it now. */
+interface TableDescription {
+    readonly oid: number;
+    readonly schema: string;
+    readonly name: string;
+    readonly owner: string;
+    readonly isPartitioned: boolean;
+    readonly isPartition: boolean;
+    /** The partitioned table above it, or null. */
+    readonly parentOid: number | null;
+    readonly hasRowSecurity: boolean;
+    /** Whether the session's user may read all columns. */
+    readonly maySelect: boolean;
+    /** In the order of the table, with generated ones. */
+    readonly columns: readonly ColumnDescription[];
+    /** In the order of the key; empty when there is none. */
+    readonly primaryKey: readonly string[];
+    readonly replicaIdentity: ReplicaIdentity;
+    /** The index of REPLICA IDENTITY USING INDEX, or null. */
+    readonly replicaIndex: string | null;
+    /** The columns that an UPDATE or DELETE shows of the old row; empty when they are refused by the server. */
+    readonly replicaIdentityColumns: readonly string[];
+}
+
+/**
+ * Looks tables up by name, in the order of `names`, each once. Rejects with `SourceSetupError` naming all that are
+ * missing (and the nearest name), are no tables, or write no WAL (unlogged, temporary).
+ */
+declare function resolveTables(session: SqlExecutor, names: readonly TableName[], options: {
+    readonly signal: AbortSignal;
+}): Promise<readonly TableDescription[]>;
+
+/** What a server is and who we are on it. */
+interface ServerInfo {
+    /** As in `server_version_num`: 180004. */
+    readonly versionNumber: number;
+    /** As in `server_version`: `18.4`. */
+    readonly version: string;
+    readonly systemIdentifier: string;
+    /** Of the newest checkpoint; a standby that was promoted a moment ago may not show its new one yet. */
+    readonly timeline: number;
+    readonly walLevel: string;
+    readonly isInRecovery: boolean;
+    readonly database: string;
+    readonly databaseOid: number;
+    /** Encoding of the database, for example `UTF8`. */
+    readonly encoding: string;
+    readonly user: string;
+    readonly isReplicationRole: boolean;
+    readonly isSuperuser: boolean;
+}
+/** Reads what the server is. Refuses servers older than PostgreSQL 10 by name. */
+declare function serverInfo(session: SqlExecutor, options: {
+    readonly signal: AbortSignal;
+}): Promise<ServerInfo>;
+
+/** A statement of a set-up. */
+interface SetupStatement {
+    readonly sql: string;
+    /** True for what PostgreSQL refuses inside a transaction; it runs by itself, where it stands. @default false */
+    readonly outsideTransaction?: boolean | undefined;
+}
+/** How `runSetup` runs. */
+interface RunSetupOptions {
+    /** True only returns the statements. @default false */
+    readonly dryRun?: boolean | undefined;
+    readonly signal: AbortSignal;
+}
+/**
+ * Runs the statements of a set-up, those that follow each other in one transaction each, and gives the SQL back, for
+ * printing. With `dryRun` nothing runs.
+ */
+declare function runSetup(session: SqlSession, statements: readonly (string | SetupStatement)[], options: RunSetupOptions): Promise<readonly string[]>;
+
+/** How TLS is used, with libpq's meanings, from none to a verified chain and host name. */
+declare const TLS_MODES: readonly ["disable", "prefer", "require", "verify-ca", "verify-full"];
+/** How TLS is used, with libpq's meanings. */
+type TlsMode = (typeof TLS_MODES)[number];
+/**
+ * A certificate or key: PEM text (recognised by `-----BEGIN`), the path of a PEM file, or a function that gives PEM
+ * text. Files and functions are read again at every connection, so that certificates can be rotated.
+ */
+type TlsMaterial = string | Uint8Array | (() => string | Uint8Array | Promise<string | Uint8Array>);
+/** TLS to PostgreSQL. Each member overrides the `ssl*` keyword of the connection string or environment. */
+interface TlsOptions {
+    /**
+     * `disable` none; `prefer` if the server offers it, unverified; `require` always, unverified (as libpq: verify-ca
+     * when `ca` is given); `verify-ca` the chain; `verify-full` the chain and the host.
+     *
+     * Modes weaker than `verify-ca` are refused for hosts other than loopback, unless `allowInsecure` is true.
+     *
+     * @default `verify-full`; on loopback without `ca`: `prefer`; over a Unix socket: `disable`
+     */
+    readonly mode?: TlsMode | undefined;
+    /** Certificates of the authorities to trust. @default those that Node trusts (public ones, NODE_EXTRA_CA_CERTS) */
+    readonly ca?: TlsMaterial | undefined;
+    /** Client certificate. */
+    readonly cert?: TlsMaterial | undefined;
+    /** Key of the client certificate. A file must not be readable by group or others, as with libpq. */
+    readonly key?: TlsMaterial | Secret | undefined;
+    /** Passphrase of `key`. */
+    readonly passphrase?: string | Secret | undefined;
+    /** Name to ask for (SNI) and to look for in the certificate. @default the host */
+    readonly servername?: string | undefined;
+    /** @default 'TLSv1.2' */
+    readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
+    /** Allows modes weaker than `verify-ca` beyond loopback. @default false */
+    readonly allowInsecure?: boolean | undefined;
+}
+/** A password, or a function that is asked for one at every connection (for tokens that expire). */
+type Password = string | Secret | (() => string | Secret | Promise<string | Secret>);
+/**
+ * How to reach PostgreSQL. Each member overrides the connection string, which overrides `PG_DSN` or `DATABASE_URL`,
+ * which override libpq's `PG*` variables. `PG_DSN` and `DATABASE_URL` are left aside when `host` is given here.
+ */
+interface ConnectionOptions {
+    /** A URL (`postgresql://user@host:5432/db?sslmode=verify-full`) or keywords (`host=… dbname=…`), read as libpq does. */
+    readonly connectionString?: string | Secret | undefined;
+    /** Name, IP address, or directory of a Unix socket. @default 'localhost' */
+    readonly host?: string | undefined;
+    /** @default 5432 */
+    readonly port?: number | undefined;
+    /** @default the name of the operating system's user */
+    readonly user?: string | undefined;
+    readonly password?: Password | undefined;
+    /** @default the user's name */
+    readonly database?: string | undefined;
+    /** Shown in `pg_stat_activity`. @default 'certyo-cdc' */
+    readonly applicationName?: string | undefined;
+    /** Time for a connection to be ready: name look-up, TCP, TLS and login. @default 10000 */
+    readonly connectTimeoutMs?: number | false | undefined;
+    /** Silence after which TCP keep-alive probes begin. @default 30000 */
+    readonly keepAliveMs?: number | false | undefined;
+    readonly tls?: TlsOptions | undefined;
+}
+/** Gives PEM bytes; reads its file or calls its function each time. */
+type TlsLoader = () => Promise<Buffer>;
+/** TLS as settled. Holds functions instead of keys, so that nothing of it can be printed. */
+interface ResolvedTls {
+    readonly mode: TlsMode;
+    readonly ca: TlsLoader | null;
+    readonly cert: TlsLoader | null;
+    readonly key: TlsLoader | null;
+    readonly passphrase: Secret | null;
+    /** The name in the certificate, where it is not the host. */
+    readonly servername: string | null;
+    readonly sendServername: boolean;
+    readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+    readonly channelBinding: 'disable' | 'prefer' | 'require';
+}
+/** A connection as `resolveConnection()` settled it. Can be printed: it holds no secret. */
+interface ResolvedConnection {
+    /** Name, IP address, or directory of a Unix socket. */
+    readonly host: string;
+    /** Address to dial instead of looking `host` up, or null. */
+    readonly address: string | null;
+    readonly port: number;
+    readonly user: string;
+    readonly database: string;
+    /** Asks for the password; null when none was given. */
+    readonly password: () => Promise<string | null>;
+    readonly applicationName: string;
+    readonly connectTimeoutMs: number | false;
+    readonly keepAliveMs: number | false;
+    /** Server options that the user gave (`options=-c …`); the pinned settings follow them and win. */
+    readonly serverOptions: string;
+    readonly tls: ResolvedTls;
+}
+
+/** The part of a `pg.PoolClient` that is used. */
+interface PoolClientLike extends Queryable {
+    release(error?: Error | boolean): void;
+    on(event: 'error', listener: (error: Error) => void): unknown;
+    removeListener(event: 'error', listener: (error: Error) => void): unknown;
+}
+/** The part of a `pg.Pool` that is used. */
+interface PoolLike {
+    connect(): Promise<PoolClientLike>;
+    on(event: 'error', listener: (error: Error) => void): unknown;
+    removeListener(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** Where a store keeps its tables: the captured database or another one. */
+interface PostgresStoreOptions {
+    /** A connection of the store's own, opened when it is needed. @default what the environment names */
+    readonly connection?: ConnectionOptions | ResolvedConnection | string | undefined;
+    /** The application's `pg.Pool` instead. It is never closed by the store. */
+    readonly pool?: PoolLike | undefined;
+    /** Schema of the tables. @default 'certyo' */
+    readonly schema?: string | undefined;
+}
+/** The schema of everything that this library keeps in a database. It is never captured. */
+declare const DEFAULT_SCHEMA = "certyo";
+
+/** A checkpoint store whose table is made and removed by explicit calls only. */
+interface PostgresCheckpointStore extends CheckpointStore {
+    /** Makes schema and table; gives the SQL back. Running it again changes nothing. Needs CREATE on the database. */
+    setup(options: RunSetupOptions): Promise<readonly string[]>;
+    /** Removes the table. Every pipeline that used it then starts at its source's beginning. */
+    teardown(options: RunSetupOptions): Promise<readonly string[]>;
+}
+/**
+ * Keeps checkpoints in a table `checkpoints` of schema `certyo`, in the captured database or any other.
+ *
+ * A save is one transaction that is on disk when it resolves, and replaces only the revision that it names: of two
+ * processes under one name, the one that comes second gets `CheckpointFencedError`. Everything else that fails is a
+ * `CheckpointError`; its `retryable` says whether waiting may help, its remedy names the SQL to run.
+ *
+ * The role needs USAGE on the schema and SELECT, INSERT, UPDATE on the table (`checkpointGrantSql`).
+ *
+ * @example
+ * const checkpoints = postgresCheckpointStore({ connection: process.env.STATE_DSN });
+ * await checkpoints.setup({ signal });
+ */
+declare function postgresCheckpointStore(options?: PostgresStoreOptions): PostgresCheckpointStore;
+
+/** The SQL that makes the checkpoint table. Running it twice changes nothing. */
+declare function checkpointSetupSql(schema?: string): readonly string[];
+/** The SQL that removes the checkpoint table, and with it where every pipeline goes on. The schema stays. */
+declare function checkpointTeardownSql(schema?: string): readonly string[];
+/** What a role needs besides CONNECT to load and save checkpoints. */
+declare function checkpointGrantSql(role: string, schema?: string): readonly string[];
+
+/** How `connect` opens a connection. */
+interface ConnectOptions {
+    /** True for a connection that takes replication commands besides plain SQL (`replication=database`). @default false */
+    readonly replication?: boolean | undefined;
+    /** @default the connection's own */
+    readonly applicationName?: string | undefined;
+    /** Time after which the server cancels a statement, whatever the role's own setting. @default none */
+    readonly statementTimeoutMs?: number | undefined;
+    /**
+     * False leaves the start-up options out, for a pooler that refuses them: values are then only safe to read within
+     * `withPinnedSettings`. @default true
+     */
+    readonly pinSettings?: boolean | undefined;
+    readonly signal: AbortSignal;
+}
+/**
+ * Opens one connection with the settings pinned under which text output is unambiguous, and checks that they are in
+ * force. Values are handed over as text. The client never throws an unhandled `error` event.
+ *
+ * Rejects with `SourceConnectionError` (`retryable` says whether trying again may help), with `SourceSetupError` when the
+ * role or a pooler stands in the way, with `ConfigurationError`, or with `signal.reason`.
+ */
+declare function connect(connection: ResolvedConnection, options: ConnectOptions): Promise<pg.Client>;
+
+/**
+ * The settings under which PostgreSQL's text output means one thing only. A role's or database's own settings (ALTER ROLE
+ * … SET datestyle = …) would otherwise change what a value looks like, in a replication stream too.
+ */
+declare const PINNED_SETTINGS: {
+    readonly DateStyle: "ISO";
+    readonly IntervalStyle: "iso_8601";
+    readonly TimeZone: "UTC";
+    readonly bytea_output: "hex";
+    readonly extra_float_digits: "1";
+    readonly lc_monetary: "C";
+    readonly search_path: "pg_catalog";
+    readonly quote_all_identifiers: "off";
+    readonly standard_conforming_strings: "on";
+    readonly client_encoding: "UTF8";
+};
+
+/**
+ * Runs `work` in a transaction of the caller's client in which the settings are pinned by SET LOCAL, so that values read
+ * there are unambiguous. For pools, and behind PgBouncer.
+ */
+declare function withPinnedSettings<T>(client: Queryable, work: (executor: SqlExecutor) => Promise<T>, options: {
+    readonly signal: AbortSignal;
+}): Promise<T>;
+/** Pins the settings for the rest of a client's session by SET. Not for a transaction pooler: use `withPinnedSettings`. */
+declare function pinSettings(client: Queryable, options: {
+    readonly signal: AbortSignal;
+}): Promise<void>;
+
+/** Environment variables by name, as in `process.env`. */
+type Environment = Readonly<Record<string, string | undefined>>;
+/**
+ * Settles how to reach PostgreSQL: the options over their connection string over `PG_DSN` or `DATABASE_URL` over libpq's
+ * `PG*` variables over defaults. A plain string or secret is a connection string. Reads no file and opens no connection.
+ *
+ * Throws `ConfigurationError` for anything unknown, unsupported or contradictory; the message never holds a secret.
+ */
+declare function resolveConnection(options?: ConnectionOptions | string | Secret, env?: Environment): ResolvedConnection;
+
+/**
+ * Plain SQL over one own connection, opened when it is first needed and again after it was lost, or over the caller's
+ * `pg.Pool`. Statements of one own session run one after the other.
+ */
+declare function sqlSession(target: ResolvedConnection | PoolLike, options?: SqlSessionOptions): SqlSession;
+
+/** A dead-letter store whose table is made and removed by explicit calls only. */
+interface PostgresDeadLetterStore extends DeadLetterStore {
+    /** Makes schema and table; gives the SQL back. Running it again changes nothing. Needs CREATE on the database. */
+    setup(options: RunSetupOptions): Promise<readonly string[]>;
+    /** Removes the table with everything parked in it. */
+    teardown(options: RunSetupOptions): Promise<readonly string[]>;
+}
+/**
+ * Keeps parked records in a table `dead_letters` of schema `certyo`, in the captured database or any other.
+ *
+ * Letters of one call are parked in one transaction, in their order, and are on disk when it resolves. What fails is a
+ * `DeadLetterError`; its `retryable` says whether waiting may help, its remedy names the SQL to run.
+ *
+ * The role needs USAGE on the schema and SELECT, INSERT, DELETE on the table (`deadLetterGrantSql`). The table holds the
+ * payloads of the records: guard it as the tables that they come from.
+ */
+declare function postgresDeadLetterStore(options?: PostgresStoreOptions): PostgresDeadLetterStore;
+
+/**
+ * The SQL that makes the table of parked records. Running it twice changes nothing. Lanes and event ids may be longer than
+ * an index entry can be: their SHA-256 is indexed instead.
+ */
+declare function deadLetterSetupSql(schema?: string): readonly string[];
+/** The SQL that removes the table, and every record parked in it. The schema stays. */
+declare function deadLetterTeardownSql(schema?: string): readonly string[];
+/** What a role needs besides CONNECT to park, list and remove records. */
+declare function deadLetterGrantSql(role: string, schema?: string): readonly string[];
+
+/** What a type is, as far as decoding needs to know. */
+declare const TYPE_KINDS: readonly ["base", "array", "domain", "enum", "composite", "range", "multirange", "pseudo"];
+/** What a type is, as far as decoding needs to know. */
+type TypeKind = (typeof TYPE_KINDS)[number];
+/**
+ * A type that is not built in, as the catalog described it when it was read. Plain data: it is kept with the
+ * checkpoint, because the type may be gone when its last values are read.
+ */
+interface TypeDescriptor {
+    readonly oid: number;
+    readonly schema: string;
+    readonly name: string;
+    /** As `format_type` prints it. */
+    readonly formatted: string;
+    readonly kind: TypeKind;
+    /** The element type of an array, else null. */
+    readonly elementOid: number | null;
+    /** What separates the elements of an array of this type (for an array: its own elements), usually `,`. */
+    readonly delimiter: string;
+    /** The type that a domain is made from (it may be a domain too), else null. */
+    readonly baseOid: number | null;
+    /** The extension that the type belongs to (for an array: its element type), or null. */
+    readonly extension: string | null;
+}
+/** Runs one SQL statement without parameters, so that it also works on a replication connection; answers its rows. */
+type TypeQuery = (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>;
+/**
+ * Reads the descriptors of types, and of the element and base types that they need, in one statement.
+ *
+ * Types that do not exist are missing from the answer; oids that are asked for twice are answered once. Works on
+ * PostgreSQL 10 to 18.
+ *
+ * @param query Runs the statement under any settings: names come from the catalog, values are cast to text.
+ * @throws RangeError for an oid that is not an unsigned 32-bit integer.
+ */
+declare function readTypeDescriptors(query: TypeQuery, oids: readonly number[]): Promise<TypeDescriptor[]>;
+
+/**
+ * Turns the text that PostgreSQL prints for one type into JSON.
+ *
+ * A codec checks the shape of what it reads: text of another shape means that the session's settings are not the pinned
+ * ones, and is refused with a `ValueError` (without a column name: whoever knows the column adds it).
+ */
+interface ValueCodec {
+    /** Canonical JSON text, written from PostgreSQL's text without passing through JavaScript numbers. */
+    toJson(text: string): string;
+    /** The same JSON value for mappers. Numbers that JavaScript cannot hold exactly are strings or `JsonNumber`. */
+    toValue(text: string): JsonValue;
+}
+
+/** Which column a codec is wanted for: it is named when the type is not known. */
+interface TypeUse {
+    readonly schema: string;
+    readonly table: string;
+    readonly column: string;
+}
+/**
+ * The types that a source can decode: the built-in ones, and those whose descriptors it was given.
+ */
+interface TypeRegistry {
+    /** The oids among these whose descriptors (or what they lead to) are still to be read from the catalog, once each. */
+    missing(oids: Iterable<number>): number[];
+    /** Takes descriptors in; a newer one of the same oid replaces the older. */
+    add(descriptors: Iterable<TypeDescriptor>): void;
+    /** The descriptor of a type that is not built in, or null. */
+    descriptor(oid: number): TypeDescriptor | null;
+    /**
+     * The codec of a type.
+     *
+     * @throws GapError `GAP_TYPE_UNKNOWN` when the type, or one that it is made from, is not known.
+     */
+    codec(oid: number, use?: TypeUse): ValueCodec;
+    /** The descriptors, to be kept with the checkpoint. */
+    toJSON(): JsonValue;
+}
+/** Makes a registry of the built-in types and the given ones. */
+declare function createTypeRegistry(descriptors?: Iterable<TypeDescriptor>): TypeRegistry;
+/**
+ * Makes a registry from what `toJSON` gave, also after a trip through JSON text.
+ *
+ * @throws ConfigurationError for anything else.
+ */
+declare function restoreTypeRegistry(json: JsonValue): TypeRegistry;
+
+/** How a row descriptor is made. */
+interface RowDescriptorOptions {
+    /** The table with its columns in the order in which tuples hold them. */
+    readonly table: TableInfo;
+    readonly registry: TypeRegistry;
+    /** Columns that are never part of a row or payload: generated ones, and those that setup added. */
+    readonly omit?: readonly string[] | undefined;
+    /** The columns of the record key, in its order. @default the columns marked `isKey` */
+    readonly keyColumns?: readonly string[] | undefined;
+    /** Values longer than this are refused. @default 67108864 (64 MiB) */
+    readonly maxValueBytes?: number | undefined;
+}
+/** One column as rows are decoded. */
+interface RowColumn {
+    readonly name: string;
+    /** Its place in a tuple. */
+    readonly index: number;
+    /** The name as a JSON key, with the colon. */
+    readonly jsonKey: string;
+    /** The same after a comma. */
+    readonly nextJsonKey: string;
+    readonly codec: ValueCodec;
+}
+/** What decoding needs to know about the rows of one version of one table; made once per version. */
+interface RowDescriptor {
+    readonly table: TableInfo;
+    readonly columnCount: number;
+    /** The columns of a row without the omitted ones, in the order of the table. */
+    readonly columns: readonly RowColumn[];
+    /** The same, sorted by the UTF-8 bytes of their names: the order of a payload. */
+    readonly sorted: readonly RowColumn[];
+    /** How many of `sorted` come before `_unavailable`. */
+    readonly unavailableAt: number;
+    /** The columns of the record key, in its order. */
+    readonly key: readonly RowColumn[];
+    readonly maxValueBytes: number;
+}
+/**
+ * Prepares the decoding of a table's rows.
+ *
+ * @throws GapError `GAP_TYPE_UNKNOWN` for a column whose type the registry does not know.
+ * @throws ConfigurationError for key columns that the table does not have, or that are omitted.
+ */
+declare function createRowDescriptor(options: RowDescriptorOptions): RowDescriptor;
+
+/** In place of a length: the value is NULL. */
+declare const SPAN_NULL = -1;
+/** In place of a length: the value exists but was not sent (unchanged TOAST). */
+declare const SPAN_UNAVAILABLE = -2;
+/** In place of a length: the column was not sent at all (an old tuple that holds only the key). */
+declare const SPAN_NOT_SENT = -3;
+/** A value that exists but that the source could not see. */
+declare const UNAVAILABLE: unique symbol;
+/** A column that was not sent at all. */
+declare const NOT_SENT: unique symbol;
+/** What `tupleFromTexts` takes for one column. */
+type TupleText = string | null | typeof UNAVAILABLE | typeof NOT_SENT;
+/**
+ * The texts of one row's columns, as they came over the wire: nothing is decoded or copied. The bytes must not change
+ * for as long as an event holds them.
+ */
+interface Tuple {
+    /** Holds the values, in any order and with anything in between (for example a whole socket chunk). */
+    readonly bytes: Buffer$1;
+    /**
+     * Two numbers per column, in the order of the table's columns: where the value begins in `bytes`, and its length in
+     * bytes or one of `SPAN_NULL`, `SPAN_UNAVAILABLE`, `SPAN_NOT_SENT`.
+     */
+    readonly spans: Int32Array;
+}
+/** Makes a tuple from texts, for sources that get their rows as texts. */
+declare function tupleFromTexts(texts: readonly TupleText[]): Tuple;
+
+/** How a row change is made. */
+interface RowChangeOptions {
+    readonly descriptor: RowDescriptor;
+    readonly operation: RowOperation;
+    readonly id: string;
+    readonly version: string;
+    readonly transaction: TransactionInfo | null;
+    readonly source: EventSource;
+    /** The old row as far as it was sent; columns beyond the key are marked as not sent where only the key was. */
+    readonly before: Tuple | null;
+    /** The new row; null for a delete. */
+    readonly after: Tuple | null;
+}
+/**
+ * Makes the event of one change of one row. Nothing is decoded until it is read, and then once; the tuples' bytes are
+ * held for as long as the event is.
+ *
+ * All fields are own and enumerable: a copy by spread has them, decoded. `canonicalRow` of such a copy writes the copy's
+ * own rows, so that a changed copy is never written as the original.
+ *
+ * @throws SourceProtocolError when a tuple has another number of columns than the table, or the wrong one is missing.
+ */
+declare function createRowChange(options: RowChangeOptions): RowChange;
+
+/** What every event that is not about one row is made with. */
+interface TableEventOptions {
+    readonly id: string;
+    readonly version: string;
+    readonly transaction: TransactionInfo | null;
+    readonly source: EventSource;
+}
+/** How a truncate is made. */
+interface TruncateOptions extends TableEventOptions {
+    readonly table: TableInfo;
+    readonly cascade: boolean;
+    readonly restartIdentity: boolean;
+}
+/** How a schema change is made. */
+interface SchemaChangeOptions extends TableEventOptions {
+    readonly table: TableInfo;
+    /** The columns as they were before, or null when the table is seen for the first time. */
+    readonly previousColumns: readonly ColumnInfo[] | null;
+}
+/** How a logical message is made. */
+interface LogicalMessageOptions extends TableEventOptions {
+    readonly prefix: string;
+    readonly content: Uint8Array;
+    readonly transactional: boolean;
+}
+/** Makes the event of one table that was emptied by TRUNCATE. It is frozen. */
+declare function createTruncate(options: TruncateOptions): Truncate;
+/** Makes the event of a table whose columns changed. It is frozen. */
+declare function createSchemaChange(options: SchemaChangeOptions): SchemaChange;
+/** Makes the event of a message written with `pg_logical_emit_message`. It is frozen; `toJSON` gives the content as `\x` and hex. */
+declare function createLogicalMessage(options: LogicalMessageOptions): LogicalMessage;
+
+/**
+ * Tells by SQLSTATE or Node's error code, never by text, whether an error means that the connection was lost, refused or
+ * is in use, and wraps it then. Undefined for every other error.
+ */
+declare function classifyPostgresError(error: unknown): SourceConnectionError | undefined;
+
+/** Says what an error is, in words that hold no row value, no parameter and no secret. */
+declare function describePostgresError(error: unknown): string;
+/** The same error with everything left out that can hold row values. Fit to be a `cause`. */
+declare function redactPostgresError(error: unknown): unknown;
+
+/** The fields of a server's error that hold no row values. */
+interface ServerErrorFields {
+    /** SQLSTATE. */
+    readonly code: string;
+    readonly severity: string | null;
+    readonly message: string;
+    readonly schema: string | null;
+    readonly table: string | null;
+    readonly column: string | null;
+    readonly dataType: string | null;
+    readonly constraint: string | null;
+    /** Function of the server's source that raised it. */
+    readonly routine: string | null;
+}
+/**
+ * An error of PostgreSQL without `detail`, `hint`, `where`, `query` and parameters, which quote row values (`Failing row
+ * contains (…)`). It stands in for the driver's own error wherever one is kept or shown.
+ */
+declare class PostgresServerError extends Error {
+    readonly name: "PostgresServerError";
+    readonly code: string;
+    readonly severity: string | null;
+    readonly table: string | null;
+    readonly constraint: string | null;
+    readonly routine: string | null;
+    constructor(message: string, fields: ServerErrorFields);
+}
+
+/**
+ * Splits what `record_out` prints (`(1,"a ""b""",,"")`, for example `NEW::text`) into the texts of its columns, with
+ * null for NULL. `()` is one column that is null; a record without columns prints the same.
+ *
+ * @throws ValueError for text that is no record.
+ * @see https://www.postgresql.org/docs/18/rowtypes.html#ROWTYPES-IO-SYNTAX
+ */
+declare function parseRecordText(text: string): (string | null)[];
+
+export { type ColumnDescription, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, type LogicalMessageOptions, NOT_SENT, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RunSetupOptions, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, type SchemaChangeOptions, type ServerErrorFields, type ServerInfo, type SetupStatement, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, TLS_MODES, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readPublication, readTypeDescriptors, redactPostgresError, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, tupleFromTexts, withPinnedSettings };
