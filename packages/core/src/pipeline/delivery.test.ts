@@ -33,6 +33,10 @@ function updates(count: number): MemoryChange[] {
   return Array.from({ length: count }, (_, id) => update(id, 1));
 }
 
+function never(): never {
+  throw new Error('There is an event.');
+}
+
 describe('createPipeline, delivering', () => {
   test('a record that keeps failing does not hold the others of its request', async () => {
     const source = memorySource({ checkpoints: memoryCheckpointStore() });
@@ -221,6 +225,52 @@ describe('createPipeline, delivering', () => {
     expect(sink.effects.length).toBe(2);
     expect(events).toContainEqual(expect.objectContaining({ type: 'item-rejected' }));
     expect(await pipeline.redrive()).toEqual({ delivered: 0, stillParked: 1 });
+    await pipeline.drain();
+  });
+
+  test('onParkedLane "continue" sends later items of a record that has a parked one', async () => {
+    const deadLetters = memoryDeadLetterStore();
+    const source = memorySource({ checkpoints: memoryCheckpointStore(), deadLetters });
+    const error = new HttpStatusError(422, 'Unprocessable.');
+    const sink = memorySink({
+      faults: ({ items, number }) =>
+        number === 1 ? items.map(() => ({ type: 'rejected', error, scope: 'item' })) : null,
+    });
+    const options = { ...FAST, onRejected: 'park', onParkedLane: 'continue' } as const;
+    const pipeline = createPipeline(source, sink, options);
+    await pipeline.start();
+    const [first, second] = source.push([update(1, 1), update(1, 2)]);
+    await pipeline.caughtUp();
+    expect(sink.effects.map((effect) => effect.eventId)).toEqual([second?.id]);
+    expect(deadLetters.letters('memory').map((letter) => letter.eventId)).toEqual([first?.id]);
+    expect(pipeline.status().blockedLanes).toEqual([]);
+    expect(await pipeline.redrive({ lane: 'items:{"id":1}' })).toEqual({
+      delivered: 1,
+      stillParked: 0,
+    });
+    await pipeline.drain();
+  });
+
+  test('O-07: lanes that were parked in an earlier life stay blocked', async () => {
+    const deadLetters = memoryDeadLetterStore();
+    const source = memorySource({ checkpoints: memoryCheckpointStore(), deadLetters });
+    const signal = new AbortController().signal;
+    const { item, lane } = memoryItem(
+      memorySource({ name: 'earlier' }).push([update(1, 0)])[0] ?? never(),
+    );
+    const letter = { lane, eventId: 'old', itemIndex: 0, item: JSON.stringify(item) };
+    const cause = { errorCode: 'RECORD_REJECTED', errorMessage: 'Rejected.' };
+    await deadLetters.park('memory', [{ ...letter, ...cause }], { signal });
+    const sink = memorySink();
+    const pipeline = createPipeline(source, sink, { ...FAST, onRejected: 'park' });
+    await pipeline.start();
+    source.push([update(1, 1), update(2, 1)]);
+    await pipeline.caughtUp();
+    expect(sink.effects.map((effect) => effect.lane)).toEqual(['items:{"id":2}']);
+    expect(await pipeline.redrive()).toEqual({ delivered: 2, stillParked: 0 });
+    source.push([update(1, 2)]);
+    await pipeline.caughtUp();
+    expect(sink.effects.length).toBe(4);
     await pipeline.drain();
   });
 

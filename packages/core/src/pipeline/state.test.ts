@@ -3,31 +3,70 @@ import { describe, expect, test } from 'vitest';
 import { PIPELINE_STATES, type PipelineState } from './pipeline-event.ts';
 import { nextState, type LifecycleEvent } from './state.ts';
 
-/** Every change of state; all other events change nothing. */
-const CHANGES: Record<PipelineState, Partial<Record<LifecycleEvent, PipelineState>>> = {
-  idle: { 'start-called': 'starting', 'drain-called': 'stopped', 'stop-called': 'stopped' },
+const EXPECTED: Record<PipelineState, Record<LifecycleEvent, PipelineState>> = {
+  idle: {
+    'start-called': 'starting',
+    opened: 'idle',
+    'drain-called': 'stopped',
+    drained: 'idle',
+    'stop-called': 'stopped',
+    'error-raised': 'idle',
+    'gap-found': 'idle',
+  },
   starting: {
+    'start-called': 'starting',
     opened: 'running',
     'drain-called': 'stopped',
+    drained: 'starting',
     'stop-called': 'stopped',
     'error-raised': 'failed',
     'gap-found': 'gap',
   },
   running: {
+    'start-called': 'running',
+    opened: 'running',
     'drain-called': 'draining',
+    drained: 'running',
     'stop-called': 'stopped',
     'error-raised': 'failed',
     'gap-found': 'gap',
   },
   draining: {
+    'start-called': 'draining',
+    opened: 'draining',
+    'drain-called': 'draining',
     drained: 'stopped',
     'stop-called': 'stopped',
     'error-raised': 'failed',
     'gap-found': 'gap',
   },
-  stopped: {},
-  failed: {},
-  gap: {},
+  stopped: {
+    'start-called': 'stopped',
+    opened: 'stopped',
+    'drain-called': 'stopped',
+    drained: 'stopped',
+    'stop-called': 'stopped',
+    'error-raised': 'stopped',
+    'gap-found': 'stopped',
+  },
+  failed: {
+    'start-called': 'failed',
+    opened: 'failed',
+    'drain-called': 'failed',
+    drained: 'failed',
+    'stop-called': 'failed',
+    'error-raised': 'failed',
+    'gap-found': 'failed',
+  },
+  gap: {
+    'start-called': 'gap',
+    opened: 'gap',
+    'drain-called': 'gap',
+    drained: 'gap',
+    'stop-called': 'gap',
+    'error-raised': 'gap',
+    'gap-found': 'gap',
+  },
 };
 
 const EVENTS: readonly LifecycleEvent[] = [
@@ -44,7 +83,7 @@ describe('nextState', () => {
   test.each(PIPELINE_STATES.flatMap((state) => EVENTS.map((event) => ({ state, event }))))(
     '$state, $event',
     ({ event, state }) => {
-      expect(nextState(state, event)).toBe(CHANGES[state][event] ?? state);
+      expect(nextState(state, event)).toBe(EXPECTED[state][event]);
     },
   );
 });
