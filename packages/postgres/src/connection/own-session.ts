@@ -1,5 +1,3 @@
-import { setMaxListeners } from 'node:events';
-
 import { SourceConnectionError } from '@certyo-cdc/core';
 import type pg from 'pg';
 
@@ -30,8 +28,6 @@ export class OwnSession implements SqlSession {
   constructor(connection: ResolvedConnection, options: SqlSessionOptions) {
     this.#connection = connection;
     this.#options = options;
-    // One listener per call that waits: any number is meant.
-    setMaxListeners(0, this.#closing.signal);
   }
 
   query<Row>(

@@ -1,5 +1,6 @@
 import { SourceConnectionError } from '@certyo-cdc/core';
 
+import { expectManyListeners } from '../internal/either-signal.ts';
 import { runTransaction } from './pinned-transaction.ts';
 import { sqlError } from './sql-error.ts';
 import type { SqlExecutor, SqlSession } from './sql-executor.ts';
@@ -46,6 +47,7 @@ export class PoolSession implements SqlSession {
   ): Promise<T> {
     const { signal } = options;
     signal.throwIfAborted();
+    expectManyListeners(signal);
     if (this.#isClosed)
       throw new SourceConnectionError('SOURCE_UNREACHABLE', 'The session is closed.');
     const client = await checkOut(this.#pool, signal);

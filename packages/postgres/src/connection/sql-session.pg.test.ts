@@ -178,6 +178,27 @@ describe('sqlSession', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
+  test('many calls at once with one signal make Node print no warning', async () => {
+    const warnings: unknown[] = [];
+    const keep = (warning: unknown): void => {
+      warnings.push(warning);
+    };
+    process.on('warning', keep);
+    try {
+      const { signal } = new AbortController();
+      await overBoth(async (session) => {
+        await Promise.all(
+          Array.from({ length: 40 }, () =>
+            session.transaction((tx) => tx.query('SELECT 1', [], { signal }), { signal }),
+          ),
+        );
+      });
+    } finally {
+      process.off('warning', keep);
+    }
+    expect(warnings).toEqual([]);
+  });
+
   test('close ends what runs and what waits, and refuses the rest', async () => {
     await using database = await testDatabase();
     const session = sqlSession(resolveConnection(database.url, {}));

@@ -1,3 +1,13 @@
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
+
+/**
+ * One signal may be given to any number of calls at once: Node's warning about more than ten listeners is lifted, as
+ * undici does for fetch.
+ */
+export function expectManyListeners(signal: AbortSignal): void {
+  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1500, signal);
+}
+
 /**
  * Runs `work` with a signal that follows both. `AbortSignal.any` would leave a trace on the longer-lived one with every
  * call (nodejs/node#54614); here nothing stays behind.
@@ -7,6 +17,8 @@ export async function withEitherSignal<T>(
   second: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  expectManyListeners(first);
+  expectManyListeners(second);
   const controller = new AbortController();
   const followFirst = (): void => {
     controller.abort(first.reason);
