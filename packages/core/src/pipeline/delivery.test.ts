@@ -274,6 +274,31 @@ describe('createPipeline, delivering', () => {
     await pipeline.drain();
   });
 
+  test('I3: a letter that is parked while redrive looks is not left behind in an open lane', async () => {
+    const deadLetters = memoryDeadLetterStore();
+    const source = memorySource({ checkpoints: memoryCheckpointStore(), deadLetters });
+    const error = new HttpStatusError(422, 'Unprocessable.');
+    const sink = memorySink({
+      faults: ({ items, number }) =>
+        number === 1 ? items.map(() => ({ type: 'rejected', error, scope: 'item' })) : null,
+    });
+    const pipeline = createPipeline(source, sink, { ...FAST, onRejected: 'park' });
+    await pipeline.start();
+    source.push([update(1, 1)]);
+    await pipeline.caughtUp();
+    deadLetters.onListed = async (letters) => {
+      if (letters.length > 0) return;
+      deadLetters.onListed = null;
+      source.push([update(1, 2)]);
+      await pipeline.caughtUp();
+    };
+    expect(await pipeline.redrive()).toEqual({ delivered: 2, stillParked: 0 });
+    expect(sink.effects.map((effect) => effect.eventId)).toEqual(
+      source.committed.map((event) => event.id),
+    );
+    await pipeline.drain();
+  });
+
   test('an event that cannot be mapped halts by default', async () => {
     const source = memorySource({ checkpoints: memoryCheckpointStore() });
     const sink = memorySink({

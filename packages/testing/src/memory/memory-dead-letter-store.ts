@@ -6,10 +6,13 @@ export interface MemoryDeadLetterStore extends DeadLetterStore {
   letters(pipeline: string): readonly DeadLetter[];
   /** Called before letters are stored; what it throws becomes the rejection. */
   onPark: ((letters: readonly NewDeadLetter[]) => void | Promise<void>) | null;
+  /** Called when letters were read, before the answer arrives. */
+  onListed: ((letters: readonly DeadLetter[]) => void | Promise<void>) | null;
 }
 
 class InMemoryDeadLetterStore implements MemoryDeadLetterStore {
   onPark: MemoryDeadLetterStore['onPark'] = null;
+  onListed: MemoryDeadLetterStore['onListed'] = null;
   readonly #letters: Map<string, DeadLetter[]> = new Map();
   #sequence = 0;
 
@@ -57,10 +60,12 @@ class InMemoryDeadLetterStore implements MemoryDeadLetterStore {
   ): Promise<readonly DeadLetter[]> {
     options.signal.throwIfAborted();
     const { after, lane, limit } = options;
-    return this.letters(pipeline)
+    const letters = this.letters(pipeline)
       .filter((letter) => lane === undefined || letter.lane === lane)
       .filter((letter) => after === undefined || letter.sequence > after)
       .slice(0, limit);
+    await this.onListed?.(letters);
+    return letters;
   }
 
   async remove(
