@@ -110,6 +110,28 @@ describe('column policies', () => {
     expect(payloads(policies, change())).toEqual([{ id: '1', name: '-', total: '1.50' }]);
   });
 
+  test('an event that a policy has cut can be spread, and its rows are the same object each time', () => {
+    const policy: ColumnPolicy = { exclude: ['email'] };
+    let spread: Partial<RowChange> = {};
+    const mapper = recordMapper({
+      'public.orders': {
+        columns: policy,
+        payload: (seen, event) => {
+          spread = { ...event };
+          expect(event.after).toBe(event.after);
+          expect(event.before).toBe(event.before);
+          return { ...seen };
+        },
+      },
+    });
+    const sink = certyoSink({ apiKey: 'key', tenantId: 'tenant', mapper });
+    sink.prepare(change({ operation: 'update', before: row }));
+    const { email: _email, ...expected } = row;
+    expect(spread).toMatchObject({ id: 'memory:1', operation: 'update', key: { id: '1' } });
+    expect(spread.after).toEqual(expected);
+    expect(JSON.stringify(spread)).not.toContain(CANARY);
+  });
+
   test('null stays null under hmac and truncate, and is masked', () => {
     const after = { id: '1', email: null, name: null, total: null };
     const policy = {

@@ -13,6 +13,20 @@ import { applyTransform } from './internal/apply-transform.ts';
 import { joinMembers, splitMembers } from './internal/json-members.ts';
 import type { RecordMapper } from './record-mapper.ts';
 
+const FIELDS = [
+  'id',
+  'version',
+  'operation',
+  'table',
+  'transaction',
+  'source',
+  'key',
+  'previousKey',
+  'before',
+  'after',
+  'unavailable',
+] as const;
+
 /** A row change as a policy lets it be seen. */
 class RestrictedRowChange implements RowChange {
   readonly #inner: RowChange;
@@ -23,6 +37,11 @@ class RestrictedRowChange implements RowChange {
   constructor(inner: RowChange, policy: NormalizedColumnPolicy) {
     this.#inner = inner;
     this.#policy = policy;
+    // Own and enumerable, so that a spread copies them; still read only when looked at.
+    for (const name of FIELDS) {
+      const descriptor = Object.getOwnPropertyDescriptor(RestrictedRowChange.prototype, name);
+      Object.defineProperty(this, name, { ...descriptor, enumerable: true });
+    }
   }
 
   get id(): string {
