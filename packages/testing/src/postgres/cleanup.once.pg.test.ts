@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -119,5 +119,30 @@ describe('startPostgres cleans up', { timeout: 120_000 }, () => {
     await expect
       .poll(() => childrenOf(process.pid).filter((pid) => commandLine(pid).startsWith('/bin/sh')))
       .toEqual([]);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('shared memory', () => {
+  test('none is left of a server that was killed and not started again', async () => {
+    const server = await startPostgres({ major });
+    const pidFile = readFileSync(join(server.dataDirectory, 'postmaster.pid'), 'utf8');
+    const id = Number(pidFile.split('\n')[6]?.trim().split(/\s+/)[1]);
+    const segments = (): number[] =>
+      readFileSync('/proc/sysvipc/shm', 'utf8')
+        .split('\n')
+        .map((line) => Number(line.trim().split(/\s+/)[1]));
+    expect(segments()).toContain(id);
+    await server.crash();
+    expect(segments()).toContain(id);
+    await server[Symbol.asyncDispose]();
+    expect(segments()).not.toContain(id);
+  });
+
+  test('a server puts none beside its data directory', async () => {
+    await using server = await startPostgres({ major });
+    const [row] = await server.query<{ type: string }>(
+      "SELECT current_setting('dynamic_shared_memory_type') AS type",
+    );
+    expect(row?.type).toBe('mmap');
   });
 });

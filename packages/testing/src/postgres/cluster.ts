@@ -12,6 +12,7 @@ import { Postmaster } from './postmaster.ts';
 import { giveToServer } from './server-user.ts';
 import { ServerAccess } from './server-access.ts';
 import type { TestDatabase } from './test-database.ts';
+import { removeSharedMemory } from './shared-memory.ts';
 import { Watcher } from './watcher.ts';
 
 /** What a cluster is made of. */
@@ -27,6 +28,7 @@ export interface ClusterParts {
 }
 
 const STOP_TIMEOUT_MS = 60_000;
+const IMMEDIATE_TIMEOUT_MS = 5000;
 const START_ATTEMPTS = 5;
 
 function isPortTaken(log: string): boolean {
@@ -161,7 +163,9 @@ export class Cluster extends ServerAccess implements PostgresServer {
   async #dispose(): Promise<void> {
     this.resume();
     await this.endClients();
-    await this.crash();
+    // Immediate, it cleans up its shared memory, which a kill cannot.
+    await this.stop('immediate', IMMEDIATE_TIMEOUT_MS).catch(() => this.crash());
+    await removeSharedMemory(this.#directory);
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
     this.#watcher.dismiss();
   }

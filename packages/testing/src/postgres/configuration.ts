@@ -15,6 +15,8 @@ export const DEFAULT_SETTINGS: Readonly<Record<string, SettingValue>> = {
   max_wal_senders: 20,
   max_replication_slots: 50,
   shared_buffers: '32MB',
+  // Files in the data directory: a killed server leaves nothing elsewhere.
+  dynamic_shared_memory_type: 'mmap',
   max_wal_size: '64MB',
   min_wal_size: '32MB',
   autovacuum: false,

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { commandLine, processStart } from './process-table.ts';
 import { giveToServer } from './server-user.ts';
+import { removeSharedMemory } from './shared-memory.ts';
 
 /** Where the files of a server lie. */
 export type PostgresStorage = 'memory' | 'disk';
@@ -98,6 +99,7 @@ export async function reapLeftovers(base: string): Promise<void> {
     if (pid === undefined || processStart(Number(pid)) === start) continue;
     const directory = join(base, name);
     await quit(directory);
+    await removeSharedMemory(directory);
     await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   }
 }

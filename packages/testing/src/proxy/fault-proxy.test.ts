@@ -158,6 +158,7 @@ describe('faultProxy', () => {
     // The piece that was being written when it began.
     await turn(100);
     const passed = proxy.bytesToTarget;
+    expect(passed).toBeLessThan(20_000);
     await turn(200);
     expect(proxy.bytesToTarget).toBe(passed);
     await proxy.heal();
