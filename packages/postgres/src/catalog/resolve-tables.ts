@@ -4,7 +4,7 @@ import type { SqlExecutor } from '../connection/sql-executor.ts';
 import { qualifiedName, type QualifiedName } from '../identifier/quote.ts';
 import { parseTableName, type TableName } from '../identifier/table-name.ts';
 import { nearest } from '../internal/options.ts';
-import { columnsSql, INDEX_COLUMNS_SQL, TABLE_NAMES_SQL, TABLES_SQL } from './sql.ts';
+import { columnsSql, indexColumnsSql, TABLE_NAMES_SQL, TABLES_SQL } from './sql.ts';
 import type { ColumnDescription, ReplicaIdentity, TableDescription } from './table-description.ts';
 
 interface TableRow {
@@ -137,14 +137,15 @@ async function describe(
     [],
     options,
   );
+  const versionNumber = Number(version.rows[0]?.number ?? 0);
   const columns = await session.query<ColumnRow>(
-    columnsSql(Number(version.rows[0]?.number ?? 0)),
+    columnsSql(versionNumber),
     [tables.map((row) => row.oid)],
     options,
   );
   const indexOids = tables.flatMap((row) => [row.primary_index, row.replica_index]);
   const indexes = await session.query<IndexRow>(
-    INDEX_COLUMNS_SQL,
+    indexColumnsSql(versionNumber),
     [indexOids.filter((oid) => oid !== null)],
     options,
   );

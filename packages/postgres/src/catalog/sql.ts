@@ -25,15 +25,18 @@ WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum`;
 }
 
-/** Columns of indexes by oid, in the order of the index: $1 oids. */
-export const INDEX_COLUMNS_SQL = `
+/** Columns of indexes by oid, in the order of the index: $1 oids. INCLUDE is there from PostgreSQL 11 on. */
+export function indexColumnsSql(versionNumber: number): string {
+  const keyColumns = versionNumber >= 110_000 ? 'x.indnkeyatts' : 'x.indnatts';
+  return `
 SELECT x.indexrelid::text AS index_oid, i.relname AS index_name, a.attname AS column_name
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
 CROSS JOIN LATERAL pg_catalog.unnest(x.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
 JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
-WHERE x.indexrelid = ANY ($1::oid[]) AND k.position <= x.indnkeyatts
+WHERE x.indexrelid = ANY ($1::oid[]) AND k.position <= ${keyColumns}
 ORDER BY x.indexrelid, k.position`;
+}
 
 /** Names to propose for one that does not exist. */
 export const TABLE_NAMES_SQL = `
