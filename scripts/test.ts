@@ -26,16 +26,14 @@ const STAGES: readonly Stage[] = [
   { name: 'packaging', config: 'test/packaging/vitest.config.ts' },
 ];
 
-/** The stages that the arguments ask for: all of them without a path, else those that the paths lie in. */
+/** Without arguments all stages; else the tests, and those of the stages with a folder that an argument names. */
 function chooseStages(args: readonly string[]): readonly Stage[] {
   if (args.length === 0) {
     return STAGES;
   }
-  const special = STAGES.filter(
-    (stage) =>
-      stage.config !== undefined && args.some((arg) => arg.startsWith(`test/${stage.name}`)),
+  return STAGES.filter(
+    ({ name }) => name === 'tests' || args.some((arg) => arg.startsWith(`test/${name}`)),
   );
-  return special.length > 0 ? special : STAGES.filter((stage) => stage.name === 'tests');
 }
 
 function run(command: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -71,6 +69,8 @@ async function runStage(stage: Stage, args: readonly string[]): Promise<Summary>
       stage.config ?? '',
       '--reporter=default',
       '--reporter=./scripts/summary-reporter.ts',
+      // What one stage does not have another one may; see below.
+      ...(args.length > 0 ? ['--passWithNoTests'] : []),
       ...args,
     ],
     { CERTYO_TEST_SUMMARY: file, ...(built ? { CERTYO_BUILT: '1' } : {}) },
@@ -104,6 +104,10 @@ if (skipped.length > 0) {
   }
 }
 const passed = summaries.reduce((sum, summary) => sum + summary.passed, 0);
-const failed = summaries.reduce((sum, summary) => sum + summary.failed, 0);
+let failed = summaries.reduce((sum, summary) => sum + summary.failed, 0);
+if (passed + failed + skipped.length === 0) {
+  process.stdout.write(`\nNo test matches ${args.join(' ')}\n`);
+  failed = 1;
+}
 process.stdout.write(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped\n`);
 process.exitCode = failed === 0 ? 0 : 1;
