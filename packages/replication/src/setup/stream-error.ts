@@ -12,6 +12,9 @@ import {
   redactPostgresError,
 } from '@certyo-cdc/postgres';
 
+/** Lack of memory, disk or time, a cancelled statement, a failing disk: worth another attempt, by the same slot. */
+const PASSING_STATES = /^(?:53|57|58)/;
+
 /**
  * Turns what a replication session failed with into an error of this library: by SQLSTATE, never by text.
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -34,6 +37,8 @@ export function asStreamError(
         },
       );
     case '55000':
+    // A segment of the log that is still needed has been removed.
+    case '58P01':
       return new GapError(
         'GAP_SLOT_LOST',
         `The slot "${names.slot}" can no longer give changes (${describePostgresError(error)}).`,
@@ -65,6 +70,13 @@ export function asStreamError(
   }
   const known = classifyPostgresError(error);
   if (known !== undefined) return known;
+  if (state !== null && PASSING_STATES.test(state)) {
+    return new SourceConnectionError(
+      'SOURCE_UNREACHABLE',
+      `The server could not go on with the replication stream (${describePostgresError(error)}).`,
+      { cause: redactPostgresError(error) },
+    );
+  }
   if (state === null && error instanceof Error) return error;
   return new SourceProtocolError(
     `The replication stream failed: ${describePostgresError(error)}.`,

@@ -8,6 +8,7 @@ import { createTypeRegistry, restoreTypeRegistry } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { assertReady } from '../setup/assert-ready.ts';
 import { assertSameIdentity, type ReplicationIdentity } from '../setup/identity.ts';
+import { publicationFingerprint, PublicationWatch } from '../setup/publication-watch.ts';
 import { knownRelationsFromJson } from './known-relation.ts';
 import { RelationResolver } from './relation-resolver.ts';
 import { ReplicationStream } from './replication-stream.ts';
@@ -34,7 +35,9 @@ export async function openReplicationStream(
     signal,
     onEvent,
     random: Math.random,
+    beforeResume: async () => publication?.check(),
   });
+  let publication: PublicationWatch | null = null;
   const side = new SideConnection(settings.connection, {
     deadAfterMs: settings.deadAfterMs,
     signal,
@@ -59,6 +62,16 @@ export async function openReplicationStream(
       assertSameIdentity(after, identityOn(0), { acceptTables: settings.acceptTables });
     }
     const storedTimeline = Number(after?.identity['timeline'] ?? 0);
+    const state = (after?.state ?? null) as { readonly [key: string]: unknown } | null;
+    const watch = new PublicationWatch({
+      query: side.rows,
+      publication: settings.publication,
+      tables: settings.tables,
+      versionNumber: server.versionNumber,
+      stored: publicationFingerprint(state?.['publication']),
+    });
+    publication = watch;
+    await watch.check();
     const begin = await keeper.first(
       side,
       after === null
@@ -71,7 +84,6 @@ export async function openReplicationStream(
     const timeline = keeper.server?.timeline ?? 0;
     // A new timeline begins a new epoch, so that versions keep growing whatever its positions are.
     const epoch = after === null ? 1 : timeline === storedTimeline ? after.epoch : after.epoch + 1;
-    const state = (after?.state ?? null) as { readonly [key: string]: unknown } | null;
     const types =
       state?.['types'] === undefined
         ? createTypeRegistry()
@@ -89,6 +101,7 @@ export async function openReplicationStream(
       known: knownRelationsFromJson(state?.['relations'] as never) ?? new Map(),
       isCaptured: (schema, table) =>
         schema !== settings.stateSchema && captured.has(`${schema}.${table}`),
+      onRelationRepeated: () => watch.check(),
       resolver: new RelationResolver({
         database: settings.connection.database,
         keys: settings.keys,
@@ -104,6 +117,7 @@ export async function openReplicationStream(
       epoch,
       decoder,
       types,
+      publication: watch,
       keeper,
       side,
       signal,

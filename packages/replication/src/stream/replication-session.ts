@@ -208,6 +208,8 @@ async function timelineHistory(
   resume: ResumePoint,
 ): Promise<readonly TimelineSwitch[]> {
   if (resume.server === null || resume.server.timeline === server.timeline) return [];
+  // The first timeline has no history, and no file of one.
+  if (server.timeline === 1) return [];
   const row = (await query(`TIMELINE_HISTORY ${server.timeline}`, []))[0];
   return parseTimelineHistory(String(row?.['content'] ?? ''));
 }

@@ -2,12 +2,14 @@ import {
   type ChangeBatch,
   type ChangeStream,
   type Checkpoint,
+  GapError,
   PipelineStateError,
   type Position,
   type SourceEvent,
   type SourceLag,
 } from '@certyo-cdc/core';
 import type { TypeRegistry } from '@certyo-cdc/postgres';
+import type { PublicationWatch } from '../setup/publication-watch.ts';
 import type { Lsn } from '../protocol/lsn.ts';
 import { identityToJson, type ReplicationIdentity } from '../setup/identity.ts';
 import { knownRelationsToJson } from './known-relation.ts';
@@ -25,11 +27,15 @@ export interface ReplicationStreamParts {
   readonly epoch: number;
   readonly decoder: StreamDecoder;
   readonly types: TypeRegistry;
+  readonly publication: PublicationWatch;
   readonly keeper: SessionKeeper;
   readonly side: SideConnection;
   readonly signal: AbortSignal;
   readonly onEvent: (event: SourceEvent) => void;
 }
+
+/** Between two looks at the publication. */
+const PUBLICATION_CHECK_MS = 5_000;
 
 /** How long `caughtUp` waits for the end of the log before it asks whether the server has more to send at all. */
 const IDLE_SENDER_AFTER_MS = 250;
@@ -42,6 +48,7 @@ export class ReplicationStream implements ChangeStream {
   /** Everything up to here was given by `next` calls that the consumer has come back from. */
   #handedOver: Lsn;
   #yieldedTo: Lsn;
+  readonly #publicationTimer: NodeJS.Timeout;
   #failure: unknown = null;
   #closed: Promise<void> | null = null;
   #waiters = new Set<() => void>();
@@ -53,6 +60,7 @@ export class ReplicationStream implements ChangeStream {
     this.#yieldedTo = readTo;
     this.#idle = new IdleProgress(readTo, Date.now());
     this.#unacknowledged.yielded(readTo, parts.decoder.known);
+    this.#publicationTimer = setInterval(() => this.#checkPublication(), PUBLICATION_CHECK_MS);
     parts.signal.addEventListener('abort', this.#onAbort);
     if (parts.signal.aborted) this.#onAbort();
   }
@@ -82,7 +90,11 @@ export class ReplicationStream implements ChangeStream {
       identity: identityToJson(this.#parts.identity()),
       position: end,
       epoch: this.#parts.epoch,
-      state: { types: this.#parts.types.toJSON(), relations: knownRelationsToJson(known) },
+      state: {
+        types: this.#parts.types.toJSON(),
+        relations: knownRelationsToJson(known),
+        publication: this.#parts.publication.toJSON(),
+      },
     };
   }
 
@@ -138,6 +150,7 @@ export class ReplicationStream implements ChangeStream {
   async #close(): Promise<void> {
     const { keeper, side, signal } = this.#parts;
     signal.removeEventListener('abort', this.#onAbort);
+    clearInterval(this.#publicationTimer);
     this.#failure ??= new PipelineStateError('The stream is closed.');
     await keeper.close();
     await side.close();
@@ -204,6 +217,13 @@ export class ReplicationStream implements ChangeStream {
       bytes: decoded.events.length === 0 ? 0 : bytes.length,
       end: end === null ? null : positionFromLsn(end),
     };
+  }
+
+  /** A lost connection is noticed elsewhere, and the publication is checked again before it is replaced. */
+  #checkPublication(): void {
+    this.#parts.publication.check().catch((error: unknown) => {
+      if (this.#closed === null && error instanceof GapError) this.#parts.keeper.fail(error);
+    });
   }
 
   #moved(): void {

@@ -18,6 +18,8 @@ export interface SessionKeeperOptions {
   readonly signal: AbortSignal;
   readonly onEvent: (event: SourceEvent) => void;
   readonly random: () => number;
+  /** Checked before each attempt to go on after a loss. */
+  readonly beforeResume: () => Promise<void>;
 }
 
 /** What the keeper has to know of the stream to go on after a loss. */
@@ -176,6 +178,7 @@ export class SessionKeeper {
 
   async #resume(): Promise<ReplicationSession> {
     await this.#side?.watch();
+    await this.#options.beforeResume();
     const progress = this.#progress;
     const from = progress?.committedTo ?? this.acknowledged;
     return ReplicationSession.open(

@@ -33,6 +33,8 @@ export interface StreamDecoderOptions {
   readonly epoch: number;
   readonly resolver: RelationResolver;
   readonly isCaptured: (schema: string, table: string) => boolean;
+  /** A relation came again within a session, as it does after its table or the publication was altered. */
+  readonly onRelationRepeated: () => Promise<void>;
   readonly known: KnownRelations;
   readonly position: Lsn;
 }
@@ -212,6 +214,7 @@ export class StreamDecoder {
   }
 
   async #readRelation(message: pgoutput.RelationMessage, events: ChangeEvent[]): Promise<void> {
+    if (this.#relations.has(message.oid)) await this.#options.onRelationRepeated();
     if (!this.#options.isCaptured(message.schema, message.name)) {
       this.#relations.set(message.oid, null);
       return;

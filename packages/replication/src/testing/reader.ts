@@ -34,10 +34,15 @@ export class Reader implements AsyncDisposable {
 
   static async open(
     source: ChangeSource,
-    options: { readonly after?: Checkpoint | null; readonly paused?: boolean } = {},
+    options: {
+      readonly after?: Checkpoint | null;
+      readonly paused?: boolean;
+      /** Where to put what the source reports, to be looked at before it is open. */
+      readonly sourceEvents?: SourceEvent[];
+    } = {},
   ): Promise<Reader> {
     const abort = new AbortController();
-    const sourceEvents: SourceEvent[] = [];
+    const sourceEvents = options.sourceEvents ?? [];
     const stream = await source.open({
       after: options.after ?? null,
       signal: abort.signal,

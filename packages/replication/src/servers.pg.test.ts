@@ -1,0 +1,190 @@
+import { startPostgres } from '@certyo-cdc/testing';
+import type { TestDatabase } from '@certyo-cdc/testing';
+import { describe, expect, inject, test } from 'vitest';
+import { captured, sourceOf } from './testing/captured.ts';
+import { Reader } from './testing/reader.ts';
+
+const TABLE = ['CREATE TABLE t (id int PRIMARY KEY, v text)'];
+const major = inject('postgresMajor');
+
+async function walsender(db: TestDatabase): Promise<number | null> {
+  const [row] = await db.query<{ active_pid: number | null }>(
+    'SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1',
+    [db.database],
+  );
+  return row?.active_pid ?? null;
+}
+
+describe('servers', () => {
+  test('R-07: after a kill -9 of the server nothing that was acknowledged comes again', async () => {
+    await using server = await startPostgres({ major, settings: { checkpoint_timeout: '1h' } });
+    await using it = await captured(TABLE, { tables: ['t'] }, server);
+    let after;
+    {
+      await using reader = await Reader.open(it.source);
+      await it.db.query('INSERT INTO t SELECT generate_series(1, 5)');
+      after = await (await reader.caughtUp()).acknowledge();
+      // The same stream goes on by itself, too, without repeating anything.
+      await server.crash();
+      await server.start();
+      await it.db.query('INSERT INTO t VALUES (6)');
+      await expect.poll(() => reader.events.length, { timeout: 10_000 }).toBe(6);
+      expect(reader.rows.map((row) => row.key['id'])).toEqual([1, 2, 3, 4, 5, 6]);
+    }
+    await server.crash();
+    await server.start();
+    const [slot] = await it.db.query<{ behind: boolean }>(
+      'SELECT confirmed_flush_lsn < $1::pg_lsn AS behind FROM pg_replication_slots',
+      [after.position],
+    );
+    expect(slot?.behind).toBe(true);
+    await using reader = await Reader.open(it.source, { after });
+    await reader.caughtUp();
+    expect(reader.rows.map((row) => row.key['id'])).toEqual([6]);
+  }, 60_000);
+
+  test('R-10: a fast shutdown takes less than 5 s, whatever the consumer does, and the stream goes on', async () => {
+    await using server = await startPostgres({ major });
+    await using it = await captured(TABLE, { tables: ['t'] }, server);
+    await using stalled = await Reader.open(it.source, { paused: true });
+    await it.db.query(`INSERT INTO t SELECT i, 'x' FROM generate_series(1, 1000) i`);
+    await expect.poll(() => stalled.events.length).toBeGreaterThan(0);
+    const startedAt = Date.now();
+    await server.stop('fast', 20_000);
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
+    await server.start();
+    await it.db.query(`INSERT INTO t VALUES (1001, 'y')`);
+    stalled.resume();
+    await expect.poll(() => stalled.events.length, { timeout: 10_000 }).toBe(1_001);
+    // Now one that reads everything, answers, and acknowledges nothing.
+    const secondAt = Date.now();
+    await server.stop('fast', 20_000);
+    expect(Date.now() - secondAt).toBeLessThan(5_000);
+    await server.start();
+    await it.db.query(`INSERT INTO t VALUES (1002, 'z')`);
+    await expect.poll(() => stalled.events.length, { timeout: 10_000 }).toBe(1_002);
+    expect(stalled.failure).toBeNull();
+  }, 60_000);
+
+  test('R-08: a consumer that stands still for three times wal_sender_timeout loses neither connection nor row', async () => {
+    await using server = await startPostgres({ major, settings: { wal_sender_timeout: '1s' } });
+    await using it = await captured(TABLE, { tables: ['t'] }, server);
+    await using reader = await Reader.open(it.source, { paused: true });
+    const pid = await walsender(it.db);
+    expect(pid).not.toBeNull();
+    await it.db.query(`INSERT INTO t SELECT i, repeat('x', 300) FROM generate_series(1, 30000) i`);
+    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    expect(await walsender(it.db)).toBe(pid);
+    reader.resume();
+    await reader.caughtUp();
+    expect(reader.rows.map((row) => row.key['id'])).toEqual(
+      Array.from({ length: 30_000 }, (_, i) => i + 1),
+    );
+    expect(await walsender(it.db)).toBe(pid);
+    expect(reader.sourceEvents.map((event) => event.type)).not.toContain('source-disconnected');
+  }, 60_000);
+
+  test('R-09: with wal_sender_timeout = 0 acknowledgements still reach the server, and caughtUp resolves', async () => {
+    await using server = await startPostgres({ major, settings: { wal_sender_timeout: 0 } });
+    await using it = await captured(TABLE, { tables: ['t'] }, server);
+    await using reader = await Reader.open(it.source);
+    await it.db.query(`INSERT INTO t VALUES (1)`);
+    await reader.caughtUp();
+    const { position } = await reader.acknowledge();
+    await expect
+      .poll(async () => {
+        const rows = await it.db.query<{ lsn: string }>(
+          'SELECT confirmed_flush_lsn::text AS lsn FROM pg_replication_slots',
+        );
+        return rows[0]?.lsn;
+      })
+      .toBe(position);
+  }, 60_000);
+
+  test('R-11: a slot that max_slot_wal_keep_size has invalidated stops the stream', async () => {
+    await using server = await startPostgres({
+      major,
+      settings: { max_slot_wal_keep_size: '1MB', max_wal_size: '32MB', min_wal_size: '32MB' },
+    });
+    await using it = await captured(
+      [...TABLE, 'CREATE TABLE u (v text)'],
+      { tables: ['t'] },
+      server,
+    );
+    await using reader = await Reader.open(it.source, { paused: true });
+    await it.db.query(`INSERT INTO t VALUES (1)`);
+    await expect.poll(() => reader.events.length).toBe(1);
+    await reader.acknowledge();
+    // Nothing is acknowledged from here on, and the log moves on.
+    for (let i = 0; i < 4; i++) {
+      await it.db.query(`INSERT INTO u SELECT repeat('x', 900) FROM generate_series(1, 20000)`);
+      await it.db.query('SELECT pg_switch_wal()');
+      await it.db.query('CHECKPOINT');
+    }
+    await expect
+      .poll(async () => {
+        const rows = await it.db.query<{ wal_status: string }>(
+          'SELECT wal_status FROM pg_replication_slots',
+        );
+        return rows[0]?.wal_status;
+      })
+      .toBe('lost');
+    reader.resume();
+    await expect(reader.ended()).resolves.toMatchObject({ code: 'GAP_SLOT_LOST' });
+    expect((reader.failure as Error).message).toContain('pg_drop_replication_slot');
+    expect(reader.events).toHaveLength(1);
+    await expect(Reader.open(it.source, { after: reader.checkpoint() })).rejects.toMatchObject({
+      code: 'GAP_SLOT_LOST',
+    });
+  }, 60_000);
+
+  test.skipIf(major < 16)(
+    'I8, R-26: a promoted standby that has the position goes on in a new epoch; one that lacks it is refused',
+    async () => {
+      await using primary = await startPostgres({ major });
+      await using it = await captured(TABLE, { tables: ['t'] }, primary);
+      await using standby = await startPostgres({ standbyOf: primary });
+      const url = standby.urlOf(it.db.database);
+      const onStandby = await standby.client({ database: it.db.database });
+      const slot = onStandby.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [
+        it.db.database,
+      ]);
+      const snapshots = setInterval(() => {
+        it.db.query('SELECT pg_log_standby_snapshot()').catch(() => undefined);
+      }, 50);
+      await slot.finally(() => clearInterval(snapshots));
+
+      await using reader = await Reader.open(it.source);
+      await it.db.query('INSERT INTO t VALUES (1)');
+      const contained = await (await reader.caughtUp()).acknowledge();
+      await expect
+        .poll(async () => {
+          const sql = 'SELECT pg_last_wal_replay_lsn() >= $1::pg_lsn AS there';
+          return (await standby.query(sql, [contained.position]))[0]?.['there'];
+        })
+        .toBe(true);
+      await standby.query("ALTER SYSTEM SET primary_conninfo = ''");
+      await standby.query('SELECT pg_reload_conf()');
+      await expect.poll(() => standby.query('SELECT 1 FROM pg_stat_wal_receiver')).toEqual([]);
+      await it.db.query('INSERT INTO t VALUES (2)');
+      const beyond = await (await reader.caughtUp()).acknowledge();
+      const version = reader.rows[1]?.version ?? '';
+      await reader[Symbol.asyncDispose]();
+      await standby.promote();
+      await onStandby.query('INSERT INTO t VALUES (3)');
+      // So that the position beyond the switch exists in the new history as well, with other content.
+      await onStandby.query('SELECT pg_switch_wal()');
+
+      const source = sourceOf({ database: it.db.database, url }, { tables: ['t'] });
+      await expect(Reader.open(source, { after: beyond })).rejects.toMatchObject({
+        code: 'GAP_TIMELINE',
+      });
+      await using second = await Reader.open(source, { after: contained });
+      await second.caughtUp();
+      expect(second.told).toEqual(['insert t {"id":3,"v":null}']);
+      expect(second.checkpoint()).toMatchObject({ epoch: 2, identity: { timeline: 2 } });
+      expect((second.rows[0]?.version ?? '') > version).toBe(true);
+    },
+    90_000,
+  );
+});
