@@ -1,5 +1,6 @@
 import {
   type ChangeBatch,
+  type ChangeEvent,
   type ChangeStream,
   type Checkpoint,
   GapError,
@@ -48,6 +49,8 @@ export class ReplicationStream implements ChangeStream {
   /** Everything up to here was given by `next` calls that the consumer has come back from. */
   #handedOver: Lsn;
   #yieldedTo: Lsn;
+  /** What came behind the newest end in the same piece of the stream. */
+  #behindEnd: ChangeBatch | null = null;
   readonly #publicationTimer: NodeJS.Timeout;
   #failure: unknown = null;
   #closed: Promise<void> | null = null;
@@ -161,6 +164,12 @@ export class ReplicationStream implements ChangeStream {
     const { decoder, keeper, signal } = this.#parts;
     this.#handedOver = this.#yieldedTo;
     this.#moved();
+    const behindEnd = this.#behindEnd;
+    this.#behindEnd = null;
+    if (behindEnd !== null && this.#closed === null && !signal.aborted) {
+      this.#note(behindEnd.events);
+      return behindEnd;
+    }
     for (;;) {
       if (this.#closed !== null) return null;
       try {
@@ -193,8 +202,14 @@ export class ReplicationStream implements ChangeStream {
       // What was decoded before is good and is handed over first; the session is over.
       keeper.fail(decoded.error);
     }
-    const firstCommit = decoded.events[0]?.transaction?.committedAt ?? null;
-    if (firstCommit !== null) this.#unacknowledged.saw(Date.parse(firstCommit));
+    // A batch ends where its end is, so that a restart from it repeats nothing of the batch.
+    const isSplit = decoded.committedTo !== null && decoded.committedEvents < decoded.events.length;
+    const events = isSplit ? decoded.events.slice(0, decoded.committedEvents) : decoded.events;
+    if (isSplit) {
+      const rest = decoded.events.slice(decoded.committedEvents);
+      this.#behindEnd = { events: rest, bytes: bytes.length, end: null };
+    }
+    this.#note(events);
     let end = decoded.committedTo;
     if (!decoder.isInTransaction && decoded.error === null) {
       const idle = this.#idle.at(decoder.readTo, end, Date.now());
@@ -207,16 +222,21 @@ export class ReplicationStream implements ChangeStream {
       keeper.progressed();
       this.#unacknowledged.yielded(end, decoder.known);
     }
-    if (decoded.events.length === 0 && end === null) {
+    if (events.length === 0 && end === null) {
       this.#handedOver = this.#yieldedTo;
       this.#moved();
       return null;
     }
     return {
-      events: decoded.events,
-      bytes: decoded.events.length === 0 ? 0 : bytes.length,
+      events,
+      bytes: events.length === 0 ? 0 : bytes.length,
       end: end === null ? null : positionFromLsn(end),
     };
+  }
+
+  #note(events: readonly ChangeEvent[]): void {
+    const committedAt = events[0]?.transaction?.committedAt ?? null;
+    if (committedAt !== null) this.#unacknowledged.saw(Date.parse(committedAt));
   }
 
   /** A lost connection is noticed elsewhere, and the publication is checked again before it is replaced. */

@@ -20,6 +20,8 @@ export interface Decoded {
   readonly events: readonly ChangeEvent[];
   /** End of the newest transaction that ended in it, or null. */
   readonly committedTo: Lsn | null;
+  /** How many of the events belong to transactions that ended in it. */
+  readonly committedEvents: number;
   /** Bytes behind the last whole frame. */
   readonly consumed: number;
   /** The server asked for a status update. */
@@ -112,8 +114,10 @@ export class StreamDecoder {
   async decode(bytes: Buffer, nowMs: number): Promise<Decoded> {
     const events: ChangeEvent[] = [];
     let committedTo: Lsn | null = null;
+    let committedEvents = 0;
     let replyRequested = false;
     let pos = 0;
+    let error: unknown = null;
     try {
       for (;;) {
         const length = wholeFrameLength(bytes, pos);
@@ -130,6 +134,7 @@ export class StreamDecoder {
             this.#readChange(bytes, at, end, events);
           } else if (kind === pgoutput.COMMIT) {
             committedTo = this.#readCommit(bytes, at, end);
+            committedEvents = events.length;
           } else if (kind === pgoutput.RELATION) {
             const message = pgoutput.readRelation(bytes, at, end);
             await this.#readRelation(message, events);
@@ -151,10 +156,10 @@ export class StreamDecoder {
         }
         pos = end;
       }
-    } catch (error) {
-      return { events, committedTo, consumed: pos, replyRequested, error: asProtocolError(error) };
+    } catch (reason) {
+      error = asProtocolError(reason);
     }
-    return { events, committedTo, consumed: pos, replyRequested, error: null };
+    return { events, committedTo, committedEvents, consumed: pos, replyRequested, error };
   }
 
   #readChange(bytes: Buffer, at: number, end: number, events: ChangeEvent[]): void {
