@@ -84,30 +84,41 @@ export function normalizeReplicationOptions(
       `Expected \`reconnect.maxDelayMs\` to be at least \`reconnect.minDelayMs\` (${minDelayMs}), got \`${maxDelayMs}\`.`,
     );
   }
+  const stateSchema = name(reader.value('stateSchema'), 'stateSchema', 'certyo');
+  const listed = tables(reader.value('tables'), stateSchema);
+  const deadAfterMs = reader.positiveIntegerOrFalse('deadAfterMs', 15_000);
+  // A timer of more than this fires at once.
+  if (deadAfterMs !== false && deadAfterMs > MAX_TIMER_MS) {
+    throw new ConfigurationError(
+      'deadAfterMs',
+      `Expected \`deadAfterMs\` to be at most ${MAX_TIMER_MS}, got \`${deadAfterMs}\` (number).`,
+      { remedy: 'Set it to false for never.' },
+    );
+  }
   return Object.freeze({
     connection,
     stateConnection:
       options.stateConnection === undefined
         ? connection
         : resolveConnection(options.stateConnection, env),
-    stateSchema: name(reader.value('stateSchema'), 'stateSchema', 'certyo'),
-    tables: tables(reader.value('tables')),
+    stateSchema,
+    tables: listed,
     name: name(reader.value('name'), 'name', slot),
     slot,
     publication,
-    keys: keys(reader.value('keys')),
+    keys: keys(reader.value('keys'), listed),
     includeGenerated: flag(reader.value('includeGenerated'), 'includeGenerated'),
     acceptTables: flag(reader.value('acceptTables'), 'acceptTables'),
     slotWaitMs: reader.positiveIntegerOrFalse('slotWaitMs', 60_000),
     statusIntervalMs: reader.positive('statusIntervalMs', 5_000, MAX_TIMER_MS),
-    deadAfterMs: reader.positiveIntegerOrFalse('deadAfterMs', 15_000),
+    deadAfterMs,
     maxBufferedBytes: reader.positiveInteger('maxBufferedBytes', 1024 * 1024),
     maxMessageBytes: reader.positiveInteger('maxMessageBytes', 256 * 1024 * 1024, 2 ** 30),
     reconnect: { minDelayMs, maxDelayMs },
   });
 }
 
-function tables(value: unknown): readonly QualifiedName[] {
+function tables(value: unknown, stateSchema: string): readonly QualifiedName[] {
   if (!Array.isArray(value) || value.length === 0) {
     throw new ConfigurationError(
       'tables',
@@ -123,10 +134,10 @@ function tables(value: unknown): readonly QualifiedName[] {
   const seen = new Set<string>();
   for (const table of parsed) {
     const text = `${table.schema}.${table.name}`;
-    if (table.schema === 'certyo') {
+    if (table.schema === 'certyo' || table.schema === stateSchema) {
       throw new ConfigurationError(
         'tables',
-        `The table ${text} is in the schema certyo, which holds the library's own state and is never captured.`,
+        `The table ${text} is in the schema ${table.schema}, which holds the library's own state and is never captured.`,
       );
     }
     if (seen.has(text)) {
@@ -137,7 +148,10 @@ function tables(value: unknown): readonly QualifiedName[] {
   return parsed;
 }
 
-function keys(value: unknown): Readonly<Record<string, readonly string[]>> {
+function keys(
+  value: unknown,
+  listed: readonly QualifiedName[],
+): Readonly<Record<string, readonly string[]>> {
   if (value === undefined) return {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ConfigurationError(
@@ -148,6 +162,12 @@ function keys(value: unknown): Readonly<Record<string, readonly string[]>> {
   const normalized: Record<string, readonly string[]> = {};
   for (const [table, columns] of Object.entries(value)) {
     const { schema, name: tableName } = parseTableName(table, 'keys');
+    if (!listed.some((one) => one.schema === schema && one.name === tableName)) {
+      throw new ConfigurationError(
+        `keys['${table}']`,
+        `The option keys['${table}'] names the table ${schema}.${tableName}, which \`tables\` does not list.`,
+      );
+    }
     const isList =
       Array.isArray(columns) &&
       columns.length > 0 &&

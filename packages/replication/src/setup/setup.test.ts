@@ -40,7 +40,7 @@ describe(judgeSlot, () => {
     walStatus: 'reserved',
     invalidation: null,
   };
-  const table: readonly [string, Partial<SlotState> | null, string | null, ErrorCode | string][] = [
+  const table: readonly [string, Partial<SlotState> | null, string | null, string][] = [
     ['no slot, no checkpoint', null, null, 'SOURCE_SETUP'],
     ['no slot, a checkpoint', null, '0/100', 'GAP_SLOT_MISSING'],
     ['good, no checkpoint', {}, null, '0/100'],

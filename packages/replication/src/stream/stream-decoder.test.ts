@@ -1,0 +1,165 @@
+import { SourceProtocolError } from '@certyo-cdc/core';
+import { createTypeRegistry } from '@certyo-cdc/postgres';
+import { describe, expect, test } from 'vitest';
+import * as message from '../testing/messages.ts';
+import { tell } from '../testing/reader.ts';
+import { RelationResolver } from './relation-resolver.ts';
+import { StreamDecoder } from './stream-decoder.ts';
+
+const OID = 100;
+const T = message.relation(OID, [
+  { name: 'id', type: 23, key: true },
+  { name: 'v', type: 25 },
+]);
+
+function newDecoder(): StreamDecoder {
+  return new StreamDecoder({
+    source: { kind: 'replication', name: 'x', systemIdentifier: '1' },
+    epoch: 1,
+    position: 0n,
+    known: new Map(),
+    isCaptured: (schema) => schema === 'public',
+    onRelationRepeated: async () => undefined,
+    resolver: new RelationResolver({
+      database: 'd',
+      keys: {},
+      includeGenerated: false,
+      types: createTypeRegistry(),
+      query: async () => [],
+    }),
+  });
+}
+
+function stream(...messages: readonly Buffer[]): Buffer {
+  return Buffer.concat(messages.map((body) => message.xlogData(body)));
+}
+
+const rows = (from: number, to: number): Buffer[] =>
+  Array.from({ length: to - from }, (_, i) => message.insert(OID, [String(from + i), 'x']));
+
+describe(StreamDecoder, () => {
+  test('a transaction that is cut off after any message is given once, with the same ids', async () => {
+    const whole = [
+      message.begin(50n),
+      T,
+      ...rows(0, 3),
+      message.truncate([OID]),
+      ...rows(3, 5),
+      message.commit(50n, 60n),
+    ];
+    const expected = (await newDecoder().decode(stream(...whole), 0)).events.map((e) => e.id);
+    expect(expected).toHaveLength(6);
+    for (let first = 0; first < whole.length; first++) {
+      for (let second = 0; second < whole.length; second++) {
+        const decoder = newDecoder();
+        const given: string[] = [];
+        for (const cut of [first, second, whole.length]) {
+          decoder.beginSession();
+          const { events, error } = await decoder.decode(stream(...whole.slice(0, cut)), 0);
+          expect(error).toBeNull();
+          given.push(...events.map((event) => event.id));
+        }
+        expect(given).toEqual(expected);
+        expect(decoder.committedTo).toBe(60n);
+      }
+    }
+  });
+
+  test('another transaction in the place of one that was cut off is refused', async () => {
+    const decoder = newDecoder();
+    await decoder.decode(stream(message.begin(50n), T, ...rows(0, 2)), 0);
+    decoder.beginSession();
+    const { events, error } = await decoder.decode(stream(message.begin(70n), T, ...rows(0, 2)), 0);
+    expect(events).toEqual([]);
+    expect(error).toBeInstanceOf(SourceProtocolError);
+  });
+
+  test('a transaction that has fewer changes than before is refused', async () => {
+    const decoder = newDecoder();
+    await decoder.decode(stream(message.begin(50n), T, ...rows(0, 2)), 0);
+    decoder.beginSession();
+    const again = stream(message.begin(50n), T, ...rows(0, 1), message.commit(50n, 60n));
+    expect(await decoder.decode(again, 0)).toMatchObject({ events: [], committedTo: null });
+  });
+
+  test('R-03: a keepalive within a transaction says nothing about what was read', async () => {
+    const decoder = newDecoder();
+    await decoder.decode(stream(message.begin(50n), T, ...rows(0, 1)), 0);
+    await decoder.decode(message.keepalive(1_000n), 0);
+    expect(decoder.readTo).toBe(0n);
+    await decoder.decode(stream(message.commit(50n, 60n)), 0);
+    expect(decoder.readTo).toBe(60n);
+    await decoder.decode(message.keepalive(1_000n), 0);
+    expect(decoder.readTo).toBe(1_000n);
+    expect(decoder.committedTo).toBe(60n);
+  });
+
+  test('what was decoded before an error is given, and how far that was', async () => {
+    const good = stream(message.begin(50n), T, ...rows(0, 2));
+    const decoded = await newDecoder().decode(
+      Buffer.concat([good, stream(message.insert(999, ['1', 'x']))]),
+      0,
+    );
+    expect(decoded.events.map(tell)).toEqual([
+      'insert t {"id":0,"v":"x"}',
+      'insert t {"id":1,"v":"x"}',
+    ]);
+    expect(decoded.consumed).toBe(good.length);
+    expect(decoded.error).toBeInstanceOf(SourceProtocolError);
+  });
+
+  test('events behind the newest end are told apart', async () => {
+    const decoded = await newDecoder().decode(
+      stream(
+        message.begin(50n),
+        T,
+        ...rows(0, 2),
+        message.commit(50n, 60n),
+        message.begin(80n),
+        ...rows(2, 5),
+      ),
+      0,
+    );
+    expect(decoded).toMatchObject({ committedTo: 60n, committedEvents: 2 });
+    expect(decoded.events).toHaveLength(5);
+  });
+
+  test.each([
+    ['a change outside of a transaction', stream(message.insert(OID, ['1', 'x']))],
+    ['a commit outside of a transaction', stream(message.commit(1n, 2n))],
+    ['a commit of another transaction', stream(message.begin(50n), message.commit(51n, 60n))],
+    ['a transaction within another one', stream(message.begin(50n), message.begin(60n))],
+    ['a relation that was not described', stream(message.begin(50n), message.insert(OID, ['1']))],
+    [
+      'a row with too many columns',
+      stream(message.begin(50n), T, message.insert(OID, ['1', 'x', 'y'])),
+    ],
+    ['a message of an unknown kind', stream(message.begin(50n), Buffer.from('Zoo'))],
+    ['a streamed transaction (R-24)', stream(Buffer.from('S\0\0\0\u0001\u0001'))],
+    ['XLogData without a message', stream(Buffer.alloc(0))],
+    ['a keepalive that is cut', message.frame('d', Buffer.from('k\0\0\0'))],
+    ['a copy message of an unknown kind', message.frame('d', Buffer.from('x'))],
+    ['a frame of an unknown kind', message.frame('!', Buffer.alloc(4))],
+    ['a commit time beyond all calendars', stream(message.begin(50n, 7, 2n ** 63n - 1n))],
+  ])('%s is a protocol error', async (_name, bytes) => {
+    const { error } = await newDecoder().decode(bytes, 0);
+    expect(error).toBeInstanceOf(SourceProtocolError);
+  });
+
+  test('notices and parameter changes are passed over; the end of the stream is no error of its own', async () => {
+    const bytes = Buffer.concat(
+      ['N', 'S', 'c', 'C', 'Z'].map((kind) => message.frame(kind, Buffer.from('x\0'))),
+    );
+    expect(await newDecoder().decode(bytes, 0)).toMatchObject({
+      error: null,
+      consumed: bytes.length,
+    });
+  });
+
+  test('R-10: a storm of questions looks like a server that shuts down; answers do not count', async () => {
+    const questions = Buffer.concat(Array.from({ length: 200 }, () => message.keepalive(5n, true)));
+    expect((await newDecoder().decode(questions, 0)).error).toMatchObject({ code: '57P01' });
+    const answers = Buffer.concat(Array.from({ length: 200 }, () => message.keepalive(5n)));
+    expect((await newDecoder().decode(answers, 0)).error).toBeNull();
+  });
+});
