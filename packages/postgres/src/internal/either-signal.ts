@@ -1,11 +1,11 @@
-import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
+import { setMaxListeners } from 'node:events';
 
 /**
- * One signal may be given to any number of calls at once: Node's warning about more than ten listeners is lifted, as
- * undici does for fetch.
+ * One signal may be given to any number of calls at once: Node's warning about more than ten listeners is lifted. The
+ * limit is not looked at first: `getMaxListeners` throws in Node 20 where it has been lifted already.
  */
 export function expectManyListeners(signal: AbortSignal): void {
-  if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(1500, signal);
+  setMaxListeners(0, signal);
 }
 
 /**
