@@ -51,6 +51,8 @@ export class ReplicationStream implements ChangeStream {
   #yieldedTo: Lsn;
   /** What came behind the newest end in the same piece of the stream. */
   #behindEnd: ChangeBatch | null = null;
+  /** Changes were handed over since the newest end. */
+  #isBehindEnd = false;
   readonly #publicationTimer: NodeJS.Timeout;
   #failure: unknown = null;
   #closed: Promise<void> | null = null;
@@ -205,28 +207,36 @@ export class ReplicationStream implements ChangeStream {
     // A batch ends where its end is, so that a restart from it repeats nothing of the batch.
     const isSplit = decoded.committedTo !== null && decoded.committedEvents < decoded.events.length;
     const events = isSplit ? decoded.events.slice(0, decoded.committedEvents) : decoded.events;
-    if (isSplit) {
-      const rest = decoded.events.slice(decoded.committedEvents);
-      this.#behindEnd = { events: rest, bytes: bytes.length, end: null };
+    const rest: ChangeBatch | null = isSplit
+      ? { events: decoded.events.slice(decoded.committedEvents), bytes: bytes.length, end: null }
+      : null;
+    // Before PostgreSQL 15 every transaction of the database comes, if only as BEGIN and COMMIT. An end for each would
+    // have the checkpoint that is saved for it be the next one (I10): without changes it is idle progress.
+    const hasChanges = events.length > 0 || this.#isBehindEnd;
+    let end = hasChanges ? decoded.committedTo : null;
+    if (decoded.committedTo !== null) {
+      keeper.progressed();
+      this.#yieldedTo = decoded.committedTo;
     }
-    this.#note(events);
-    let end = decoded.committedTo;
     if (!decoder.isInTransaction && decoded.error === null) {
-      const idle = this.#idle.at(decoder.readTo, end, Date.now());
-      if (idle !== null) end = idle;
+      end = this.#idle.at(decoder.readTo, end, Date.now());
       this.#yieldedTo = decoder.readTo;
-    } else {
-      if (end !== null) this.#yieldedTo = end;
     }
+    this.#isBehindEnd = rest !== null || (end === null && hasChanges);
+    this.#note(events);
     if (end !== null) {
       keeper.progressed();
       this.#unacknowledged.yielded(end, decoder.known);
     }
     if (events.length === 0 && end === null) {
-      this.#handedOver = this.#yieldedTo;
-      this.#moved();
-      return null;
+      if (rest !== null) this.#note(rest.events);
+      else {
+        this.#handedOver = this.#yieldedTo;
+        this.#moved();
+      }
+      return rest;
     }
+    this.#behindEnd = rest;
     return {
       events,
       bytes: events.length === 0 ? 0 : bytes.length,
