@@ -59,7 +59,7 @@ export async function runClientKills(
     }
     await scenario.stopWriters();
     armed.moment = null;
-    const last = new Client(environment(scenario, mutant), null);
+    const last = await Client.start(environment(scenario, mutant));
     await last.started();
     last.askToDrain();
     await last.ended(60_000);
@@ -81,7 +81,7 @@ async function oneLife(
   // The mutant has no failpoints of its own: it dies at a random time instead.
   const failpoint: Failpoint | null =
     own === undefined || mutant !== null ? null : { place: own, after };
-  const client = new Client(environment(scenario, mutant), failpoint);
+  const client = await Client.start(environment(scenario, mutant), failpoint);
   armed.client = client;
   const requestMoment = REQUEST_MOMENTS.find((name) => name === moment);
   armed.countdown = after;

@@ -20,7 +20,7 @@ export const campaign: Campaign = {
     eachRun(options, async ({ run, random }) => {
       await using server = await startPostgres({ major: MAJORS[run % MAJORS.length] ?? 18 });
       await using scenario = await Scenario.create(server, {}, 'certyo_cdc');
-      const client = new Client(scenario.environment, null);
+      const client = await Client.start(scenario.environment);
       await client.started();
       scenario.startWriters(3, random);
       for (let kill = 0; kill < KILLS; kill++) {

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { bundle } from './bundle.ts';
 
 /** Where the client kills itself, and at which occurrence. */
 export interface Failpoint {
@@ -7,15 +7,21 @@ export interface Failpoint {
   readonly after: number;
 }
 
+let program: Promise<string> | undefined;
+
 /** A pipeline in a process of its own. */
 export class Client {
   readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
   #errors = '';
 
-  constructor(env: Readonly<Record<string, string>>, failpoint: Failpoint | null) {
-    this.#child = fork(fileURLToPath(new URL('./client-process.ts', import.meta.url)), [], {
-      execArgv: ['--import', 'tsx'],
+  private constructor(
+    program: string,
+    env: Readonly<Record<string, string>>,
+    failpoint: Failpoint | null,
+  ) {
+    this.#child = fork(program, [], {
+      execArgv: ['--enable-source-maps'],
       env: {
         ...process.env,
         ...env,
@@ -34,6 +40,14 @@ export class Client {
     this.exited = new Promise((resolve) => {
       this.#child.once('exit', (code) => resolve(code));
     });
+  }
+
+  static async start(
+    env: Readonly<Record<string, string>>,
+    failpoint: Failpoint | null = null,
+  ): Promise<Client> {
+    program ??= bundle(new URL('./client-process.ts', import.meta.url));
+    return new Client(await program, env, failpoint);
   }
 
   /** True while nothing has ended it. */

@@ -4,7 +4,6 @@ import { replicationSource } from '@certyo-cdc/replication';
 
 const pipeline = createPipeline(replicationSource({ tables: ['public.big'] }), certyoSink(), {
   batch: { maxItems: 1000, maxBytes: 5_000_000 },
-  limits: { maxInFlightItems: 10_000, maxInFlightBytes: 16_000_000 },
 });
 
 process.on('message', () => {

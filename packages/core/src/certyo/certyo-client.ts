@@ -111,7 +111,7 @@ class HttpCertyoClient implements CertyoClient {
   ): Promise<BulkResult> {
     isRecordList(records);
     const bodies = records.map((record, index) =>
-      toRecordBody(`records[${index}]`, record, this.tenantId),
+      Buffer.from(toRecordBody(`records[${index}]`, record, this.tenantId)),
     );
     const body = this.codecs.encodeBulk(bodies, this.tenantId);
     const answer = await this.send(

@@ -44,7 +44,7 @@ class CertyoSink implements Sink<CertyoItem> {
   prepare(event: ChangeEvent): readonly Prepared<CertyoItem>[] {
     return toDrafts(event, this.#options.rules).map((draft) => {
       const item = toItem(this.#options.owner, draft);
-      return { lane: laneOf(item), bytes: item.bytes + ENVELOPE_BYTES, item };
+      return { lane: laneOf(item), bytes: item.body.length + ENVELOPE_BYTES, item };
     });
   }
 
@@ -56,7 +56,8 @@ class CertyoSink implements Sink<CertyoItem> {
     const verdicts = new Map<CertyoItem, Verdict>();
     const sendable: CertyoItem[] = [];
     for (const item of items) {
-      if (item.bytes > maxRecordBytes) verdicts.set(item, tooLargeVerdict(item, maxRecordBytes));
+      if (item.body.length > maxRecordBytes)
+        verdicts.set(item, tooLargeVerdict(item, maxRecordBytes));
       else sendable.push(item);
     }
     for (const chunk of this.#chunks(sendable)) {
@@ -93,7 +94,7 @@ class CertyoSink implements Sink<CertyoItem> {
     let chunk: CertyoItem[] = [];
     let bytes = 0;
     for (const item of items) {
-      const size = item.bytes + ENVELOPE_BYTES;
+      const size = item.body.length + ENVELOPE_BYTES;
       if (
         chunk.length > 0 &&
         (chunk.length === this.maxBatchItems || bytes + size > this.maxBatchBytes)
@@ -131,7 +132,7 @@ class CertyoSink implements Sink<CertyoItem> {
   async #sendBulk(items: readonly CertyoItem[], signal: AbortSignal): Promise<readonly Verdict[]> {
     const { codecs, tenantId } = this.#client;
     const bodies = items.map((item) => item.body);
-    const body = Buffer.from(codecs.encodeBulk(bodies, tenantId));
+    const body = codecs.encodeBulk(bodies, tenantId);
     const path = apiPath('records/bulk');
     const answer = await this.#client.send({ method: 'POST', path, body }, { signal });
     const verdicts = codecs.decodeBulk(answer.body, items);

@@ -9,9 +9,9 @@ export interface CertyoCodecs {
   /**
    * Writes the body of `POST /records/bulk`.
    *
-   * @param records The bodies of the records, as JSON text.
+   * @param records The bodies of the records, as JSON text in UTF-8.
    */
-  readonly encodeBulk: (records: readonly string[], tenantId: string) => string;
+  readonly encodeBulk: (records: readonly Uint8Array[], tenantId: string) => Uint8Array;
   /** Reads the answer of `POST /records/bulk`: one verdict per item, in the order of the items. */
   readonly decodeBulk: (answer: JsonValue, items: readonly BulkItem[]) => readonly BulkVerdict[];
   /** Makes the body of `POST /verify/record`. */

@@ -14,7 +14,7 @@ interface Body {
 
 function bodies(event: ChangeEvent, options: CertyoSinkOptions = {}): Body[] {
   const sink = certyoSink({ apiKey: 'key', tenantId: 'tenant', ...options });
-  return sink.prepare(event).map(({ item }) => JSON.parse(item.body) as Body);
+  return sink.prepare(event).map(({ item }) => JSON.parse(String(item.body)) as Body);
 }
 
 const base = {
@@ -30,7 +30,7 @@ describe('certyoSink: mapping', () => {
     const sink = certyoSink({ apiKey: 'key', tenantId: 'tenant', clientId: 'client' });
     const event = rowChange({ key: { id: '1001' }, after: { id: '1001', total: '49.50' } });
     const [prepared] = sink.prepare(event);
-    expect(JSON.parse(prepared?.item.body ?? '')).toEqual({
+    expect(JSON.parse(prepared?.item.body.toString() ?? '')).toEqual({
       tenantId: 'tenant',
       clientId: 'client',
       database: 'shop',
@@ -43,7 +43,7 @@ describe('certyoSink: mapping', () => {
       recordPayload: { id: '1001', total: '49.50' },
     });
     expect(prepared?.lane).toBe('["shop","public.orders","1001"]');
-    expect(prepared?.bytes).toBeGreaterThanOrEqual(prepared?.item.bytes ?? 0);
+    expect(prepared?.bytes).toBeGreaterThanOrEqual(prepared?.item.body.length ?? 0);
     // I4: redelivered, it is the same to the byte.
     expect(sink.prepare(event)).toEqual([prepared]);
   });

@@ -84,7 +84,7 @@ export function tooLargeVerdict(item: CertyoItem, maxRecordBytes: number): Verdi
     type: 'rejected',
     scope: 'item',
     error: new RecordRejectedError(
-      `A record of ${item.collection} has ${item.bytes} bytes; ${maxRecordBytes} are allowed.`,
+      `A record of ${item.collection} has ${item.body.length} bytes; ${maxRecordBytes} are allowed.`,
       { remedy: 'Leave columns out with `columns`, or raise `maxRecordBytes`.' },
     ),
   };

@@ -18,7 +18,7 @@ interface Body {
 
 function bodies(mapper: RecordMapper, event: RowChange): Body[] {
   const sink = certyoSink({ apiKey: 'key', tenantId: 'tenant', mapper });
-  return sink.prepare(event).map(({ item }) => JSON.parse(item.body) as Body);
+  return sink.prepare(event).map(({ item }) => JSON.parse(String(item.body)) as Body);
 }
 
 function failure(mapper: RecordMapper, event: RowChange): MappingError {
