@@ -1,2 +1,12 @@
 /** For the packages of this project only: no part of the public API, may change in any version. */
+export { nearestName } from './internal/nearest-name.ts';
+export {
+  MAX_TIMER_MS,
+  optionalText,
+  optionalTimeout,
+  refuseUnknownOptions,
+  requireObject,
+  wrongOption,
+  wrongSecretOption,
+} from './internal/option-checks.ts';
 export { OptionReader } from './internal/read-options.ts';

@@ -1,5 +1,5 @@
 import { ConfigurationError } from '@certyo-cdc/core';
-import { OptionReader } from '@certyo-cdc/core/internal';
+import { MAX_TIMER_MS, OptionReader, wrongOption } from '@certyo-cdc/core/internal';
 import {
   parseTableName,
   type QualifiedName,
@@ -50,8 +50,6 @@ export interface ReplicationSettings {
   readonly reconnect: { readonly minDelayMs: number; readonly maxDelayMs: number };
 }
 
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** Reads the options strictly. Throws `ConfigurationError`; touches neither network nor files. */
 export function normalizeReplicationOptions(
   options: ReplicationSourceOptions,
@@ -59,15 +57,15 @@ export function normalizeReplicationOptions(
   const reader = new OptionReader('', options, OPTIONS);
   const env = options.env ?? process.env;
   const connection = resolveConnection(options.connection, env);
-  const slot = name(reader.value('slot'), 'slot', 'certyo_cdc');
+  const slot = reader.text('slot', 'certyo_cdc');
   if (!/^[a-z0-9_]{1,63}$/.test(slot)) {
     throw new ConfigurationError(
       'slot',
       'Expected `slot` to hold only lower-case letters, digits and underscores, at most 63.',
     );
   }
-  const publication = name(reader.value('publication'), 'publication', 'certyo_cdc');
-  if (publication.includes('\0') || Buffer.byteLength(publication) > 63) {
+  const publication = reader.text('publication', 'certyo_cdc');
+  if (Buffer.byteLength(publication) > 63) {
     throw new ConfigurationError(
       'publication',
       'Expected `publication` to be a name of at most 63 bytes.',
@@ -84,17 +82,8 @@ export function normalizeReplicationOptions(
       `Expected \`reconnect.maxDelayMs\` to be at least \`reconnect.minDelayMs\` (${minDelayMs}), got \`${maxDelayMs}\`.`,
     );
   }
-  const stateSchema = name(reader.value('stateSchema'), 'stateSchema', 'certyo');
+  const stateSchema = reader.text('stateSchema', 'certyo');
   const listed = tables(reader.value('tables'), stateSchema);
-  const deadAfterMs = reader.positiveIntegerOrFalse('deadAfterMs', 15_000);
-  // A timer of more than this fires at once.
-  if (deadAfterMs !== false && deadAfterMs > MAX_TIMER_MS) {
-    throw new ConfigurationError(
-      'deadAfterMs',
-      `Expected \`deadAfterMs\` to be at most ${MAX_TIMER_MS}, got \`${deadAfterMs}\` (number).`,
-      { remedy: 'Set it to false for never.' },
-    );
-  }
   return Object.freeze({
     connection,
     stateConnection:
@@ -103,15 +92,15 @@ export function normalizeReplicationOptions(
         : resolveConnection(options.stateConnection, env),
     stateSchema,
     tables: listed,
-    name: name(reader.value('name'), 'name', slot),
+    name: reader.text('name', slot),
     slot,
     publication,
     keys: keys(reader.value('keys'), listed),
-    includeGenerated: flag(reader.value('includeGenerated'), 'includeGenerated'),
-    acceptTables: flag(reader.value('acceptTables'), 'acceptTables'),
+    includeGenerated: reader.flag('includeGenerated'),
+    acceptTables: reader.flag('acceptTables'),
     slotWaitMs: reader.positiveIntegerOrFalse('slotWaitMs', 60_000),
     statusIntervalMs: reader.positive('statusIntervalMs', 5_000, MAX_TIMER_MS),
-    deadAfterMs,
+    deadAfterMs: reader.positiveIntegerOrFalse('deadAfterMs', 15_000, MAX_TIMER_MS),
     maxBufferedBytes: reader.positiveInteger('maxBufferedBytes', 1024 * 1024),
     maxMessageBytes: reader.positiveInteger('maxMessageBytes', 256 * 1024 * 1024, 2 ** 30),
     reconnect: { minDelayMs, maxDelayMs },
@@ -154,10 +143,7 @@ function keys(
 ): Readonly<Record<string, readonly string[]>> {
   if (value === undefined) return {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ConfigurationError(
-      'keys',
-      'Expected `keys` to be an object of column lists by table.',
-    );
+    throw wrongOption('keys', 'an object of column lists by table', value);
   }
   const normalized: Record<string, readonly string[]> = {};
   for (const [table, columns] of Object.entries(value)) {
@@ -181,16 +167,4 @@ function keys(
     normalized[`${schema}.${tableName}`] = columns as readonly string[];
   }
   return normalized;
-}
-
-function name(value: unknown, option: string, fallback: string): string {
-  if (value === undefined) return fallback;
-  if (typeof value === 'string' && value !== '') return value;
-  throw new ConfigurationError(option, `Expected \`${option}\` to be a text that is not empty.`);
-}
-
-function flag(value: unknown, option: string): boolean {
-  if (value === undefined) return false;
-  if (typeof value === 'boolean') return value;
-  throw new ConfigurationError(option, `Expected \`${option}\` to be true or false.`);
 }

@@ -5,7 +5,8 @@ import type { Dispatcher } from 'undici';
 import { ConfigurationError } from '../errors/configuration-error.ts';
 import {
   booleanOption,
-  durationMs,
+  MAX_TIMER_MS,
+  positiveNumber,
   positiveInteger,
   refuseUnknownOptions,
   wrongSecretOption,
@@ -150,27 +151,38 @@ const DEFAULTS = Object.freeze({
 
 /** Checks the options and fills in the environment and the defaults. */
 export function normalizeClientOptions(options: CertyoClientOptions): NormalizedClientOptions {
-  refuseUnknownOptions('createCertyoClient', options, CLIENT_OPTION_NAMES);
+  refuseUnknownOptions('', options, CLIENT_OPTION_NAMES);
   const env = options.env ?? process.env;
   const apiKey = normalizeApiKey(options.apiKey ?? fromEnvironment(env, 'CERTYO_API_KEY'));
   const baseUrl = normalizeBaseUrl(
     options.baseUrl ?? fromEnvironment(env, 'CERTYO_BASE_URL') ?? DEFAULTS.baseUrl,
     booleanOption('allowInsecureHttp', options.allowInsecureHttp, false),
   );
-  const timeoutMs = durationMs('timeoutMs', options.timeoutMs, DEFAULTS.timeoutMs);
+  const timeoutMs = positiveNumber(
+    'timeoutMs',
+    options.timeoutMs,
+    DEFAULTS.timeoutMs,
+    MAX_TIMER_MS,
+  );
   return {
     apiKey,
     tenantId: normalizeTenantId(options.tenantId ?? fromEnvironment(env, 'CERTYO_TENANT_ID')),
     baseUrl,
     scope: scopeOf(baseUrl, apiKey),
     timeoutMs,
-    connectTimeoutMs: durationMs(
+    connectTimeoutMs: positiveNumber(
       'connectTimeoutMs',
       options.connectTimeoutMs,
       DEFAULTS.connectTimeoutMs,
+      MAX_TIMER_MS,
     ),
-    headersTimeoutMs: durationMs('headersTimeoutMs', options.headersTimeoutMs, timeoutMs),
-    bodyTimeoutMs: durationMs('bodyTimeoutMs', options.bodyTimeoutMs, timeoutMs),
+    headersTimeoutMs: positiveNumber(
+      'headersTimeoutMs',
+      options.headersTimeoutMs,
+      timeoutMs,
+      MAX_TIMER_MS,
+    ),
+    bodyTimeoutMs: positiveNumber('bodyTimeoutMs', options.bodyTimeoutMs, timeoutMs, MAX_TIMER_MS),
     maxResponseBytes: positiveInteger(
       'maxResponseBytes',
       options.maxResponseBytes,

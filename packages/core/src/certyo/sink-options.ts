@@ -9,7 +9,7 @@ import { normalizeColumnPolicies, type ColumnPolicies } from '../mapper/column-p
 import { restrictWith } from '../mapper/restricted-row-change.ts';
 import { isRecordMapper, type RecordMapper } from '../mapper/record-mapper.ts';
 import { createCertyoClient, type CertyoClient } from './certyo-client.ts';
-import type { RecordOwner } from './certyo-item.ts';
+import { recordOwner, type RecordOwner } from './certyo-item.ts';
 import { CLIENT_OPTION_NAMES, type CertyoClientOptions } from './client-options.ts';
 import { MAX_BULK_RECORDS } from './client-requests.ts';
 import type { DraftRules } from './event-drafts.ts';
@@ -106,7 +106,7 @@ const OWN_NAMES = [
 
 /** Checks the options, fills in defaults and makes the client where none is given. */
 export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSinkOptions {
-  refuseUnknownOptions('certyoSink', options, [...OWN_NAMES, ...CLIENT_OPTION_NAMES]);
+  refuseUnknownOptions('', options, [...OWN_NAMES, ...CLIENT_OPTION_NAMES]);
   const { messages = 'deliver', statusColumns = DEFAULTS.statusColumns, mapper } = options;
   if (messages !== 'deliver' && messages !== 'skip') {
     throw wrongOption('messages', "'deliver' or 'skip'", messages);
@@ -117,10 +117,12 @@ export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSink
   if (mapper !== undefined && !isRecordMapper(mapper)) {
     throw wrongOption('mapper', 'what recordMapper() returned', mapper);
   }
-  const maxBatchItems = positiveInteger('maxBatchItems', options.maxBatchItems, MAX_BULK_RECORDS);
-  if (maxBatchItems > MAX_BULK_RECORDS) {
-    throw wrongOption('maxBatchItems', `at most ${MAX_BULK_RECORDS}`, maxBatchItems);
-  }
+  const maxBatchItems = positiveInteger(
+    'maxBatchItems',
+    options.maxBatchItems,
+    MAX_BULK_RECORDS,
+    MAX_BULK_RECORDS,
+  );
   const maxBatchBytes = positiveInteger(
     'maxBatchBytes',
     options.maxBatchBytes,
@@ -138,7 +140,7 @@ export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSink
     name,
     client,
     ownsClient: options.client === undefined,
-    owner: { tenantId: client.tenantId, clientId },
+    owner: recordOwner(client.tenantId, clientId),
     rules: {
       database,
       mapper: mapper ?? null,

@@ -65,7 +65,9 @@ describe('column policies', () => {
     });
     const sink = certyoSink({ apiKey: 'key', tenantId: 'tenant', mapper });
     const [prepared] = sink.prepare(change({ before: row, operation: 'update' }));
-    expect(JSON.parse(prepared?.item.body.toString() ?? '')).toMatchObject({ recordPayload: expected });
+    expect(JSON.parse(prepared?.item.body.toString() ?? '')).toMatchObject({
+      recordPayload: expected,
+    });
   });
 
   test('what the server printed stays to the letter beside replaced columns', () => {
@@ -215,7 +217,7 @@ describe('column policies', () => {
 
   test.each<readonly [unknown, string]>([
     [{ orders: {} }, '`schema.table` or `*`'],
-    [{ '*': { onyl: [] } }, 'Did you mean `only`?'],
+    [{ '*': { onyl: [] } }, "Did you mean `columns['*'].only`?"],
     [{ '*': { only: 'id' } }, 'an array of column names'],
     [{ '*': { only: ['a'], exclude: ['b'] } }, 'exclude each other'],
     [{ '*': { mask: { a: '-' }, truncate: { a: 1 } } }, 'two of mask, truncate and hmac'],

@@ -236,7 +236,10 @@ describe('recordMapper', () => {
 
   test.each([
     [{ orders: {} }, '`schema.table`'],
-    [{ 'public.orders': { recordID: () => '' } }, 'Did you mean `recordId`?'],
+    [
+      { 'public.orders': { recordID: () => '' } },
+      "Did you mean `recordMapper['public.orders'].recordId`?",
+    ],
     [{ 'public.orders': { recordId: 'id' } }, 'to be a function'],
     [{ 'public.orders': { row: { id: 'text' } } }, 'a zod 4 schema'],
     [{ 'public.orders': { collection: '' } }, 'a text that is not empty'],

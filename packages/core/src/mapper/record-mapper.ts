@@ -221,7 +221,7 @@ export function recordMapper<Rows extends Readonly<Record<string, unknown>>>(
   tables: { readonly [Table in keyof Rows]: TableMapping<Rows[Table]> },
   options: RecordMapperOptions = {},
 ): RecordMapper {
-  refuseUnknownOptions('recordMapper', options, ['others']);
+  refuseUnknownOptions('', options, ['others']);
   const { others = 'default' } = options;
   if (!['default', 'skip', 'refuse'].includes(others)) {
     throw wrongOption('others', "'default', 'skip' or 'refuse'", others);

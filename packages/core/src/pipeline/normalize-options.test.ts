@@ -10,12 +10,9 @@ const source = memorySource({ checkpoints: memoryCheckpointStore() });
 const sink = memorySink({ maxBatchItems: 100 });
 
 const WRONG: readonly (readonly [unknown, string])[] = [
-  [
-    { concurrency: -1 },
-    'Expected `concurrency` to be a positive finite number, got `-1` (number).',
-  ],
+  [{ concurrency: -1 }, 'Expected `concurrency` to be a positive integer, got `-1` (number).'],
   [{ concurrency: 1.5 }, 'Expected `concurrency` to be a positive integer, got `1.5` (number).'],
-  [{ batch: { maxItems: Infinity } }, 'Expected `batch.maxItems` to be a positive finite number'],
+  [{ batch: { maxItems: Infinity } }, 'Expected `batch.maxItems` to be a positive integer'],
   [{ batch: { lingerMs: 0 } }, 'Expected `batch.lingerMs` to be a positive integer or `false`'],
   [{ batch: 5 }, 'Expected `batch` to be an object, got `5` (number).'],
   [{ retry: { maxDelayMs: 700_000 } }, 'Expected `retry.maxDelayMs` to be at most 600000'],

@@ -1,9 +1,9 @@
 import { SourceSetupError } from '@certyo-cdc/core';
+import { nearestName } from '@certyo-cdc/core/internal';
 
 import type { SqlExecutor } from '../connection/sql-executor.ts';
 import { qualifiedName, type QualifiedName } from '../identifier/quote.ts';
 import { parseTableName, type TableName } from '../identifier/table-name.ts';
-import { nearest } from '../internal/options.ts';
 import { columnsSql, indexColumnsSql, TABLE_NAMES_SQL, TABLES_SQL } from './sql.ts';
 import type { ColumnDescription, ReplicaIdentity, TableDescription } from './table-description.ts';
 
@@ -119,7 +119,7 @@ async function explainMissing(
     const elsewhere = rows.find((row) => row.name === name.name);
     const near =
       elsewhere === undefined
-        ? nearest(`${name.schema}.${name.name}`, known)
+        ? nearestName(`${name.schema}.${name.name}`, known)
         : `${elsewhere.schema}.${elsewhere.name}`;
     const hint = near === null ? '' : ` (did you mean ${near}?)`;
     return `${qualifiedName(name)} does not exist${hint}`;

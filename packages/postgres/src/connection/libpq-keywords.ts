@@ -1,6 +1,5 @@
 import { ConfigurationError } from '@certyo-cdc/core';
-
-import { nearest } from '../internal/options.ts';
+import { nearestName } from '@certyo-cdc/core/internal';
 
 /** libpq keywords that mean something here. */
 export const USED_KEYWORDS = [
@@ -147,7 +146,7 @@ export function acceptKeywords(
       throw new ConfigurationError(name, `\`${name}\` in ${origin} is refused.`, {
         remedy: reason,
       });
-    const near = nearest(keyword, USED_KEYWORDS);
+    const near = nearestName(keyword, USED_KEYWORDS);
     throw new ConfigurationError(
       origin,
       near === null

@@ -95,7 +95,7 @@ describe('resolveConnection', () => {
     [{ host: 'h', port: '5432' }, 'integer from 1 to 65535'],
     [{ host: 'h', connectTimeoutMs: -5 }, 'got `-5` (number)'],
     [{ host: 'h', connectTimeoutMs: Infinity }, 'positive finite'],
-    [{ host: '' }, 'non-empty'],
+    [{ host: '' }, 'a text that is not empty'],
     [{ host: 'a,b' }, 'several hosts'],
     [{ host: 'h', tls: { mode: 'no' } }, 'verify-full'],
     [{ host: 'h', tls: { modus: 'require' } }, 'Did you mean `tls.mode`?'],

@@ -1,14 +1,16 @@
 import { userInfo } from 'node:os';
 
 import { ConfigurationError, isSecret, type Secret } from '@certyo-cdc/core';
-
 import {
+  MAX_TIMER_MS,
   optionalText,
   optionalTimeout,
-  refuseUnknown,
+  refuseUnknownOptions,
   requireObject,
   wrongOption,
-} from '../internal/options.ts';
+  wrongSecretOption,
+} from '@certyo-cdc/core/internal';
+
 import type { ConnectionOptions, Password, ResolvedConnection } from './connection-options.ts';
 import { parseConnectionString, SEVERAL_HOSTS } from './connection-string.ts';
 import { acceptKeywords, ENVIRONMENT, type LibpqSettings } from './libpq-keywords.ts';
@@ -43,12 +45,12 @@ export function resolveConnection(
 ): ResolvedConnection {
   const given: ConnectionOptions =
     typeof options === 'string' || isSecret(options) ? { connectionString: options } : options;
-  refuseUnknown(requireObject(given, 'connection'), CONNECTION_OPTIONS, '');
+  refuseUnknownOptions('', requireObject('connection', given), CONNECTION_OPTIONS);
   const settings: LibpqSettings = { ...environmentKeywords(env), ...stringKeywords(given, env) };
 
-  const user = optionalText(given.user, 'user') ?? settings.user ?? systemUser();
-  const database = optionalText(given.database, 'database') ?? settings.dbname ?? user;
-  const host = optionalText(given.host, 'host') ?? settings.host;
+  const user = optionalText('user', given.user) ?? settings.user ?? systemUser();
+  const database = optionalText('database', given.database) ?? settings.dbname ?? user;
+  const host = optionalText('host', given.host) ?? settings.host;
   // An address that came with another host must not redirect the one given here.
   const address = given.host === undefined ? (settings.hostaddr ?? null) : null;
   if (
@@ -75,15 +77,15 @@ export function resolveConnection(
     user,
     database,
     applicationName:
-      optionalText(given.applicationName, 'applicationName') ??
+      optionalText('applicationName', given.applicationName) ??
       settings.application_name ??
       settings.fallback_application_name ??
       'certyo-cdc',
     connectTimeoutMs:
-      optionalTimeout(given.connectTimeoutMs, 'connectTimeoutMs') ??
+      optionalTimeout('connectTimeoutMs', given.connectTimeoutMs) ??
       connectTimeout(settings) ??
       10_000,
-    keepAliveMs: optionalTimeout(given.keepAliveMs, 'keepAliveMs') ?? keepAlive(settings) ?? 30_000,
+    keepAliveMs: optionalTimeout('keepAliveMs', given.keepAliveMs) ?? keepAlive(settings) ?? 30_000,
     serverOptions: settings.options ?? '',
     tls: resolveTls(given.tls, settings, target),
   };
@@ -110,7 +112,7 @@ function stringKeywords(options: ConnectionOptions, env: Environment): LibpqSett
   if (connectionString !== undefined) {
     const text = isSecret(connectionString) ? connectionString.reveal() : connectionString;
     if (typeof text !== 'string' || text === '')
-      throw wrongOption('connectionString', 'a non-empty string', text);
+      throw wrongSecretOption('connectionString', 'a non-empty string', text);
     return readString(text, 'connectionString');
   }
   if (options.host !== undefined) return {};
@@ -150,15 +152,13 @@ function settlePort(option: number | undefined, keyword: string | undefined): nu
 function connectTimeout(settings: LibpqSettings): number | false | undefined {
   const seconds = wholeNumber(settings.connect_timeout, 'connect_timeout');
   if (seconds === undefined) return undefined;
-  return seconds <= 0 ? false : Math.min(seconds * 1000, 2_147_483_647);
+  return seconds <= 0 ? false : Math.min(seconds * 1000, MAX_TIMER_MS);
 }
 
 function keepAlive(settings: LibpqSettings): number | false | undefined {
   if (settings.keepalives === '0') return false;
   const seconds = wholeNumber(settings.keepalives_idle, 'keepalives_idle');
-  return seconds === undefined || seconds <= 0
-    ? undefined
-    : Math.min(seconds * 1000, 2_147_483_647);
+  return seconds === undefined || seconds <= 0 ? undefined : Math.min(seconds * 1000, MAX_TIMER_MS);
 }
 
 function wholeNumber(text: string | undefined, keyword: string): number | undefined {
@@ -177,10 +177,10 @@ function passwordSource(
       const given: unknown = await option();
       const text = isSecret(given) ? given.reveal() : given;
       if (typeof text === 'string') return text;
-      throw wrongOption('password', 'a function that gives a string', given);
+      throw wrongSecretOption('password', 'a function that gives a string', given);
     };
   if (option !== undefined && typeof option !== 'string' && !isSecret(option))
-    throw wrongOption('password', 'a string, a secret or a function', option);
+    throw wrongSecretOption('password', 'a string, a secret or a function', option);
   const text = isSecret(option) ? option.reveal() : (option ?? settings.password);
   if (text !== undefined) return () => Promise.resolve(text);
   const path = settings.passfile ?? null;

@@ -1,8 +1,14 @@
 import { isIP } from 'node:net';
 
 import { ConfigurationError, isSecret, secret } from '@certyo-cdc/core';
+import {
+  optionalText,
+  refuseUnknownOptions,
+  requireObject,
+  wrongOption,
+  wrongSecretOption,
+} from '@certyo-cdc/core/internal';
 
-import { optionalText, refuseUnknown, requireObject, wrongOption } from '../internal/options.ts';
 import {
   TLS_MODES,
   type ResolvedTls,
@@ -36,7 +42,7 @@ export function resolveTls(
   target: TlsTarget,
 ): ResolvedTls {
   const given: TlsOptions = options ?? {};
-  refuseUnknown(requireObject(given, 'tls'), TLS_OPTIONS, 'tls.');
+  refuseUnknownOptions('tls', requireObject('tls', given), TLS_OPTIONS);
   if (given.allowInsecure !== undefined && typeof given.allowInsecure !== 'boolean')
     throw wrongOption('tls.allowInsecure', 'true or false', given.allowInsecure);
 
@@ -52,7 +58,7 @@ export function resolveTls(
       '`tls.cert` and `tls.key` (sslcert and sslkey) are given together or not at all.',
     );
 
-  const servername = optionalText(given.servername, 'tls.servername') ?? null;
+  const servername = optionalText('tls.servername', given.servername) ?? null;
   const mode = settleMode(given, settings, target, {
     hasCa: ca !== null,
     isSystemCa: isSystemCa && given.ca === undefined,
@@ -136,7 +142,7 @@ function passphrase(options: TlsOptions, settings: LibpqSettings): ResolvedTls['
   const given = options.passphrase ?? settings.sslpassword;
   if (given === undefined) return null;
   if (isSecret(given)) return given;
-  if (typeof given !== 'string') throw wrongOption('tls.passphrase', 'a string', given);
+  if (typeof given !== 'string') throw wrongSecretOption('tls.passphrase', 'a string', given);
   return secret(given);
 }
 

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 
 import { ConfigurationError, isSecret, type Secret } from '@certyo-cdc/core';
+import { wrongSecretOption } from '@certyo-cdc/core/internal';
 
-import { wrongOption } from '../internal/options.ts';
 import type { TlsLoader, TlsMaterial } from './connection-options.ts';
 
 /** Turns a certificate or key as the user gave it into a function that reads it afresh. */
@@ -17,14 +17,14 @@ export function tlsLoader(
     return async () => {
       const given: unknown = await material();
       if (typeof given === 'string' || given instanceof Uint8Array) return Buffer.from(given);
-      throw wrongOption(option, 'a function that gives PEM text', given);
+      throw wrongSecretOption(option, 'a function that gives PEM text', given);
     };
   if (material instanceof Uint8Array) {
     const copy = Buffer.from(material);
     return () => Promise.resolve(copy);
   }
   if (typeof material !== 'string' || material === '')
-    throw wrongOption(option, 'PEM text, the path of a PEM file, or a function', material);
+    throw wrongSecretOption(option, 'PEM text, the path of a PEM file, or a function', material);
   if (material.includes('-----BEGIN')) {
     const pem = Buffer.from(material);
     return () => Promise.resolve(pem);

@@ -1,4 +1,10 @@
 import { ConfigurationError } from '@certyo-cdc/core';
+import {
+  optionalText,
+  refuseUnknownOptions,
+  requireObject,
+  wrongOption,
+} from '@certyo-cdc/core/internal';
 
 import type { ConnectionOptions, ResolvedConnection } from '../connection/connection-options.ts';
 import type { PoolLike } from '../connection/pool-session.ts';
@@ -6,7 +12,6 @@ import { resolveConnection } from '../connection/resolve-connection.ts';
 import type { SqlSession } from '../connection/sql-executor.ts';
 import { sqlSession } from '../connection/sql-session.ts';
 import { quoteIdentifier } from '../identifier/quote.ts';
-import { optionalText, refuseUnknown, requireObject, wrongOption } from '../internal/options.ts';
 
 /** Where a store keeps its tables: the captured database or another one. */
 export interface PostgresStoreOptions {
@@ -31,8 +36,8 @@ export interface NormalizedStoreOptions {
 export function normalizePostgresStoreOptions(
   options: PostgresStoreOptions = {},
 ): NormalizedStoreOptions {
-  refuseUnknown(requireObject(options, 'options'), ['connection', 'pool', 'schema'], '');
-  const schema = optionalText(options.schema, 'schema') ?? DEFAULT_SCHEMA;
+  refuseUnknownOptions('', requireObject('options', options), ['connection', 'pool', 'schema']);
+  const schema = optionalText('schema', options.schema) ?? DEFAULT_SCHEMA;
   quoteIdentifier(schema);
   const { connection, pool } = options;
   if (pool === undefined) return { target: settle(connection), schema };

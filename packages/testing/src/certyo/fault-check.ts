@@ -1,4 +1,5 @@
 import { ConfigurationError } from '@certyo-cdc/core';
+import { wrongOption } from '@certyo-cdc/core/internal';
 import type { CertyoFault } from './fault.ts';
 
 type Check = (value: unknown) => string | null;
@@ -118,8 +119,5 @@ function checkMatch(value: unknown): void {
 }
 
 function wrong(name: string, expected: string, got: unknown): ConfigurationError {
-  return new ConfigurationError(
-    `fault.${name}`,
-    `Expected \`fault.${name}\` to be ${expected}, got \`${String(got)}\` (${typeof got}).`,
-  );
+  return wrongOption(`fault.${name}`, expected, got);
 }

@@ -35,11 +35,11 @@ describe('normalizeCertyoEmulatorOptions', () => {
     [{ keys: [] }, 'Expected `keys` to be a list of at least one key.'],
     [{ keys: [{ key: 'secret' }] }, 'Expected `keys[0]` to have a non-empty `key` and `tenantId`.'],
     [{ rateLimit: { requests: 1, perMs: 0 } }, 'Expected `rateLimit.perMs` to be a positive'],
-    [{ batchAge: 1 }, 'Unknown option `batchAge`. Did you mean `batchAgeMs`?'],
-    [{ anchorDelay: 1 }, 'Unknown option `anchorDelay`. Did you mean `anchorDelayMs`?'],
-    [{ prot: 1 }, 'Unknown option `prot`. Did you mean `port`?'],
+    [{ batchAge: 1 }, 'There is no option `batchAge`. Did you mean `batchAgeMs`?'],
+    [{ anchorDelay: 1 }, 'There is no option `anchorDelay`. Did you mean `anchorDelayMs`?'],
+    [{ prot: 1 }, 'There is no option `prot`. Did you mean `port`?'],
     [{ onfaze: 1 }, 'Did you mean `onPhase`?'],
-    [{ zzzzzz: 1 }, 'Unknown option `zzzzzz`. Known options: host, port'],
+    [{ zzzzzz: 1 }, 'There is no option `zzzzzz`. Known options: host, port'],
   ])('%j is refused', (options, message) => {
     const normalize = (): unknown =>
       normalizeCertyoEmulatorOptions(options as CertyoEmulatorOptions);

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '@certyo-cdc/core';
+import { refuseUnknownOptions, wrongOption } from '@certyo-cdc/core/internal';
 import type { CertyoApiKey } from './key-ring.ts';
 import type { Retention } from './ledger.ts';
 
@@ -111,9 +112,7 @@ const DEFAULTS: NormalizedEmulatorOptions = Object.freeze({
 export function normalizeCertyoEmulatorOptions(
   options: CertyoEmulatorOptions = {},
 ): NormalizedEmulatorOptions {
-  for (const name of Object.keys(options)) {
-    if (!(name in DEFAULTS)) throw unknownOption(name);
-  }
+  refuseUnknownOptions('', options, Object.keys(DEFAULTS));
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   ) as Partial<NormalizedEmulatorOptions>;
@@ -203,38 +202,7 @@ function normalizeRateLimit(limit: EmulatorRateLimit | false): NormalizedRateLim
 }
 
 function expect(option: string, value: unknown, isRight: boolean, expected: string): void {
-  if (isRight) return;
-  throw new ConfigurationError(
-    option,
-    `Expected \`${option}\` to be ${expected}, got \`${String(value)}\` (${typeof value}).`,
-  );
-}
-
-function unknownOption(name: string): ConfigurationError {
-  const known = Object.keys(DEFAULTS);
-  const [near] = known
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .filter(({ candidate, distance }) => distance <= candidate.length / 2)
-    .toSorted((a, b) => a.distance - b.distance);
-  const hint =
-    near === undefined
-      ? `Known options: ${known.join(', ')}.`
-      : `Did you mean \`${near.candidate}\`?`;
-  return new ConfigurationError(name, `Unknown option \`${name}\`.`, { remedy: hint });
-}
-
-/** Levenshtein's distance, letters of either case being equal. */
-function editDistance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [index, letter] of from.toLowerCase().split('').entries()) {
-    const next = [index + 1];
-    for (const [column, other] of to.toLowerCase().split('').entries()) {
-      const replaced = (row[column] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(replaced, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
+  if (!isRight) throw wrongOption(option, expected, value);
 }
 
 function isPort(value: unknown): boolean {

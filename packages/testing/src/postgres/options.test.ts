@@ -40,10 +40,16 @@ describe('normalizePostgresOptions', () => {
 
   test.each([
     [{ major: 9 }, 'PostgreSQL 9 is not supported'],
-    [{ major: '18' }, 'Expected `major` to be a major version of PostgreSQL such as 18, got `18`'],
+    [
+      { major: '18' },
+      'Expected `major` to be a major version of PostgreSQL such as 18, got a string of 2',
+    ],
     [{ major: 18.4 }, 'Expected `major` to be a major version'],
-    [{ version: 18 }, 'Unknown option `version`. Known are major, settings,'],
-    [{ storage: 'tape' }, "Expected `storage` to be 'memory' or 'disk', got `tape` (string)."],
+    [{ version: 18 }, 'There is no option `version`. Known options: major, settings,'],
+    [
+      { storage: 'tape' },
+      "Expected `storage` to be 'memory' or 'disk', got a string of 4 characters.",
+    ],
     [{ password: '' }, 'Expected `password` to be a non-empty string.'],
     [{ hba: 'host all' }, 'Expected `hba` to be an array of lines of pg_hba.conf'],
     [{ settings: { port: 1 } }, '`settings.port` belongs to the harness and cannot be set.'],

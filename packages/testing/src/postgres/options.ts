@@ -1,4 +1,5 @@
 import { ConfigurationError } from '@certyo-cdc/core';
+import { refuseUnknownOptions, wrongOption } from '@certyo-cdc/core/internal';
 
 import type { TestCertificates } from './certificates.ts';
 import type { SettingValue } from './configuration.ts';
@@ -75,18 +76,10 @@ const OWN_SETTINGS: ReadonlySet<string> = new Set([
   'unix_socket_directories',
 ]);
 
-function refuse(option: string, expected: string, value: unknown): never {
-  const shown = typeof value === 'string' ? value : JSON.stringify(value);
-  throw new ConfigurationError(
-    option,
-    `Expected \`${option}\` to be ${expected}, got \`${shown}\` (${typeof value}).`,
-  );
-}
-
 /** Checks a major and gives it back. */
 export function normalizeMajor(value: unknown): number {
   if (typeof value !== 'number' || !Number.isInteger(value)) {
-    refuse('major', 'a major version of PostgreSQL such as 18', value);
+    throw wrongOption('major', 'a major version of PostgreSQL such as 18', value);
   }
   if (value < OLDEST_MAJOR) {
     throw new ConfigurationError(
@@ -110,7 +103,7 @@ export function normalizeSettings(
       );
     }
     if (!['string', 'number', 'boolean'].includes(typeof value)) {
-      refuse(`settings.${name}`, 'a string, a number or a boolean', value);
+      throw wrongOption(`settings.${name}`, 'a string, a number or a boolean', value);
     }
   }
   return { ...settings };
@@ -118,27 +111,21 @@ export function normalizeSettings(
 
 /** Fills in the defaults. Throws ConfigurationError for what cannot be meant. */
 export function normalizePostgresOptions(options: PostgresOptions = {}): NormalizedPostgresOptions {
-  for (const name of Object.keys(options)) {
-    if (!(OPTION_NAMES as readonly string[]).includes(name)) {
-      throw new ConfigurationError(
-        name,
-        `Unknown option \`${name}\`. Known are ${OPTION_NAMES.join(', ')}.`,
-      );
-    }
-  }
+  refuseUnknownOptions('', options, OPTION_NAMES);
   const standbyOf = options.standbyOf ?? null;
   const major = normalizeMajor(options.major ?? standbyOf?.major ?? 18);
   if (standbyOf !== null && standbyOf.major !== major) {
-    refuse('major', `${standbyOf.major}, the major of \`standbyOf\``, major);
+    throw wrongOption('major', `${standbyOf.major}, the major of \`standbyOf\``, major);
   }
   if (standbyOf !== null && major < 12) {
-    refuse('standbyOf', 'a server of PostgreSQL 12 or newer', `PostgreSQL ${major}`);
+    throw wrongOption('standbyOf', 'a server of PostgreSQL 12 or newer', major);
   }
   const storage = options.storage ?? 'memory';
-  if (storage !== 'memory' && storage !== 'disk') refuse('storage', "'memory' or 'disk'", storage);
+  if (storage !== 'memory' && storage !== 'disk')
+    throw wrongOption('storage', "'memory' or 'disk'", storage);
   const hba = options.hba ?? [];
   if (!Array.isArray(hba) || hba.some((line: unknown) => typeof line !== 'string')) {
-    refuse('hba', 'an array of lines of pg_hba.conf', hba);
+    throw wrongOption('hba', 'an array of lines of pg_hba.conf', hba);
   }
   const password = options.password ?? null;
   if (password !== null && (typeof password !== 'string' || password === '')) {

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '@certyo-cdc/core';
+import { wrongOption } from '@certyo-cdc/core/internal';
 
 /** Which way bytes go. */
 export type PipeDirection = 'toClient' | 'toTarget';
@@ -49,10 +50,7 @@ function check(faults: Partial<Faults>): void {
         name === 'blackhole'
           ? "'both', 'toClient', 'toTarget' or false"
           : 'a positive finite number or false';
-      throw new ConfigurationError(
-        name,
-        `Expected \`${name}\` to be ${expected}, got \`${value}\` (${typeof value}).`,
-      );
+      throw wrongOption(name, expected, value);
     }
   }
 }
@@ -83,10 +81,7 @@ export class FaultState {
 
   cut(direction: PipeDirection, bytes: number, how: CutHow): void {
     if (!Number.isInteger(bytes) || bytes < 0) {
-      throw new ConfigurationError(
-        'bytes',
-        `Expected \`bytes\` to be a number of bytes, got \`${bytes}\` (${typeof bytes}).`,
-      );
+      throw wrongOption('bytes', 'a number of bytes', bytes);
     }
     this.#cuts[direction] = { how, remaining: bytes };
   }

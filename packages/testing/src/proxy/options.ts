@@ -1,4 +1,4 @@
-import { ConfigurationError } from '@certyo-cdc/core';
+import { refuseUnknownOptions, wrongOption } from '@certyo-cdc/core/internal';
 
 /** Where a proxy passes connections on to. */
 export interface ProxyTarget {
@@ -13,23 +13,13 @@ export interface FaultProxyOptions {
 
 /** Checks the options. Throws ConfigurationError for what cannot be meant. */
 export function normalizeFaultProxyOptions(options: FaultProxyOptions): FaultProxyOptions {
-  for (const name of Object.keys(options)) {
-    if (name !== 'target') {
-      throw new ConfigurationError(
-        name,
-        `Unknown option \`${name}\` of faultProxy(). Known is target.`,
-      );
-    }
-  }
+  refuseUnknownOptions('', options, ['target']);
   const { host, port } = options.target;
   if (typeof host !== 'string' || host === '') {
-    throw new ConfigurationError('target.host', 'Expected `target.host` to be a host name.');
+    throw wrongOption('target.host', 'a host name', host);
   }
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new ConfigurationError(
-      'target.port',
-      `Expected \`target.port\` to be a port, got \`${port}\` (${typeof port}).`,
-    );
+    throw wrongOption('target.port', 'a port', port);
   }
   return { target: { host, port } };
 }
