@@ -22,7 +22,7 @@ export async function bundle(entry: URL): Promise<string> {
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    sourcemap: 'inline',
+    minifyWhitespace: true,
     external: ['pg-native'],
     // CommonJS packages inside an ES module still call require.
     banner: {

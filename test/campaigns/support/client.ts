@@ -21,7 +21,7 @@ export class Client {
     failpoint: Failpoint | null,
   ) {
     this.#child = fork(program, [], {
-      execArgv: ['--enable-source-maps'],
+      execArgv: [],
       env: {
         ...process.env,
         ...env,

@@ -37,7 +37,12 @@ const REMEDIES: Readonly<Record<number, string>> = {
  *
  * @throws HttpStatusError for any other status. ResponseInvalidError for what is not JSON (a page of a proxy).
  */
-export function readAnswer(what: string, answer: HttpAnswer, nowMs: number): CertyoAnswer {
+export function readAnswer(
+  what: string,
+  answer: HttpAnswer,
+  nowMs: number,
+  parse: (text: string) => JsonValue = parseJson,
+): CertyoAnswer {
   const { status } = answer;
   const correlationId = readCorrelationId(answer);
   if (status < 200 || status > 299) {
@@ -65,7 +70,7 @@ export function readAnswer(what: string, answer: HttpAnswer, nowMs: number): Cer
     throw invalid(what, status, 'is not UTF-8');
   }
   try {
-    return { status, body: parseJson(text), correlationId };
+    return { status, body: parse(text), correlationId };
   } catch {
     throw invalid(what, status, 'is not JSON: a proxy or login page may be in between');
   }

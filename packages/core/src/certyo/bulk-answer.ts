@@ -89,6 +89,7 @@ function toEntries(list: readonly JsonValue[], failed: boolean): readonly Entry[
 /** Members of `result` and its like stand for the entry's own; the entry's own win. */
 function flatten(object: JsonObject): JsonObject {
   const nested = NESTED.flatMap((name) => asObject(member(object, name)) ?? []);
+  if (nested.length === 0) return object;
   return Object.assign(Object.create(null) as object, ...nested, object) as JsonObject;
 }
 

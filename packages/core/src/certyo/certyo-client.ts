@@ -19,6 +19,7 @@ import type {
 } from './certyo-types.ts';
 import { describeRequest, HttpTransport, type CertyoRequest } from './http-transport.ts';
 import { querySchema, verifyPayloadSchema, verifySchema } from './schemas.ts';
+import { parseJson } from '../json/parse-json.ts';
 import type { VerifyRecordRequest } from './verify-body.ts';
 
 const NEVER: AbortSignal = new AbortController().signal;
@@ -96,7 +97,7 @@ class HttpCertyoClient implements CertyoClient {
 
   async send(request: CertyoRequest, options: CallOptions = {}): Promise<CertyoAnswer> {
     const answer = await this.#transport.send(request, options.signal ?? NEVER);
-    return readAnswer(describeRequest(request), answer, this.#now());
+    return readAnswer(describeRequest(request), answer, this.#now(), parserOf(request));
   }
 
   async ingestRecord(record: CertyoRecord, options?: CallOptions): Promise<AcceptedRecord> {
@@ -230,4 +231,10 @@ class HttpCertyoClient implements CertyoClient {
  */
 export function createCertyoClient(options: CertyoClientOptions = {}): CertyoClient {
   return new HttpCertyoClient(options);
+}
+
+/** Answers to ingestion carry no payload, so no digit can be lost, and there are many of them. */
+function parserOf(request: CertyoRequest): (text: string) => JsonValue {
+  const isIngestion = request.method === 'POST' && request.path.startsWith(apiPath('records'));
+  return isIngestion ? (text) => JSON.parse(text) as JsonValue : parseJson;
 }

@@ -27,27 +27,26 @@ const itemSchema = z.strictObject({
   body: z.string(),
 });
 
-/** Whom the records belong to. */
+/** Whom the records belong to, written as the beginning of every record's body. */
 export interface RecordOwner {
-  readonly tenantId: string;
-  readonly clientId: string | undefined;
+  readonly head: string;
+}
+
+/** Settles whom the records belong to. */
+export function recordOwner(tenantId: string, clientId: string | undefined): RecordOwner {
+  return { head: JSON.stringify({ tenantId, clientId }).slice(0, -1) };
 }
 
 /** Writes a record's body around its payload, which is not parsed again. */
 export function toItem(owner: RecordOwner, draft: RecordDraft): CertyoItem {
   const key = idempotencyKey(draft);
-  const fields = JSON.stringify({
-    tenantId: owner.tenantId,
-    clientId: owner.clientId,
-    database: draft.database,
-    collection: draft.collection,
-    recordId: draft.recordId,
-    recordVersion: draft.recordVersion,
-    operationType: draft.operationType,
-    sourceTimestamp: draft.sourceTimestamp ?? undefined,
-    idempotencyKey: key,
-  });
-  const body = Buffer.from(`${fields.slice(0, -1)},"recordPayload":${draft.payload}}`);
+  const timestamp =
+    draft.sourceTimestamp === null
+      ? ''
+      : `,"sourceTimestamp":${JSON.stringify(draft.sourceTimestamp)}`;
+  const body = Buffer.from(
+    `${owner.head},"database":${JSON.stringify(draft.database)},"collection":${JSON.stringify(draft.collection)},"recordId":${JSON.stringify(draft.recordId)},"recordVersion":${JSON.stringify(draft.recordVersion)},"operationType":${JSON.stringify(draft.operationType)}${timestamp},"idempotencyKey":"${key}","recordPayload":${draft.payload}}`,
+  );
   return {
     database: draft.database,
     collection: draft.collection,

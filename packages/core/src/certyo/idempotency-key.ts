@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { RecordDraft } from './record-draft.ts';
 
@@ -20,7 +20,7 @@ export function idempotencyKey(draft: RecordDraft): string {
     draft.operationType,
     draft.recordVersion,
   ]);
-  const digest = createHash('sha256').update(fields).update(draft.payload).digest('hex');
+  const digest = hash('sha256', fields + draft.payload, 'hex');
   return `${readable(draft.collection)}-${readable(draft.recordId)}-${digest.slice(0, 32)}`;
 }
 

@@ -111,8 +111,8 @@ function readLimits(options: OptionReader): NormalizedPipelineOptions<object>['l
     'warnAgeMs',
   ]);
   return {
-    maxInFlightBytes: limits.positiveInteger('maxInFlightBytes', 32_000_000),
-    maxInFlightItems: limits.positiveInteger('maxInFlightItems', 20_000),
+    maxInFlightBytes: limits.positiveInteger('maxInFlightBytes', 16_000_000),
+    maxInFlightItems: limits.positiveInteger('maxInFlightItems', 10_000),
     maxUnacknowledgedEvents: held.positiveIntegerOrFalse('maxEvents', 1_000_000),
     maxUnacknowledgedAgeMs: held.positiveIntegerOrFalse('maxAgeMs', 3_600_000),
     warnUnacknowledgedEvents: held.positiveIntegerOrFalse('warnEvents', 100_000),
