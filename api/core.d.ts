@@ -1434,8 +1434,8 @@ interface PipelineStatus {
         readonly items: number;
         readonly bytes: number;
     };
-    /** Lanes that wait behind a parked item. */
-    readonly blockedLanes: readonly string[];
+    /** How many lanes wait behind a parked item; the dead-letter store names them (names of lanes hold keys of rows). */
+    readonly blockedLanes: number;
     readonly breaker: 'closed' | 'open' | 'half-open';
     /** The newest saved position, else null. */
     readonly position: string | null;

@@ -241,7 +241,7 @@ describe('createPipeline', () => {
           if (crashAfter !== null) continue;
           await pipeline.redrive();
           expect(pipeline.status()).toMatchObject({
-            blockedLanes: [],
+            blockedLanes: 0,
             unacknowledged: { events: 0, bytes: 0 },
             inFlight: { items: 0, bytes: 0 },
           });

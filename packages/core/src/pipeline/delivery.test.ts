@@ -243,7 +243,7 @@ describe('createPipeline, delivering', () => {
     await pipeline.caughtUp();
     expect(sink.effects.map((effect) => effect.eventId)).toEqual([second?.id]);
     expect(deadLetters.letters('memory').map((letter) => letter.eventId)).toEqual([first?.id]);
-    expect(pipeline.status().blockedLanes).toEqual([]);
+    expect(pipeline.status().blockedLanes).toBe(0);
     expect(await pipeline.redrive({ lane: 'items:{"id":1}' })).toEqual({
       delivered: 1,
       stillParked: 0,

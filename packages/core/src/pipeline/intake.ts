@@ -1,6 +1,7 @@
 import { CdcError } from '../errors/cdc-error.ts';
 import { MappingError } from '../errors/value-error.ts';
 import { isRowChange, type ChangeEvent } from '../event/change-event.ts';
+import { redactedCause } from '../mapper/internal/redacted-cause.ts';
 import type { Prepared } from '../sink/sink.ts';
 import type { ChangeBatch, ChangeStream } from '../source/change-source.ts';
 import type { AckEntry } from './ack-tracker.ts';
@@ -162,7 +163,9 @@ export class Intake<Item, Row extends object> {
     const { counters, emit, fail, options, tracker } = this.#context;
     const error = CdcError.is(cause)
       ? cause
-      : new MappingError(event.id, `Event ${event.id} could not be mapped.`, { cause });
+      : new MappingError(event.id, `Event ${event.id} could not be mapped.`, {
+          cause: redactedCause(cause),
+        });
     emit({ type: 'item-rejected', eventId: event.id, error });
     if (options.onRejected === 'halt') {
       fail(error);

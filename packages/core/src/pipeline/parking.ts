@@ -34,8 +34,8 @@ export class Parking<Item, Row extends object> {
     this.#context = context;
   }
 
-  get blockedLanes(): readonly string[] {
-    return [...this.#blocked.keys()];
+  get blockedLanes(): number {
+    return this.#blocked.size;
   }
 
   isBlocked(lane: string): boolean {
