@@ -1,10 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { replicationSource } from '@certyo-cdc/replication';
 import { startCertyoEmulator, startPostgres } from '@certyo-cdc/testing';
 import type { Campaign } from './runner/campaign.ts';
 import { eachRun } from './runner/each-run.ts';
+import { bundle } from './support/bundle.ts';
 
 const ROWS = 1_000_000;
 const MAX_RSS_BYTES = 256 * 1024 * 1024;
@@ -31,15 +31,12 @@ export const campaign: Campaign = {
                            doc jsonb, at timestamptz DEFAULT now(), seen timestamptz)`,
       );
       await replicationSource({ connection: database.url, tables: ['public.big'] }).setup();
-      const child = fork(
-        fileURLToPath(new URL('./support/memory-process.ts', import.meta.url)),
-        [],
-        {
-          execArgv: ['--import', 'tsx'],
-          env: { ...process.env, PG_DSN: database.url, ...emulator.environment },
-          stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-        },
-      );
+      const program = await bundle(new URL('./support/memory-process.ts', import.meta.url));
+      const child = fork(program, [], {
+        execArgv: [],
+        env: { ...process.env, PG_DSN: database.url, ...emulator.environment },
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      });
       const exited = once(child, 'exit').then(([code]) => {
         throw new Error(`The pipeline ended with ${String(code)}.`);
       });

@@ -53,8 +53,13 @@ export async function writeOnce(client: Client, random: () => number): Promise<v
         await client.query('SAVEPOINT half_way');
         await client.query('DELETE FROM entry WHERE account = $1', [id]);
         if (random() < 0.5) await client.query('ROLLBACK TO SAVEPOINT half_way');
+      } else if (kind < 0.96) {
+        // Changes of key, to ones that nobody else uses. The old rows of this table are sent whole.
+        await client.query('UPDATE entry SET account = $2 WHERE account = $1', [
+          id,
+          1_000_000 + any(1e9),
+        ]);
       } else {
-        // A change of key, to one that nobody else uses.
         await client.query('UPDATE account SET id = $2 WHERE id = $1', [id, 1_000_000 + any(1e9)]);
       }
     }

@@ -111,12 +111,12 @@ export interface UnacknowledgedLimits {
 export interface PipelineLimits {
   /**
    * Bytes held by batches that are not finished; beyond it the source is not read.
-   * @default 32_000_000
+   * @default 16_000_000
    */
   readonly maxInFlightBytes?: number | undefined;
   /**
    * Items that are not finished; beyond it the source is not read.
-   * @default 20_000
+   * @default 10_000
    */
   readonly maxInFlightItems?: number | undefined;
   readonly unacknowledged?: UnacknowledgedLimits | undefined;
