@@ -15,19 +15,26 @@ export function itemsToConfirm<Item>(
 }
 
 /**
- * The commit time before which a redelivered event may have been sent so long ago that its idempotency key is
- * forgotten; -Infinity when none can be.
+ * The commit time before which an event that is read at the start may have been sent by an earlier life, so long ago
+ * that its idempotency key is forgotten; -Infinity when the other side never forgets.
  *
- * @param savedAtMs When the checkpoint was saved that the pipeline goes on from; null when there is none.
+ * The age of the checkpoint says nothing about it: behind one record that was held for a day others were delivered
+ * then, and come again although the checkpoint has moved since.
  */
-export function confirmBefore(
-  savedAtMs: number | null,
+export function confirmBefore(windowMs: number | undefined, nowMs: number): number {
+  return windowMs === undefined ? -Infinity : nowMs - windowMs;
+}
+
+/**
+ * Whether a parked item has to be asked about before it is sent: it may have been sent before it was parked, or by a
+ * redrive that did not live to remove it. Half of the window, because it was sent first some time before it was parked.
+ */
+export function wasParkedLongAgo(
+  parkedAtMs: number,
   windowMs: number | undefined,
   nowMs: number,
-): number {
-  if (windowMs === undefined) return -Infinity;
-  const windowStartMs = nowMs - windowMs;
-  return savedAtMs === null || savedAtMs < windowStartMs ? windowStartMs : -Infinity;
+): boolean {
+  return windowMs !== undefined && nowMs - parkedAtMs > windowMs / 2;
 }
 
 /** Whether an event was committed before that time. An unknown commit time is not. */

@@ -42,11 +42,7 @@ export class Run<Item, Row extends object> {
       dispatcher: this.#dispatcher,
       parking: this.#parking,
       checkpoints: this.#checkpoints,
-      confirmBeforeMs: confirmBefore(
-        stored?.savedAtMs ?? null,
-        sink.idempotencyWindowMs,
-        options.time.now(),
-      ),
+      confirmBeforeMs: confirmBefore(sink.idempotencyWindowMs, options.time.now()),
     });
     this.#stopWatching = watchUnacknowledged(context);
   }
