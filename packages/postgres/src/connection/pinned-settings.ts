@@ -7,7 +7,8 @@ export const PINNED_SETTINGS = {
   IntervalStyle: 'iso_8601',
   TimeZone: 'UTC',
   bytea_output: 'hex',
-  extra_float_digits: '1',
+  // 12 and newer print the shortest exact digits under any positive value; 10 and 11 print exact ones under 3 only.
+  extra_float_digits: '3',
   lc_monetary: 'C',
   search_path: 'pg_catalog',
   quote_all_identifiers: 'off',
