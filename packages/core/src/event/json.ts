@@ -11,6 +11,8 @@ export type JsonValue =
 /** A row as plain JSON values, by column name. Rows have no prototype. */
 export type JsonRow = Readonly<Record<string, JsonValue>>;
 
+const BRAND: unique symbol = Symbol.for('certyo-cdc.json-number');
+
 /**
  * A number inside `json` or `jsonb` that a JavaScript number cannot hold exactly.
  *
@@ -18,10 +20,19 @@ export type JsonRow = Readonly<Record<string, JsonValue>>;
  * string, because it cannot write a number it cannot hold.
  */
 export class JsonNumber {
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true });
+  }
+
   readonly text: string;
 
   constructor(text: string) {
     this.text = text;
+  }
+
+  /** True for a `JsonNumber`, also for one of another copy of the library. */
+  static is(value: unknown): value is JsonNumber {
+    return typeof value === 'object' && value !== null && BRAND in value;
   }
 
   toJSON(): string {

@@ -44,7 +44,7 @@ function writeString(text: string, path: Path): string {
 }
 
 function writeObject(value: object, path: Path, ancestors: Set<object>): string {
-  if (value instanceof JsonNumber) return writeJsonNumber(value.text, path);
+  if (JsonNumber.is(value)) return writeJsonNumber(value.text, path);
   if (ancestors.has(value)) throw refuse(path, 'a cycle');
   if (ancestors.size === MAX_DEPTH) throw refuse(path, `more than ${MAX_DEPTH} levels`);
   ancestors.add(value);

@@ -29,6 +29,16 @@ describe('canonicalJson', () => {
     );
   });
 
+  test('writes a JsonNumber of another copy of the library to the letter too', async () => {
+    const path: string = '../event/json.ts?another-copy';
+    const other = (await import(path)) as typeof import('../event/json.ts');
+    const number = new other.JsonNumber('1.500');
+    expect(number).not.toBeInstanceOf(JsonNumber);
+    expect(JsonNumber.is(number)).toBe(true);
+    expect(JsonNumber.is({ text: '1.500' })).toBe(false);
+    expect(canonicalJson([number])).toBe('[1.500]');
+  });
+
   test('writes -0 as 0 and a JsonNumber to the letter', () => {
     expect(canonicalJson([-0, new JsonNumber('1.500'), new JsonNumber('9007199254740993')])).toBe(
       '[0,1.500,9007199254740993]',

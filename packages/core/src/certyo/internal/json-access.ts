@@ -8,7 +8,7 @@ export function asObject(value: JsonValue | undefined): JsonObject | null {
   return typeof value === 'object' &&
     value !== null &&
     !Array.isArray(value) &&
-    !(value instanceof JsonNumber)
+    !JsonNumber.is(value)
     ? (value as JsonObject)
     : null;
 }

@@ -31,5 +31,5 @@ function firstCharacters(text: string, count: number): string {
 
 function asText(value: JsonValue): string {
   if (typeof value === 'string') return value;
-  return value instanceof JsonNumber ? value.text : canonicalJson(value);
+  return JsonNumber.is(value) ? value.text : canonicalJson(value);
 }
