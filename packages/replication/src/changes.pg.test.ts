@@ -1,3 +1,4 @@
+import { certyoSink } from '@certyo-cdc/core';
 import { describe, expect, test } from 'vitest';
 import { replicationSource } from './replication-source.ts';
 import { captured } from './testing/captured.ts';
@@ -53,6 +54,33 @@ describe(replicationSource, () => {
     });
     expect(deleted).toMatchObject({ key: { a: 'a', b: 2 }, before: { a: 'a', b: 2 } });
     expect(deleted?.before).not.toHaveProperty('v');
+  });
+
+  test('R-20: a change of the key shows the old row as far as the replica identity does', async () => {
+    await using it = await captured(
+      [
+        'CREATE TABLE t (id int PRIMARY KEY, v text)',
+        'CREATE TABLE f (a text, b int, v text, PRIMARY KEY (b, a))',
+        'ALTER TABLE f REPLICA IDENTITY FULL',
+      ],
+      { tables: ['t', 'f'] },
+    );
+    await using reader = await Reader.open(it.source);
+    await it.db.query(`INSERT INTO t VALUES (1, 'x')`);
+    await it.db.query(`UPDATE t SET id = 2`);
+    await it.db.query(`INSERT INTO f SELECT 'a', 1, ${LARGE}`);
+    await it.db.query(`UPDATE f SET b = 2`);
+    await reader.caughtUp();
+    const [, byKey, , whole] = reader.rows;
+    expect(byKey?.canonicalRow(undefined, 'before')).toBe('{"id":1}');
+    expect(JSON.parse(whole?.canonicalRow(undefined, 'before') ?? '')).toEqual({
+      ...whole?.after,
+      b: 1,
+    });
+    const sink = certyoSink({ apiKey: 'key', tenantId: 'tenant' });
+    const items = reader.rows.slice(2).flatMap((row) => sink.prepare(row));
+    expect(items.map(({ item }) => item.recordId)).toEqual(['["1","a"]', '["1","a"]', '["2","a"]']);
+    await sink.close?.();
   });
 
   test('the keys option names records of a table without a primary key, under FULL', async () => {

@@ -54,7 +54,7 @@ function rowDrafts(original: RowChange, rules: DraftRules): readonly RecordDraft
   const operationType = mapped?.operationType ?? OPERATION_TYPES[event.operation];
   const draft = complete(event, rules, mapped, operationType, {
     recordId: () => recordIdOf(event, event.key),
-    payload: () => event.canonicalRow((column) => !rules.statusColumns.has(column)),
+    payload: () => event.canonicalRow(payloadColumns(rules)),
   });
   const previous = previousDraft(event, rules);
   if (
@@ -73,19 +73,16 @@ function previousDraft(event: RowChange, rules: DraftRules): RecordDraft | null 
   if (event.operation !== 'update') return null;
   const mapped = rules.mapper?.mapPrevious(event);
   if (mapped === null) return null;
-  const { previousKey } = event;
-  if (previousKey === null) {
-    // Only a mapper can know better: by a recordId that is not the key.
-    if (mapped === undefined) return null;
-    return complete(event, rules, mapped, 'delete', {
-      recordId: () => recordIdOf(event, event.key),
-      payload: () => writeJson(event, event.key),
-    });
-  }
+  // Where the key stays, only a mapper can know better: by a recordId that is not the key.
+  if (event.previousKey === null && mapped === undefined) return null;
   return complete(event, rules, mapped, 'delete', {
-    recordId: () => recordIdOf(event, previousKey),
-    payload: () => writeJson(event, previousKey),
+    recordId: () => recordIdOf(event, event.previousKey ?? event.key),
+    payload: () => event.canonicalRow(payloadColumns(rules), 'before'),
   });
+}
+
+function payloadColumns(rules: DraftRules): (column: string) => boolean {
+  return (column) => !rules.statusColumns.has(column);
 }
 
 function complete(
@@ -113,14 +110,10 @@ export function collectionOf(table: TableInfo): string {
 
 /**
  * The default recordId: the key's value as text; for several key columns a JSON array of the texts, in the order of the
- * table's columns.
+ * key.
  */
 export function recordIdOf(event: RowChange, key: JsonRow): string {
-  const names = event.table.columns
-    .filter((column) => column.isKey && Object.hasOwn(key, column.name))
-    .map((column) => column.name);
-  const known = names.length === 0 ? Object.keys(key) : names;
-  const texts = known.map((name) => keyText(event, name, key[name]));
+  const texts = Object.entries(key).map(([name, value]) => keyText(event, name, value));
   const [only] = texts;
   if (only === undefined) {
     throw new MappingError(event.id, `A change of ${collectionOf(event.table)} has no key.`, {
@@ -138,8 +131,8 @@ export function recordIdOf(event: RowChange, key: JsonRow): string {
   );
 }
 
-function keyText(event: RowChange, name: string, value: JsonValue | undefined): string {
-  if (value === undefined || value === null) {
+function keyText(event: RowChange, name: string, value: JsonValue): string {
+  if (value === null) {
     throw new MappingError(
       event.id,
       `The key column \`${name}\` of ${collectionOf(event.table)} is null.`,
@@ -147,7 +140,7 @@ function keyText(event: RowChange, name: string, value: JsonValue | undefined): 
     );
   }
   if (typeof value === 'string') return value;
-  return value instanceof JsonNumber ? value.text : writeJson(event, value);
+  return JsonNumber.is(value) ? value.text : writeJson(event, value);
 }
 
 /** True for an update that only wrote what Certyo's own write-back writes (I10). */

@@ -36,7 +36,13 @@ export function rowChange(fields: ChangeFields = {}): RowChange {
     transaction: { xid: '7', committedAt: '2026-01-31T12:00:00.123456Z' },
     source: { kind: 'memory', name: 'memory', systemIdentifier: null },
     previousKey: null,
-    canonicalRow(includes = () => true) {
+    canonicalRow(includes = () => true, image = 'after') {
+      if (image === 'before') {
+        const old = before ?? fields.previousKey ?? key;
+        return canonicalJson(
+          Object.fromEntries(Object.entries(old).filter(([name]) => includes(name))),
+        );
+      }
       const names = Object.keys(shown).filter((name) => includes(name));
       const hidden = unavailable.filter((name) => includes(name));
       const row: Record<string, JsonValue> = {};

@@ -83,8 +83,10 @@ export interface RowChange<Row extends object = JsonRow> extends EventBase {
    * by their UTF-8 bytes; `unavailable` columns are left out and named under `_unavailable`.
    *
    * @param includes Which columns to write; all when omitted.
+   * @param image `before` writes `before` (the previous key, or the key, where nothing else is known) for every
+   * operation. @default 'after'
    */
-  canonicalRow(includes?: (column: string) => boolean): string;
+  canonicalRow(includes?: (column: string) => boolean, image?: 'before' | 'after'): string;
 }
 
 /** A table was emptied by TRUNCATE. One event per table. A barrier for the lanes of its table. */

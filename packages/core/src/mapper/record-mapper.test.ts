@@ -118,6 +118,28 @@ describe('recordMapper', () => {
     ]);
   });
 
+  test('the old record of a change of key: what is known of it, as the mapping chooses', () => {
+    const mapper = recordMapper({
+      'public.orders': {
+        row: Order,
+        recordId: (order) => `order-${order.id}`,
+        payload: (order) => ({ total: order.total }),
+      },
+    });
+    const keyChange = { operation: 'update', previousKey: { id: '0' } } as const;
+    const full = change({ ...keyChange, before: { ...row, id: '0', total: '1' } });
+    expect(bodies(mapper, full)[0]).toMatchObject({
+      recordId: 'order-0',
+      recordPayload: { total: '1' },
+    });
+    // REPLICA IDENTITY DEFAULT: the old row is the old key, and no error of the schema.
+    const keyOnly = change({ ...keyChange, before: { id: '0' } });
+    expect(bodies(mapper, keyOnly)[0]).toMatchObject({
+      recordId: 'order-0',
+      recordPayload: { id: '0' },
+    });
+  });
+
   test('a delete that shows only the key: the id is mapped, the payload is the key', () => {
     const mapper = recordMapper({
       'public.orders': {

@@ -81,17 +81,21 @@ class TableRecordMapper implements RecordMapper {
     if (mapping === undefined) return undefined;
     const { before, previousKey } = event;
     const place = this.placeOf(event.table);
-    if (mapping.recordId === undefined) return previousKey === null ? null : place;
     const old = before ?? previousKey;
+    if (mapping.recordId === undefined && previousKey === null) return null;
     if (old === null) return null;
+    if (mapping.recordId === undefined && mapping.payload === undefined) return place;
     return run(event, () => {
       const row = readRow(event, mapping.row, old) as JsonRow;
-      const recordId = mapping.recordId?.(row, event);
+      const payload = this.#previousPayload(event, mapping, row, old);
+      if (mapping.recordId === undefined) return { ...place, payload };
+      const recordId = mapping.recordId(row, event);
       if (recordId === null || recordId === undefined) return null;
       return {
         ...place,
         recordId: checkText(event, 'recordId', recordId),
         ...version(event, mapping, row),
+        payload,
       };
     });
   }
@@ -135,6 +139,20 @@ class TableRecordMapper implements RecordMapper {
     };
   }
 
+  /** Of the old row where it is whole, else the old key: a mapping that chooses columns chooses them for deletes too. */
+  #previousPayload(
+    event: RowChange,
+    mapping: AnyTableMapping,
+    row: JsonRow,
+    old: JsonRow,
+  ): string | undefined {
+    if (mapping.payload === undefined) return undefined;
+    const key = event.previousKey ?? event.key;
+    const isWhole = event.table.columns.every(({ name }) => Object.hasOwn(old, name));
+    const payload = isWhole ? mapping.payload(row, event) : null;
+    return canonicalJson(payload === null ? key : checkPayload(event, payload));
+  }
+
   #payload(
     event: RowChange,
     mapping: AnyTableMapping,
@@ -146,10 +164,7 @@ class TableRecordMapper implements RecordMapper {
     if (isPartialDelete) return canonicalJson(event.key);
     const payload: unknown = mapping.payload(row, event);
     if (payload === null) return null;
-    if (typeof payload !== 'object' || Array.isArray(payload)) {
-      throw new MappingError(event.id, `\`payload\` of ${tableName(event)} returned no object.`);
-    }
-    const members = payload as { readonly [name: string]: JsonValue };
+    const members = checkPayload(event, payload);
     const { unavailable } = event;
     return canonicalJson(
       unavailable.length === 0 || Object.hasOwn(members, '_unavailable')
@@ -157,6 +172,13 @@ class TableRecordMapper implements RecordMapper {
         : { ...members, _unavailable: [...unavailable].sort() },
     );
   }
+}
+
+function checkPayload(event: RowChange, payload: unknown): { readonly [name: string]: JsonValue } {
+  if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) {
+    return payload as { readonly [name: string]: JsonValue };
+  }
+  throw new MappingError(event.id, `\`payload\` of ${tableName(event)} returned no object.`);
 }
 
 function version(

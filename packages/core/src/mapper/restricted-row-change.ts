@@ -94,19 +94,24 @@ class RestrictedRowChange implements RowChange {
     );
   }
 
-  canonicalRow(includes: (column: string) => boolean = () => true): string {
+  canonicalRow(
+    includes: (column: string) => boolean = () => true,
+    image: 'before' | 'after' = 'after',
+  ): string {
     const { transforms } = this.#policy;
     const wanted = (name: string): boolean => this.#keeps(name) && includes(name);
-    const row = this.#inner.after ?? this.#inner.before ?? this.#inner.key;
+    const { after, before, key, previousKey, unavailable } = this.#inner;
+    const isOld = image === 'before';
+    const row = isOld ? (before ?? previousKey ?? key) : (after ?? before ?? key);
     const replaced = new Map<string, string>();
     for (const [name, transform] of transforms) {
       const isKnown = Object.hasOwn(row, name);
-      const isMaskedUnknown = transform.type === 'mask' && this.#inner.unavailable.includes(name);
+      const isMaskedUnknown = !isOld && transform.type === 'mask' && unavailable.includes(name);
       if (!wanted(name) || (!isKnown && !isMaskedUnknown)) continue;
       replaced.set(name, this.#write(transform, row[name] ?? null));
     }
     // What the server printed stays as it is; only the replaced members are written anew.
-    const text = this.#inner.canonicalRow((name) => wanted(name) && !replaced.has(name));
+    const text = this.#inner.canonicalRow((name) => wanted(name) && !replaced.has(name), image);
     if (replaced.size === 0) return text;
     return joinMembers(new Map([...splitMembers(text), ...replaced]));
   }

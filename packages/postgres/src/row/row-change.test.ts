@@ -166,6 +166,21 @@ describe('createRowChange', () => {
     expect(event.previousKey).toEqual({ name: 'a', id: 7 });
   });
 
+  test('R-19: the old row is written as far as it was sent', () => {
+    const full = change(['7', 'a', 'x'], ['8', UNAVAILABLE, 'y']);
+    expect(full.canonicalRow(undefined, 'before')).toBe('{"id":7,"name":"a","note":"x"}');
+    expect(full.canonicalRow((name) => name !== 'id', 'before')).toBe('{"name":"a","note":"x"}');
+    expect({ ...full }.canonicalRow(undefined, 'before')).toBe('{"id":7,"name":"a","note":"x"}');
+    const keyOnly = change(['7', NOT_SENT, NOT_SENT], ['8', 'b', 'y']);
+    expect(keyOnly.canonicalRow(undefined, 'before')).toBe('{"id":7}');
+    expect({ ...keyOnly }.canonicalRow(undefined, 'before')).toBe('{"id":7}');
+    const unchanged = change(null, ['7', 'b', UNAVAILABLE], { operation: 'update' });
+    expect(unchanged.canonicalRow(undefined, 'before')).toBe('{"id":7}');
+    expect(unchanged.canonicalRow(undefined, 'after')).toBe(
+      '{"_unavailable":["note"],"id":7,"name":"b"}',
+    );
+  });
+
   test('R-20: a key column that is unchanged TOAST is taken from the old key', () => {
     const keyColumns = ['id', 'name'];
     const event = change(['7', 'long', NOT_SENT], ['8', UNAVAILABLE, 'n'], { keyColumns });

@@ -139,8 +139,17 @@ class RowChangeEvent implements RowChange {
   }
 
   /** Null for an object that is not one of ours: a copy. */
-  static write(event: object, includes: ((column: string) => boolean) | undefined): string | null {
+  static write(
+    event: object,
+    includes: ((column: string) => boolean) | undefined,
+    image: 'before' | 'after',
+  ): string | null {
     if (!(#descriptor in event)) return null;
+    if (image === 'before') {
+      // Where no old row was sent, the key has not changed either, and it is all that is known of the old row.
+      if (event.#old === null) return writeRow(RowChangeEvent.readKey(event), [], includes);
+      return writeCanonicalRow(event.#descriptor, event.#old, null, includes);
+    }
     return writeCanonicalRow(event.#descriptor, event.#tuple, event.#fallback(), includes);
   }
 
@@ -207,15 +216,32 @@ function readAfter(this: RowChangeEvent): JsonRow {
   return RowChangeEvent.readAfter(this);
 }
 
-function canonicalRow(this: RowChange, includes?: (column: string) => boolean): string {
-  return RowChangeEvent.write(this, includes) ?? writeCopy(this, includes);
+function canonicalRow(
+  this: RowChange,
+  includes?: (column: string) => boolean,
+  image: 'before' | 'after' = 'after',
+): string {
+  return RowChangeEvent.write(this, includes, image) ?? writeCopy(this, includes, image);
 }
 
 /** A copy has no bytes: its rows, which may have been changed, are written as they are. */
-function writeCopy(event: RowChange, includes: (column: string) => boolean = () => true): string {
-  const row = event.after ?? event.before ?? event.key;
+function writeCopy(
+  event: RowChange,
+  includes: ((column: string) => boolean) | undefined,
+  image: 'before' | 'after',
+): string {
+  const { after, before, key, previousKey } = event;
+  if (image === 'before') return writeRow(before ?? previousKey ?? key, [], includes);
+  return writeRow(after ?? before ?? key, event.unavailable, includes);
+}
+
+function writeRow(
+  row: JsonRow,
+  hidden: readonly string[],
+  includes: (column: string) => boolean = () => true,
+): string {
   const members = Object.keys(row).filter(includes);
-  const unavailable = event.unavailable.filter(includes);
+  const unavailable = hidden.filter(includes);
   const values: Record<string, JsonValue> = Object.assign(
     Object.create(null) as Record<string, JsonValue>,
     row,

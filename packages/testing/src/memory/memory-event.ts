@@ -68,10 +68,16 @@ export function memoryEvent(
   const { key, operation } = change;
   const after = operation === 'delete' ? null : row(change.after ?? key);
   const before = change.before === undefined ? null : row(change.before);
-  const canonicalRow = (includes: (column: string) => boolean = () => true): string =>
-    canonicalJson(
-      Object.fromEntries(Object.entries(after ?? before ?? key).filter(([name]) => includes(name))),
+  const canonicalRow = (
+    includes: (column: string) => boolean = () => true,
+    image: 'before' | 'after' = 'after',
+  ): string => {
+    const shown =
+      image === 'before' ? (before ?? change.previousKey ?? key) : (after ?? before ?? key);
+    return canonicalJson(
+      Object.fromEntries(Object.entries(shown).filter(([name]) => includes(name))),
     );
+  };
   return withJson({
     ...base,
     operation,

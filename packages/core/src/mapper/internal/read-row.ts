@@ -22,7 +22,8 @@ export function readRow(event: RowChange, schema: z.$ZodType | undefined, row: J
 export function missingColumns(event: RowChange, row: JsonRow): ReadonlySet<string> {
   // A row that a policy has cut is whole for the mapping: what counts is what the source could not see.
   const missing = new Set(event.unavailable.filter((name) => !Object.hasOwn(row, name)));
-  if (row === event.key || row === event.previousKey || event.operation === 'delete') {
+  // Of an old row the source sees what the replica identity shows.
+  if (row !== event.after) {
     for (const { name } of event.table.columns) if (!Object.hasOwn(row, name)) missing.add(name);
   }
   return missing;
