@@ -183,7 +183,7 @@ describe('I11', () => {
   test('a wrong key and a wrong password tell nothing', async () => {
     const error = await listenTo({ sink: { apiKey: `${API_KEY}-wrong` } });
     expect(error).toMatchObject({ code: 'API_KEY_REFUSED' });
-    await using server = await startPostgres({ major: 18 });
+    await using server = await startPostgres({ major: 18, password: 'another' });
     await using db = await server.createDatabase();
     const url = new URL(db.url);
     url.password = PASSWORD;
