@@ -119,7 +119,8 @@ class StandardPipeline<Item, Row extends object> implements Pipeline {
     const redrive = this.#redrive.then(() => run.redrive(options.lane, signal));
     this.#redrive = redrive.catch(() => {});
     try {
-      return await redrive;
+      // A letter that is being sent is sent and removed all the same.
+      return await abortable(redrive, options.signal);
     } catch (error) {
       throw this.#translate('redrive', error, options.signal);
     }

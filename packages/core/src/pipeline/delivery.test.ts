@@ -274,6 +274,53 @@ describe('createPipeline, delivering', () => {
     await pipeline.drain();
   });
 
+  test('what is redriven does not wait for company', async () => {
+    const deadLetters = memoryDeadLetterStore();
+    const source = memorySource({ checkpoints: memoryCheckpointStore(), deadLetters });
+    const error = new HttpStatusError(422, 'Unprocessable.');
+    const sink = memorySink({
+      faults: ({ items, number }) =>
+        number === 1 ? items.map(() => ({ type: 'rejected', error, scope: 'item' })) : null,
+    });
+    const batch = { lingerMs: 100_000 };
+    const pipeline = createPipeline(source, sink, { ...FAST, batch, onRejected: 'park' });
+    await pipeline.start();
+    source.push([update(1, 1), update(1, 2), update(1, 3)]);
+    await pipeline.caughtUp();
+    const signal = AbortSignal.timeout(5_000);
+    expect(await pipeline.redrive({ signal })).toEqual({ delivered: 3, stillParked: 0 });
+    await pipeline.drain();
+  });
+
+  test('redrive heeds its signal while a letter is on its way; the letter is removed all the same', async () => {
+    const deadLetters = memoryDeadLetterStore();
+    const source = memorySource({ checkpoints: memoryCheckpointStore(), deadLetters });
+    const error = new HttpStatusError(422, 'Unprocessable.');
+    let answer = (): void => {};
+    const sink = memorySink({
+      faults: async ({ items, number }) => {
+        if (number === 1) return items.map(() => ({ type: 'rejected', error, scope: 'item' }));
+        await new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+        return null;
+      },
+    });
+    const pipeline = createPipeline(source, sink, { ...FAST, onRejected: 'park' });
+    await pipeline.start();
+    source.push([update(1, 1)]);
+    await pipeline.caughtUp();
+    const abort = new AbortController();
+    const redriven = pipeline.redrive({ signal: abort.signal });
+    await expect.poll(() => sink.active).toBe(1);
+    const reason = new Error('enough');
+    abort.abort(reason);
+    await expect(redriven).rejects.toBe(reason);
+    answer();
+    await pipeline.drain();
+    expect(deadLetters.letters('memory')).toEqual([]);
+  });
+
   test('I3: a letter that is parked while redrive looks is not left behind in an open lane', async () => {
     const deadLetters = memoryDeadLetterStore();
     const source = memorySource({ checkpoints: memoryCheckpointStore(), deadLetters });

@@ -65,7 +65,8 @@ async function redriveLane<Item, Row extends object>(
       if ((await deliverLetter(letter, parts)) === 'rejected') {
         return { delivered, stillParked: await count(lane, parts) };
       }
-      await store.remove(name, [letter.sequence], { signal });
+      // Also when the caller has given up meanwhile: what is delivered must not be delivered again.
+      await store.remove(name, [letter.sequence], { signal: context.signal });
       delivered += 1;
     }
   }

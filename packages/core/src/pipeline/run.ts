@@ -86,13 +86,19 @@ export class Run<Item, Row extends object> {
     const store = options.deadLetters;
     if (store === null) return { delivered: 0, stillParked: 0 };
     const lanes = lane === undefined ? await store.lanes(options.name, { signal }) : [lane];
-    return redriveLanes(lanes, {
-      context: this.#context,
-      dispatcher: this.#dispatcher,
-      parking: this.#parking,
-      store,
-      signal,
-    });
+    // The letters of a lane go one by one: none has company to wait for.
+    const calm = this.#dispatcher.hurry();
+    try {
+      return await redriveLanes(lanes, {
+        context: this.#context,
+        dispatcher: this.#dispatcher,
+        parking: this.#parking,
+        store,
+        signal,
+      });
+    } finally {
+      calm();
+    }
   }
 
   lag(): Promise<SourceLag> {
