@@ -33,6 +33,8 @@ const config: ViteUserConfig = defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // What is waited for comes in milliseconds; on a busy machine the default of one second is too short.
+    expect: { poll: { timeout: 20_000 } },
     projects: [
       {
         extends: true,

@@ -26,6 +26,10 @@ function at(position: string, more: Partial<Checkpoint> = {}): Checkpoint {
   };
 }
 
+// The server is shared with other test files.
+const WAITING =
+  "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+
 describe('postgresCheckpointStore', () => {
   test('saves and loads without losing a digit, over an own connection and over a pool', async () => {
     await using database = await testDatabase();
@@ -237,15 +241,11 @@ describe('postgresCheckpointStore', () => {
         revision: 'r1',
         signal: controller.signal,
       });
-      await expect
-        .poll(() => database.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
-        .toHaveLength(1);
+      await expect.poll(() => database.query(WAITING)).toHaveLength(1);
       controller.abort(reason);
       await expect(save).rejects.toBe(reason);
       // The statement does not go on in the server either.
-      await expect
-        .poll(() => database.query("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
-        .toHaveLength(0);
+      await expect.poll(() => database.query(WAITING)).toHaveLength(0);
       await locker.query('ROLLBACK');
       expect(await store.load('p', { signal })).toBeNull();
     } finally {
