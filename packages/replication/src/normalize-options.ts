@@ -1,5 +1,5 @@
 import { ConfigurationError } from '@certyo-cdc/core';
-import { MAX_TIMER_MS, OptionReader, wrongOption } from '@certyo-cdc/core/internal';
+import { MAX_TIMER_MS, OptionReader, tableLabel, wrongOption } from '@certyo-cdc/core/internal';
 import {
   parseTableName,
   type QualifiedName,
@@ -122,7 +122,7 @@ function tables(value: unknown, stateSchema: string): readonly QualifiedName[] {
   );
   const seen = new Set<string>();
   for (const table of parsed) {
-    const text = `${table.schema}.${table.name}`;
+    const text = tableLabel(table);
     if (table.schema === 'certyo' || table.schema === stateSchema) {
       throw new ConfigurationError(
         'tables',
@@ -147,11 +147,12 @@ function keys(
   }
   const normalized: Record<string, readonly string[]> = {};
   for (const [table, columns] of Object.entries(value)) {
-    const { schema, name: tableName } = parseTableName(table, 'keys');
-    if (!listed.some((one) => one.schema === schema && one.name === tableName)) {
+    const named = parseTableName(table, 'keys');
+    const label = tableLabel(named);
+    if (!listed.some((one) => tableLabel(one) === label)) {
       throw new ConfigurationError(
         `keys['${table}']`,
-        `The option keys['${table}'] names the table ${schema}.${tableName}, which \`tables\` does not list.`,
+        `The option keys['${table}'] names the table ${label}, which \`tables\` does not list.`,
       );
     }
     const isList =
@@ -164,7 +165,7 @@ function keys(
         `Expected \`keys['${table}']\` to be a list of column names.`,
       );
     }
-    normalized[`${schema}.${tableName}`] = columns as readonly string[];
+    normalized[label] = columns as readonly string[];
   }
   return normalized;
 }

@@ -188,6 +188,10 @@ describe('names and settings', () => {
       'insert a.b {"id":1}',
     ]);
     expect(Object.entries(reader.rows[0]?.key ?? {})).toEqual([['__proto__', 1]]);
+    expect(reader.events.map((event) => event.id.split('/').slice(3).join('/'))).toEqual([
+      `"My Schema"."T'a""b"/1`,
+      'public."a.b"/1',
+    ]);
     const after = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
     await using second = await Reader.open(it.source, { after });

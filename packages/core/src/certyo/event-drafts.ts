@@ -13,6 +13,7 @@ import { canonicalJson } from '../json/canonical-json.ts';
 import type { MappedRecord, RecordMapper } from '../mapper/record-mapper.ts';
 import type { OperationType } from './certyo-types.ts';
 import type { RecordDraft } from './record-draft.ts';
+import { tableLabel } from '../event/table-label.ts';
 
 /** How events become records. */
 export interface DraftRules {
@@ -105,7 +106,7 @@ function complete(
 
 /** The default collection of a table. */
 export function collectionOf(table: TableInfo): string {
-  return `${table.schema}.${table.name}`;
+  return tableLabel(table);
 }
 
 /**

@@ -9,6 +9,7 @@ import { normalizeTableMapping } from './internal/normalize-mapping.ts';
 import { missingColumns, readRow, tableName } from './internal/read-row.ts';
 import { redactedCause } from './internal/redacted-cause.ts';
 import type { AnyTableMapping, MappedOperation, TableMapping } from './table-mapping.ts';
+import { byTable } from '../event/table-label.ts';
 
 const BRAND: unique symbol = Symbol.for('certyo-cdc.record-mapper');
 const OPERATIONS: readonly string[] = ['insert', 'update', 'delete', 'upsert'];
@@ -70,14 +71,14 @@ class TableRecordMapper implements RecordMapper {
   }
 
   map(event: RowChange): MappedRecord | null | undefined {
-    const mapping = this.#mappings.get(tableName(event));
+    const mapping = byTable(this.#mappings, event.table);
     if (mapping === undefined) return this.#other(event);
     const row = event.after ?? event.before ?? event.key;
     return run(event, () => this.#mapRow(event, mapping, row));
   }
 
   mapPrevious(event: RowChange): MappedRecord | null | undefined {
-    const mapping = this.#mappings.get(tableName(event));
+    const mapping = byTable(this.#mappings, event.table);
     if (mapping === undefined) return undefined;
     const { before, previousKey } = event;
     const place = this.placeOf(event.table);
@@ -101,12 +102,12 @@ class TableRecordMapper implements RecordMapper {
   }
 
   placeOf(table: TableInfo): Pick<MappedRecord, 'database' | 'collection'> {
-    const mapping = this.#mappings.get(`${table.schema}.${table.name}`);
+    const mapping = byTable(this.#mappings, table);
     return { database: mapping?.database, collection: mapping?.collection };
   }
 
   policyOf(table: TableInfo): NormalizedColumnPolicy | null {
-    return this.#policies.get(`${table.schema}.${table.name}`) ?? null;
+    return byTable(this.#policies, table) ?? null;
   }
 
   #other(event: RowChange): null | undefined {

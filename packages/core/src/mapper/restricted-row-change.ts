@@ -12,6 +12,7 @@ import type { ColumnTransform, NormalizedColumnPolicy } from './column-policy.ts
 import { applyTransform } from './internal/apply-transform.ts';
 import { joinMembers, splitMembers } from './internal/json-members.ts';
 import type { RecordMapper } from './record-mapper.ts';
+import { byTable, tableLabel } from '../event/table-label.ts';
 
 const FIELDS = [
   'id',
@@ -171,8 +172,12 @@ export function restrictWith(
   // Tables whose columns have been compared with their policies.
   const checked = new WeakSet<TableInfo>();
   return (event) => {
-    const name = `${event.table.schema}.${event.table.name}`;
-    const applicable = [policies.get('*'), policies.get(name), mapper?.policyOf(event.table)];
+    const name = tableLabel(event.table);
+    const applicable = [
+      policies.get('*'),
+      byTable(policies, event.table),
+      mapper?.policyOf(event.table),
+    ];
     let restricted = event;
     for (const policy of applicable) {
       if (policy === undefined || policy === null) continue;

@@ -12,6 +12,7 @@ import type { Parking } from './parking.ts';
 import type { RunContext } from './run-context.ts';
 import { TableLoads } from './table-loads.ts';
 import { WorkItem, type TableLoad } from './work-item.ts';
+import { tableLabel } from '../event/table-label.ts';
 
 /** Longest stretch of reading without letting timers and sockets have their turn. */
 const STRETCH_MS = 10;
@@ -264,7 +265,7 @@ export class Intake<Item, Row extends object> {
 
 function unmappedLane(event: ChangeEvent<object>): string {
   if (event.operation === 'message') return `unmapped:message:${event.prefix}`;
-  const table = `${event.table.schema}.${event.table.name}`;
+  const table = tableLabel(event.table);
   return isRowChange(event)
     ? `unmapped:${table}:${JSON.stringify(event.key)}`
     : `unmapped:${table}`;

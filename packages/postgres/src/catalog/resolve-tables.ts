@@ -1,5 +1,5 @@
 import { SourceSetupError } from '@certyo-cdc/core';
-import { nearestName } from '@certyo-cdc/core/internal';
+import { nearestName, tableLabel } from '@certyo-cdc/core/internal';
 
 import type { SqlExecutor } from '../connection/sql-executor.ts';
 import { qualifiedName, type QualifiedName } from '../identifier/quote.ts';
@@ -114,13 +114,11 @@ async function explainMissing(
     [],
     options,
   );
-  const known = rows.map((row) => `${row.schema}.${row.name}`);
+  const known = rows.map(tableLabel);
   return missing.map((name) => {
     const elsewhere = rows.find((row) => row.name === name.name);
     const near =
-      elsewhere === undefined
-        ? nearestName(`${name.schema}.${name.name}`, known)
-        : `${elsewhere.schema}.${elsewhere.name}`;
+      elsewhere === undefined ? nearestName(tableLabel(name), known) : tableLabel(elsewhere);
     const hint = near === null ? '' : ` (did you mean ${near}?)`;
     return `${qualifiedName(name)} does not exist${hint}`;
   });

@@ -1,6 +1,7 @@
 import { GapError, type JsonValue } from '@certyo-cdc/core';
 import { qualifiedName, type QualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
 import type { TextQuery } from '../stream/text-query.ts';
+import { tableLabel } from '@certyo-cdc/core/internal';
 
 /** Names the very rows of the catalog by which tables are published; any ALTER or re-creation makes others. */
 export interface PublicationFingerprint {
@@ -57,7 +58,7 @@ export class PublicationWatch {
       );
     }
     for (const table of tables) {
-      const name = nameOf(table);
+      const name = tableLabel(table);
       const current = now.tables[name];
       if (current === undefined) {
         throw gap(
@@ -88,7 +89,7 @@ export class PublicationWatch {
     for (const row of rows) {
       const by = row['covered_by'] ?? null;
       if (by !== null) {
-        covered[nameOf({ schema: row['schema'] ?? '', name: row['name'] ?? '' })] = by;
+        covered[tableLabel({ schema: row['schema'] ?? '', name: row['name'] ?? '' })] = by;
       }
     }
     return { publication: name, tables: covered };
@@ -134,10 +135,6 @@ function fingerprintSql(versionNumber: number): string {
 
 function arrayLiteral(texts: readonly string[]): string {
   return `{${texts.map((text) => `"${text.replaceAll(/["\\]/g, '\\$&')}"`).join(',')}}`;
-}
-
-function nameOf(table: QualifiedName): string {
-  return `${table.schema}.${table.name}`;
 }
 
 function gap(what: string, remedy: string): GapError {

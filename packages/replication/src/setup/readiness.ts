@@ -6,6 +6,7 @@ import {
   type TableDescription,
 } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
+import { tableLabel } from '@certyo-cdc/core/internal';
 
 /** Something that stands in the way, and the SQL that removes it. */
 export interface Problem {
@@ -36,7 +37,7 @@ export function tableProblems(
   settings: Pick<ReplicationSettings, 'keys'>,
 ): readonly Problem[] {
   return tables.flatMap((table): Problem[] => {
-    const name = `${table.schema}.${table.name}`;
+    const name = tableLabel(table);
     const sqlName = qualifiedName(table);
     const configured = settings.keys[name];
     const key = configured ?? table.primaryKey;
@@ -105,7 +106,7 @@ export function publicationProblems(
   const reallyMissing = needsRoot ? missing.filter((table) => !table.isPartitioned) : missing;
   if (reallyMissing.length > 0) {
     problems.push({
-      what: `The publication "${settings.publication}" does not cover ${reallyMissing.map((t) => `${t.schema}.${t.name}`).join(', ')}.`,
+      what: `The publication "${settings.publication}" does not cover ${reallyMissing.map((table) => tableLabel(table)).join(', ')}.`,
       sql: `ALTER PUBLICATION ${name} ADD TABLE ${reallyMissing.map((table) => qualifiedName(table)).join(', ')};`,
       losesChanges: true,
     });
@@ -136,13 +137,13 @@ export function warnings(
   return [
     ...filtered.map((table) => ({
       code: 'ROW_FILTER',
-      message: `The publication has a row filter for ${table.schema}.${table.name}: rows that it leaves out are not captured.`,
+      message: `The publication has a row filter for ${tableLabel(table)}: rows that it leaves out are not captured.`,
     })),
     ...tables
       .filter((t) => t.replicaIdentity !== 'full' && t.columns.some((c) => c.mayBeToasted))
       .map((table) => ({
         code: 'TOAST_UNAVAILABLE',
-        message: `Large values of ${table.schema}.${table.name} that an update leaves unchanged are not sent and will be named under _unavailable. To have them: ALTER TABLE ${qualifiedName(table)} REPLICA IDENTITY FULL;`,
+        message: `Large values of ${tableLabel(table)} that an update leaves unchanged are not sent and will be named under _unavailable. To have them: ALTER TABLE ${qualifiedName(table)} REPLICA IDENTITY FULL;`,
       })),
   ];
 }

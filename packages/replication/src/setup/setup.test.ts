@@ -243,13 +243,13 @@ describe('readiness', () => {
       {},
       ['ALTER TABLE "My S"."t""x" REPLICA IDENTITY DEFAULT;'],
     ],
-    [{}, { 'My S.t"x': ['v'] }, ['ALTER TABLE "My S"."t""x" REPLICA IDENTITY FULL;']],
+    [{}, { '"My S"."t""x"': ['v'] }, ['ALTER TABLE "My S"."t""x" REPLICA IDENTITY FULL;']],
     [
       { primaryKey: [], replicaIdentityColumns: [] },
       {},
       [expect.stringContaining('REPLICA IDENTITY FULL; -- and set keys')],
     ],
-    [{}, { 'My S.t"x': ['none'] }, [expect.stringContaining('-- correct the option keys')]],
+    [{}, { '"My S"."t""x"': ['none'] }, [expect.stringContaining('-- correct the option keys')]],
   ])('R-19: a table %o with keys %o', (change, keys, expected) => {
     expect(sqlOf(tableProblems([table(change as never)], { keys }))).toEqual(expected);
   });

@@ -16,6 +16,7 @@ import { SessionKeeper } from './session-keeper.ts';
 import { SideConnection } from './side-connection.ts';
 import { lsnFromPosition } from './source-position.ts';
 import { StreamDecoder } from './stream-decoder.ts';
+import { tableLabel } from '@certyo-cdc/core/internal';
 
 /** Checks that the server is ready, takes the slot and begins to read. */
 export async function openReplicationStream(
@@ -49,7 +50,7 @@ export async function openReplicationStream(
       signal,
       onEvent,
     });
-    const names = settings.tables.map((table) => `${table.schema}.${table.name}`).sort();
+    const names = settings.tables.map(tableLabel).sort();
     const identityOn = (timeline: number): ReplicationIdentity => ({
       systemIdentifier: server.systemIdentifier,
       timeline,
@@ -79,11 +80,9 @@ export async function openReplicationStream(
         : {
             server: { systemIdentifier: server.systemIdentifier, timeline: storedTimeline },
             position: lsnFromPosition(after.position),
+            epoch: after.epoch,
           },
     );
-    const timeline = keeper.server?.timeline ?? 0;
-    // A new timeline begins a new epoch, so that versions keep growing whatever its positions are.
-    const epoch = after === null ? 1 : timeline === storedTimeline ? after.epoch : after.epoch + 1;
     const types =
       state?.['types'] === undefined
         ? createTypeRegistry()
@@ -96,11 +95,11 @@ export async function openReplicationStream(
     const captured = new Set(names);
     const decoder = new StreamDecoder({
       source,
-      epoch,
+      epochOf: (commitLsn) => keeper.epochs.ofCommit(commitLsn),
       position: begin,
       known: knownRelationsFromJson(state?.['relations'] as never) ?? new Map(),
       isCaptured: (schema, table) =>
-        schema !== settings.stateSchema && captured.has(`${schema}.${table}`),
+        schema !== settings.stateSchema && captured.has(tableLabel({ schema, name: table })),
       onRelationRepeated: () => watch.check(),
       resolver: new RelationResolver({
         database: settings.connection.database,
@@ -113,8 +112,8 @@ export async function openReplicationStream(
     keeper.follow(decoder);
     await side.watch();
     return new ReplicationStream({
-      identity: () => identityOn(keeper.server?.timeline ?? timeline),
-      epoch,
+      identity: identityOn,
+      slot: settings.slot,
       decoder,
       types,
       publication: watch,

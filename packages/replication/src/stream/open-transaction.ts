@@ -2,6 +2,7 @@ import type { TransactionInfo } from '@certyo-cdc/core';
 import { formatLsn, sortableLsn } from '../protocol/lsn.ts';
 import { isoFromPgTime } from '../protocol/pg-time.ts';
 import type { BeginMessage } from '../protocol/pgoutput.ts';
+import { tableLabel } from '@certyo-cdc/core/internal';
 
 /** Identity and version of one change. */
 export interface ChangeIdentity {
@@ -50,7 +51,7 @@ export class OpenTransaction {
 
   /** Counts one change of a table and gives its number, from 1. */
   count(table: { readonly schema: string; readonly name: string }): number {
-    const name = `${table.schema}.${table.name}`;
+    const name = tableLabel(table);
     const n = (this.#counters.get(name) ?? 0) + 1;
     this.#counters.set(name, n);
     return n;
@@ -58,7 +59,7 @@ export class OpenTransaction {
 
   identify(table: { readonly schema: string; readonly name: string }, n: number): ChangeIdentity {
     return {
-      id: `${this.#idPrefix}${table.schema}.${table.name}/${n}`,
+      id: `${this.#idPrefix}${tableLabel(table)}/${n}`,
       version: `${this.#versionPrefix}${String(n).padStart(10, '0')}`,
     };
   }

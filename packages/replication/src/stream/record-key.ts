@@ -1,5 +1,6 @@
 import { SourceSetupError } from '@certyo-cdc/core';
 import type { RelationMessage } from '../protocol/pgoutput.ts';
+import { tableLabel } from '@certyo-cdc/core/internal';
 
 /**
  * The columns of the record key of a relation.
@@ -19,7 +20,7 @@ export function recordKeyOf(
 ): readonly string[] {
   const names = new Set(message.columns.map((column) => column.name));
   const identity = message.columns.filter((column) => column.inIdentity).map((c) => c.name);
-  const table = `${message.schema}.${message.name}`;
+  const table = tableLabel(message);
   const has = (key: readonly string[]): boolean => key.every((name) => names.has(name));
 
   if (choices.configured !== null) {

@@ -10,6 +10,7 @@ import { hasSameColumns, type KnownColumn, type KnownRelation } from './known-re
 import { recordKeyOf } from './record-key.ts';
 import { readRelationCatalog } from './relation-catalog.ts';
 import type { TextQuery } from './text-query.ts';
+import { tableLabel } from '@certyo-cdc/core/internal';
 
 /** A relation of the running session, ready to decode rows. */
 export interface Relation {
@@ -63,7 +64,7 @@ export class RelationResolver {
     if (missing.length > 0) types.add(await readTypeDescriptors(query, missing));
     const lastKnown = known !== null && hasSameColumns(known, message) ? known : null;
     const key = recordKeyOf(message, {
-      configured: this.#options.keys[`${message.schema}.${message.name}`] ?? null,
+      configured: this.#options.keys[tableLabel(message)] ?? null,
       primaryKey: catalog.primaryKey,
       lastKnown: known?.key ?? null,
     });

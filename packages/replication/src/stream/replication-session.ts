@@ -48,6 +48,8 @@ export interface ReportedPositions {
  */
 export class ReplicationSession {
   readonly server: ServerIdentity;
+  /** How the server left the timelines since the one that was resumed. */
+  readonly history: readonly TimelineSwitch[];
   readonly startedAt: Lsn;
   readonly #socket: CopyBothSocket;
   readonly #timings: LivenessTimings;
@@ -60,6 +62,7 @@ export class ReplicationSession {
     socket: CopyBothSocket,
     parts: {
       readonly server: ServerIdentity;
+      readonly history: readonly TimelineSwitch[];
       readonly startedAt: Lsn;
       readonly timings: LivenessTimings;
       readonly positions: () => ReportedPositions;
@@ -68,6 +71,7 @@ export class ReplicationSession {
   ) {
     this.#socket = socket;
     this.server = parts.server;
+    this.history = parts.history;
     this.startedAt = parts.startedAt;
     this.#timings = parts.timings;
     this.#positions = parts.positions;
@@ -121,6 +125,7 @@ export class ReplicationSession {
     });
     return new ReplicationSession(socket, {
       server,
+      history,
       startedAt: from,
       timings: livenessTimings(Number(timeout?.['setting'] ?? '0'), options),
       positions,

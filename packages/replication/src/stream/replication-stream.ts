@@ -24,8 +24,8 @@ import { Unacknowledged } from './unacknowledged.ts';
 import { idleSenderAt, walFlushedTo } from './wal-end.ts';
 
 export interface ReplicationStreamParts {
-  readonly identity: () => ReplicationIdentity;
-  readonly epoch: number;
+  readonly identity: (timeline: number) => ReplicationIdentity;
+  readonly slot: string;
   readonly decoder: StreamDecoder;
   readonly types: TypeRegistry;
   readonly publication: PublicationWatch;
@@ -86,15 +86,18 @@ export class ReplicationStream implements ChangeStream {
   }
 
   checkpoint(end: Position): Checkpoint {
-    const known = this.#unacknowledged.knownAt(lsnFromPosition(end));
+    const lsn = lsnFromPosition(end);
+    const known = this.#unacknowledged.knownAt(lsn);
     if (known === null) {
       throw new PipelineStateError(`The position ${end} was not handed over by this stream.`);
     }
+    // Those of the position: the server may have moved to another timeline since.
+    const { timeline, epoch } = this.#parts.keeper.epochs.ofEnd(lsn);
     return {
       kind: 'replication',
-      identity: identityToJson(this.#parts.identity()),
+      identity: identityToJson(this.#parts.identity(timeline)),
       position: end,
-      epoch: this.#parts.epoch,
+      epoch,
       state: {
         types: this.#parts.types.toJSON(),
         relations: knownRelationsToJson(known),
@@ -138,7 +141,7 @@ export class ReplicationStream implements ChangeStream {
         if (this.#failure !== null) throw this.#failure;
         await this.#movement(signal);
         if (this.#handedOver >= target || Date.now() < askAtMs) continue;
-        const sent = await idleSenderAt(this.#parts.side.rows, this.#parts.identity().slot);
+        const sent = await idleSenderAt(this.#parts.side.rows, this.#parts.slot);
         if (sent !== null && this.#handedOver >= sent) return;
         askAtMs = Date.now() + IDLE_SENDER_AFTER_MS;
       }

@@ -1,8 +1,9 @@
-import { CdcError, type SourceEvent } from '@certyo-cdc/core';
+import { CdcError, PipelineStateError, type SourceEvent } from '@certyo-cdc/core';
 import type { Lsn } from '../protocol/lsn.ts';
 import type { ServerIdentity } from '../setup/server-identity.ts';
 import { asStreamError } from '../setup/stream-error.ts';
 import { abortableSleep } from './abortable-sleep.ts';
+import { Epochs } from './epochs.ts';
 import { type ReconnectDelays, reconnectDelayMs } from './reconnect-delay.ts';
 import {
   ReplicationSession,
@@ -48,6 +49,7 @@ export class SessionKeeper {
   #progress: ReadProgress | null = null;
   #current: ReplicationSession | null = null;
   #server: ServerIdentity | null = null;
+  #epochs: Epochs | null = null;
   #failure: unknown = null;
   #attempts = 0;
   #strikes = 0;
@@ -66,6 +68,12 @@ export class SessionKeeper {
     return this.#server;
   }
 
+  /** The epochs of the timelines read so far. Only after `first`. */
+  get epochs(): Epochs {
+    if (this.#epochs === null) throw new PipelineStateError('No session has been opened yet.');
+    return this.#epochs;
+  }
+
   /**
    * Opens the first session. Fails at once when the server cannot be reached; waits only for the slot.
    *
@@ -73,10 +81,15 @@ export class SessionKeeper {
    */
   async first(
     side: SideConnection,
-    after: { readonly server: ServerIdentity; readonly position: Lsn } | null,
+    after: {
+      readonly server: ServerIdentity;
+      readonly position: Lsn;
+      readonly epoch: number;
+    } | null,
   ): Promise<Lsn> {
     this.#side = side;
     this.#server = after?.server ?? null;
+    this.#epochs = after === null ? null : new Epochs(after.server.timeline, after.epoch);
     const position = after?.position ?? null;
     const session = await this.#waitForSlot(() =>
       ReplicationSession.open(
@@ -203,6 +216,8 @@ export class SessionKeeper {
     }
     this.#current = session;
     this.#server = session.server;
+    this.#epochs ??= new Epochs(session.server.timeline, 1);
+    this.#epochs.follow(session.server.timeline, session.history);
   }
 
   /** Another connection holds the slot: a standby waits, and so does a restart until the server notices the last life's end. */

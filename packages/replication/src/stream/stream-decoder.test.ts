@@ -15,7 +15,7 @@ const T = message.relation(OID, [
 function newDecoder(): StreamDecoder {
   return new StreamDecoder({
     source: { kind: 'replication', name: 'x', systemIdentifier: '1' },
-    epoch: 1,
+    epochOf: () => 1,
     position: 0n,
     known: new Map(),
     isCaptured: (schema) => schema === 'public',

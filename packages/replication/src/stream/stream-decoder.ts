@@ -32,7 +32,8 @@ export interface Decoded {
 
 export interface StreamDecoderOptions {
   readonly source: EventSource & { readonly systemIdentifier: string };
-  readonly epoch: number;
+  /** The epoch of a transaction whose commit begins there. */
+  readonly epochOf: (commitLsn: Lsn) => number;
   readonly resolver: RelationResolver;
   readonly isCaptured: (schema: string, table: string) => boolean;
   /** A relation came again within a session, as it does after its table or the publication was altered. */
@@ -262,7 +263,7 @@ export class StreamDecoder {
         // The message begins 24 bytes behind the log position it was sent with.
         beginLsn: bytes.readBigUInt64BE(at - 24),
         systemIdentifier: this.#options.source.systemIdentifier,
-        epoch: this.#options.epoch,
+        epoch: this.#options.epochOf(begin.commitLsn),
       });
       const interrupted = this.#interrupted;
       if (

@@ -1,3 +1,5 @@
+import { tableLabel } from '@certyo-cdc/core/internal';
+
 /** Runs a statement on the captured database; values as node-postgres gives them. */
 export type OracleQuery = (
   sql: string,
@@ -34,18 +36,18 @@ export async function installHistory(
     BEGIN
       IF TG_OP <> 'INSERT' THEN
         old_row := OLD::text;
-        FOREACH part IN ARRAY TG_ARGV LOOP old_key := old_key || (to_jsonb(OLD) ->> part); END LOOP;
+        FOREACH part IN ARRAY TG_ARGV[1:] LOOP old_key := old_key || (to_jsonb(OLD) ->> part); END LOOP;
       END IF;
       IF TG_OP <> 'DELETE' THEN
         new_row := NEW::text;
-        FOREACH part IN ARRAY TG_ARGV LOOP new_key := new_key || (to_jsonb(NEW) ->> part); END LOOP;
+        FOREACH part IN ARRAY TG_ARGV[1:] LOOP new_key := new_key || (to_jsonb(NEW) ->> part); END LOOP;
       END IF;
       INSERT INTO ${SCHEMA}.change (collection, operation, old_key, new_key, old_row, new_row)
-      VALUES (TG_TABLE_SCHEMA || '.' || TG_TABLE_NAME, lower(TG_OP), old_key, new_key, old_row, new_row);
+      VALUES (TG_ARGV[0], lower(TG_OP), old_key, new_key, old_row, new_row);
       RETURN NULL;
     END $body$`);
   for (const table of tables) {
-    const args = table.key.map((column) => literal(column)).join(', ');
+    const args = [tableLabel(table), ...table.key].map((text) => literal(text)).join(', ');
     await query(`CREATE TRIGGER committed_history AFTER INSERT OR UPDATE OR DELETE ON ${sqlName(table)}
       FOR EACH ROW EXECUTE PROCEDURE ${SCHEMA}.record(${args})`);
   }

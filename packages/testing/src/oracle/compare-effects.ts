@@ -7,6 +7,7 @@ import {
   type OracleQuery,
   readHistory,
 } from './committed-history.ts';
+import { tableLabel } from '@certyo-cdc/core/internal';
 
 /** What Certyo holds against what the database committed. */
 export interface Comparison {
@@ -94,7 +95,7 @@ export async function compareEffects(
     }
   }
   for (const [collection, versions] of toCompare) {
-    const table = tables.find((entry) => `${entry.schema}.${entry.name}` === collection);
+    const table = tables.find((entry) => tableLabel(entry) === collection);
     if (table === undefined) throw new Error(`The oracle does not know the table ${collection}.`);
     for (let i = 0; i < versions.length; i += PAGE) {
       const different = await compareRows(query, table, versions.slice(i, i + PAGE));

@@ -5,6 +5,7 @@ import type { RowChange } from '../../event/change-event.ts';
 import type { JsonRow } from '../../event/json.ts';
 import { printPath } from '../../json/canonical-json.ts';
 import { redactedCause } from './redacted-cause.ts';
+import { tableLabel } from '../../event/table-label.ts';
 
 /**
  * The row as the mapping's schema makes it. Of an incomplete row only the known columns are checked, one by one, and
@@ -83,5 +84,5 @@ function guard(event: RowChange, row: object, missing: ReadonlySet<string>): obj
 }
 
 export function tableName(event: RowChange): string {
-  return `${event.table.schema}.${event.table.name}`;
+  return tableLabel(event.table);
 }
