@@ -52,6 +52,7 @@ describe('certyoSink', () => {
     emulator.records().forEach((effect, index) => {
       expect(verdicts[index]).toEqual({
         type: 'delivered',
+        replayed: false,
         receipt: { recordHash: effect.recordHash, acceptedAt: effect.receivedAt, replayed: false },
       });
     });
@@ -76,7 +77,8 @@ describe('certyoSink', () => {
       const lost = await deliver(sink, items);
       for (const verdict of lost) expect(verdict).toMatchObject({ type: 'retry', inDoubt: true });
       const again = await deliver(sink, items);
-      for (const verdict of again) expect(verdict).toMatchObject({ type: 'delivered' });
+      for (const verdict of again)
+        expect(verdict).toMatchObject({ type: 'delivered', replayed: true });
       expect(again[0]).toMatchObject({ receipt: { replayed: true } });
       expect(emulator.counters.effects - before).toBeLessThanOrEqual(items.length);
     }

@@ -95,7 +95,7 @@ export function delivered(
   acceptedAt: string | null,
   replayed: boolean,
 ): Verdict {
-  return { type: 'delivered', receipt: { recordHash, acceptedAt, replayed } };
+  return { type: 'delivered', replayed, receipt: { recordHash, acceptedAt, replayed } };
 }
 
 function rejection(status: number, cause?: HttpStatusError): RecordRejectedError {

@@ -157,6 +157,20 @@ describe('createPipeline', () => {
     expect(pipeline.status().state).toBe('gap');
   });
 
+  test('H-05: counts what the other side says it had before', async () => {
+    const source = memorySource({ checkpoints: memoryCheckpointStore() });
+    const sink = memorySink({
+      faults: ({ items }) =>
+        items.map((item) => ({ type: 'delivered', replayed: item.lane === 'items:{"id":1}' })),
+    });
+    const pipeline = createPipeline(source, sink, FAST);
+    await pipeline.start();
+    source.push([update(1, 0), update(2, 0), update(3, 0)]);
+    await pipeline.caughtUp();
+    expect(pipeline.status()).toMatchObject({ delivered: 3, replayed: 1 });
+    await pipeline.stop();
+  });
+
   test('I3, O-07: later items of a parked record wait behind it and are redriven in order', async () => {
     const deadLetters = memoryDeadLetterStore();
     const source = memorySource({ checkpoints: memoryCheckpointStore(), deadLetters });

@@ -132,7 +132,7 @@ class StandardPipeline<Item, Row extends object> implements Pipeline {
 
   status(): PipelineStatus {
     const { delivered, inFlightBytes, inFlightItems, parked, received } = this.#counters;
-    const { requests, retried, skipped } = this.#counters;
+    const { replayed, requests, retried, skipped } = this.#counters;
     const events = this.#tracker.unacknowledgedEvents;
     const oldestAtMs = events === 0 ? Infinity : this.#tracker.oldestAtMs;
     const live = this.#run?.live ?? { blockedLanes: 0, breaker: 'closed', position: null };
@@ -142,6 +142,7 @@ class StandardPipeline<Item, Row extends object> implements Pipeline {
       error: this.#error,
       received,
       delivered,
+      replayed,
       skipped,
       parked,
       requests,

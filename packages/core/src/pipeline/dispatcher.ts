@@ -278,6 +278,7 @@ export class Dispatcher<Item, Row extends object> {
       switch (verdict.type) {
         case 'delivered':
           counters.delivered += 1;
+          if (verdict.replayed === true) counters.replayed += 1;
           this.#done(item);
           break;
         case 'skipped':

@@ -11,6 +11,8 @@ export interface PipelineStatus {
   readonly received: number;
   /** Items with verdict delivered. */
   readonly delivered: number;
+  /** Of these, items that the other side says it had before. Some are normal after a restart or a lost answer. */
+  readonly replayed: number;
   /** Events that no item was made of, and items that a rule skipped. */
   readonly skipped: number;
   readonly parked: number;

@@ -8,6 +8,7 @@ import type { PipelineEvent } from './pipeline-event.ts';
 export interface Counters {
   received: number;
   delivered: number;
+  replayed: number;
   skipped: number;
   parked: number;
   requests: number;
@@ -21,6 +22,7 @@ export function zeroCounters(): Counters {
   return {
     received: 0,
     delivered: 0,
+    replayed: 0,
     skipped: 0,
     parked: 0,
     requests: 0,

@@ -12,8 +12,12 @@ export interface Prepared<Item> {
 
 /** What became of one item. One verdict per item, in the order of the items. */
 export type Verdict =
-  /** The other side has it, now or already before. */
-  | { readonly type: 'delivered'; readonly receipt?: JsonValue | undefined }
+  /** The other side has it, now or (`replayed`, where it says so) already before. */
+  | {
+      readonly type: 'delivered';
+      readonly receipt?: JsonValue | undefined;
+      readonly replayed?: boolean | undefined;
+    }
   /** It may work later. `inDoubt`: the other side may have it. `alone`: send it again in a request of its own. */
   | {
       readonly type: 'retry';
