@@ -107,7 +107,7 @@ describe('resume', () => {
     const ids = reader.rows.map((row) => Number(row.key['id']));
     expect(ids, `seed ${seed}`).toEqual(Array.from({ length: next }, (_, i) => i));
     const lost = reader.sourceEvents.filter((event) => event.type === 'source-disconnected');
-    expect(lost.length).toBeGreaterThan(5);
+    expect(lost.length).toBeGreaterThan(2);
   }, 60_000);
 
   test('half-open in both directions is noticed, also while connecting, and recovered from', async () => {
