@@ -1,8 +1,8 @@
 import { CdcError, PipelineStateError, type SourceEvent } from '@certyo-cdc/core';
+import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 import type { Lsn } from '../protocol/lsn.ts';
 import type { ServerIdentity } from '../setup/server-identity.ts';
 import { asStreamError } from '../setup/stream-error.ts';
-import { abortableSleep } from './abortable-sleep.ts';
 import { Epochs } from './epochs.ts';
 import { type ReconnectDelays, reconnectDelayMs } from './reconnect-delay.ts';
 import {
@@ -61,11 +61,6 @@ export class SessionKeeper {
 
   get current(): ReplicationSession | null {
     return this.#current;
-  }
-
-  /** The server of the newest session; null before the first. */
-  get server(): ServerIdentity | null {
-    return this.#server;
   }
 
   /** The epochs of the timelines read so far. Only after `first`. */
@@ -160,7 +155,7 @@ export class SessionKeeper {
     const delay = reconnectDelayMs(this.#options.delays, this.#attempts, this.#options.random());
     this.#attempts += 1;
     this.#options.onEvent({ type: 'source-disconnected', error: known, retryInMs: delay });
-    await abortableSleep(delay, this.#signal);
+    await sleep(SYSTEM_TIME, delay, this.#signal);
   }
 
   /** The server is about to go: leave, so that it can. */
@@ -234,7 +229,7 @@ export class SessionKeeper {
         const isOver = slotWaitMs !== false && Date.now() - since >= slotWaitMs;
         if (!isBusy || isOver) throw known;
         if (attempt === 0) onEvent({ type: 'source-waiting', reason: known.message });
-        await abortableSleep(Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)), this.#signal);
+        await sleep(SYSTEM_TIME, Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)), this.#signal);
       }
     }
   }
