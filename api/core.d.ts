@@ -1,7 +1,4 @@
-// index.d.ts
-
-import { Dispatcher } from 'undici';
-import * as z from 'zod/v4/core';
+// configuration-error.d.ts
 
 /** What a code means. */
 interface ErrorCodeDescription {
@@ -39,6 +36,25 @@ declare abstract class CdcError extends Error {
     constructor(message: string, options?: CdcErrorOptions);
     static is(error: unknown): error is CdcError;
 }
+
+/** An option is missing or wrong. Thrown synchronously by factories. */
+declare class ConfigurationError extends CdcError {
+    readonly name: "ConfigurationError";
+    readonly code: "CONFIG_INVALID";
+    readonly retryable: false;
+    /** The option or environment variable that is wrong. */
+    readonly option: string;
+    constructor(option: string, message: string, options?: CdcErrorOptions);
+}
+
+export { CdcError as C, ERROR_CODES as E, type GapCode as G, type CdcErrorOptions as a, ConfigurationError as b, type ErrorCode as c, type ErrorCodeDescription as d };
+
+// index.d.ts
+
+import { Dispatcher } from 'undici';
+import * as z from 'zod/v4/core';
+import { C as CdcError, a as CdcErrorOptions, G as GapCode } from './configuration-error.js';
+export { b as ConfigurationError, E as ERROR_CODES, c as ErrorCode, d as ErrorCodeDescription } from './configuration-error.js';
 
 /** The request did not get through, or its answer did not come back. */
 declare class DeliveryConnectionError extends CdcError {
@@ -103,6 +119,8 @@ type JsonRow = Readonly<Record<string, JsonValue>>;
 declare class JsonNumber {
     readonly text: string;
     constructor(text: string);
+    /** True for a `JsonNumber`, also for one of another copy of the library. */
+    static is(value: unknown): value is JsonNumber;
     toJSON(): string;
     toString(): string;
 }
@@ -181,9 +199,9 @@ interface CertyoCodecs {
     /**
      * Writes the body of `POST /records/bulk`.
      *
-     * @param records The bodies of the records, as JSON text.
+     * @param records The bodies of the records, as JSON text in UTF-8.
      */
-    readonly encodeBulk: (records: readonly string[], tenantId: string) => string;
+    readonly encodeBulk: (records: readonly Uint8Array[], tenantId: string) => Uint8Array;
     /** Reads the answer of `POST /records/bulk`: one verdict per item, in the order of the items. */
     readonly decodeBulk: (answer: JsonValue, items: readonly BulkItem[]) => readonly BulkVerdict[];
     /** Makes the body of `POST /verify/record`. */
@@ -523,8 +541,10 @@ interface RowChange<Row extends object = JsonRow> extends EventBase {
      * by their UTF-8 bytes; `unavailable` columns are left out and named under `_unavailable`.
      *
      * @param includes Which columns to write; all when omitted.
+     * @param image `before` writes `before` (the previous key, or the key, where nothing else is known) for every
+     * operation. @default 'after'
      */
-    canonicalRow(includes?: (column: string) => boolean): string;
+    canonicalRow(includes?: (column: string) => boolean, image?: 'before' | 'after'): string;
 }
 /** A table was emptied by TRUNCATE. One event per table. A barrier for the lanes of its table. */
 interface Truncate extends EventBase {
@@ -562,10 +582,11 @@ interface Prepared<Item> {
 }
 /** What became of one item. One verdict per item, in the order of the items. */
 type Verdict = 
-/** The other side has it, now or already before. */
+/** The other side has it, now or (`replayed`, where it says so) already before. */
 {
     readonly type: 'delivered';
     readonly receipt?: JsonValue | undefined;
+    readonly replayed?: boolean | undefined;
 }
 /** It may work later. `inDoubt`: the other side may have it. `alone`: send it again in a request of its own. */
  | {
@@ -638,10 +659,11 @@ interface CertyoItem {
     readonly recordId: string;
     readonly recordVersion: string;
     readonly idempotencyKey: string;
-    /** The body of `POST /records` as JSON text. */
-    readonly body: string;
-    /** Length of `body` in UTF-8. */
-    readonly bytes: number;
+    /**
+     * The body of `POST /records` as JSON text in UTF-8. Bytes, because a string that was put together keeps its pieces
+     * alive until it is sent, which is several times its size.
+     */
+    readonly body: Buffer;
 }
 
 /**
@@ -850,16 +872,6 @@ interface CertyoSinkOptions extends CertyoClientOptions {
  * @throws ConfigurationError when the key or tenant is missing or an option is wrong.
  */
 declare function certyoSink(options?: CertyoSinkOptions): Sink<CertyoItem>;
-
-/** An option is missing or wrong. Thrown synchronously by factories. */
-declare class ConfigurationError extends CdcError {
-    readonly name: "ConfigurationError";
-    readonly code: "CONFIG_INVALID";
-    readonly retryable: false;
-    /** The option or environment variable that is wrong. */
-    readonly option: string;
-    constructor(option: string, message: string, options?: CdcErrorOptions);
-}
 
 /** A pipeline method was called in a state in which it has no meaning. */
 declare class PipelineStateError extends CdcError {
@@ -1343,12 +1355,12 @@ interface UnacknowledgedLimits {
 interface PipelineLimits {
     /**
      * Bytes held by batches that are not finished; beyond it the source is not read.
-     * @default 64_000_000
+     * @default 16_000_000
      */
     readonly maxInFlightBytes?: number | undefined;
     /**
      * Items that are not finished; beyond it the source is not read.
-     * @default 50_000
+     * @default 10_000
      */
     readonly maxInFlightItems?: number | undefined;
     readonly unacknowledged?: UnacknowledgedLimits | undefined;
@@ -1415,6 +1427,8 @@ interface PipelineStatus {
     readonly received: number;
     /** Items with verdict delivered. */
     readonly delivered: number;
+    /** Of these, items that the other side says it had before. Some are normal after a restart or a lost answer. */
+    readonly replayed: number;
     /** Events that no item was made of, and items that a rule skipped. */
     readonly skipped: number;
     readonly parked: number;
@@ -1494,9 +1508,48 @@ interface Pipeline extends AsyncDisposable {
  */
 declare function createPipeline<Item, Row extends object = JsonRow>(source: ChangeSource<Row>, sink: Sink<Item, Row>, options?: PipelineOptions<Row>): Pipeline;
 
-export { type AcceptedRecord, type ApiKey, type BatchOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, type CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, type ChangeBatch, type ChangeEvent, type ChangeSource, type ChangeStream, type ChangesOptions, type Checkpoint, CheckpointError, CheckpointFencedError, type CheckpointStore, type CircuitBreakerOptions, type ColumnInfo, type ColumnPolicies, type ColumnPolicy, ConfigurationError, type DeadLetter, DeadLetterError, type DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, ERROR_CODES, type ErrorCode, type ErrorCodeDescription, type EventSource, type FoundRecord, type GapCode, GapError, HttpStatusError, JsonNumber, type JsonRow, type JsonValue, type LogicalMessage, type MappedOperation, type MappedRow, MappingError, type NewDeadLetter, type OpenOptions, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, type PipelineTime, type Position, type Prepared, type QueryParameters, type RecordMapper, type RecordMapperOptions, RecordRejectedError, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, type RowChange, type RowOperation, type SchemaChange, type Secret, type Sink, type Snapshot, SourceConnectionError, type SourceEvent, type SourceIdentity, type SourceLag, SourceProtocolError, SourceSetupError, type StoredCheckpoint, type TableInfo, type TableMapping, type TransactionInfo, type Truncate, type UnacknowledgedLimits, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changes, createCertyoClient, createPipeline, defaultCodecs, isRowChange, isSecret, minifyJson, parseJson, recordMapper, secret };
+export { type AcceptedRecord, type ApiKey, type BatchOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, type ChangeBatch, type ChangeEvent, type ChangeSource, type ChangeStream, type ChangesOptions, type Checkpoint, CheckpointError, CheckpointFencedError, type CheckpointStore, type CircuitBreakerOptions, type ColumnInfo, type ColumnPolicies, type ColumnPolicy, type DeadLetter, DeadLetterError, type DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, type EventSource, type FoundRecord, GapCode, GapError, HttpStatusError, JsonNumber, type JsonRow, type JsonValue, type LogicalMessage, type MappedOperation, type MappedRow, MappingError, type NewDeadLetter, type OpenOptions, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, type PipelineTime, type Position, type Prepared, type QueryParameters, type RecordMapper, type RecordMapperOptions, RecordRejectedError, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, type RowChange, type RowOperation, type SchemaChange, type Secret, type Sink, type Snapshot, SourceConnectionError, type SourceEvent, type SourceIdentity, type SourceLag, SourceProtocolError, SourceSetupError, type StoredCheckpoint, type TableInfo, type TableMapping, type TransactionInfo, type Truncate, type UnacknowledgedLimits, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changes, createCertyoClient, createPipeline, defaultCodecs, isRowChange, isSecret, minifyJson, parseJson, recordMapper, secret };
 
 // internal.d.ts
+
+import { b as ConfigurationError } from './configuration-error.js';
+
+/** How a table is named in ids, collections, checkpoints and messages. */
+interface NamedTable {
+    readonly schema: string;
+    readonly name: string;
+}
+/**
+ * The name of a table as one text that no other table has: `public.orders`. A part that is not a plain lower-case
+ * identifier is quoted as in SQL, because a dot or quote in a name would make two tables look like one: `"a.b".c` is not
+ * `a."b.c"`.
+ */
+declare function tableLabel(table: NamedTable): string;
+
+/** The known name that is nearest to a wrong one, upper and lower case being equal, or null when none is near. */
+declare function nearestName(name: string, known: readonly string[]): string | null;
+
+/** A timer of more milliseconds fires at once. */
+declare const MAX_TIMER_MS: number;
+/**
+ * The error for an option of a wrong type or out of range. Numbers and the like are shown, texts are not: any of them
+ * may hold a secret.
+ */
+declare function wrongOption(option: string, expected: string, value: unknown): ConfigurationError;
+/** The same for options that hold a secret: says the type only. */
+declare function wrongSecretOption(option: string, expected: string, value: unknown): ConfigurationError;
+/** An object that is no array, or an error. */
+declare function requireObject(option: string, value: unknown): Readonly<Record<string, unknown>>;
+/**
+ * Refuses option names that are not known, naming the nearest one that is.
+ *
+ * @param path Where the options stand, for example `tls`; empty for those of the factory itself.
+ */
+declare function refuseUnknownOptions(path: string, options: object, known: readonly string[]): void;
+/** A positive number of milliseconds that a timer can hold, `false` to disable, or undefined. */
+declare function optionalTimeout(option: string, value: unknown): number | false | undefined;
+/** A text that is not empty and has no NUL, or undefined. */
+declare function optionalText(option: string, value: unknown): string | undefined;
 
 /**
  * Reads one object of options, strictly: a wrong type, a value out of range or an unknown name throws
@@ -1510,7 +1563,9 @@ declare class OptionReader {
     nested(name: string, known: readonly string[]): OptionReader;
     positive(name: string, fallback: number, most?: number): number;
     positiveInteger(name: string, fallback: number, most?: number): number;
-    positiveIntegerOrFalse(name: string, fallback: number | false): number | false;
+    positiveIntegerOrFalse(name: string, fallback: number | false, most?: number): number | false;
+    text(name: string, fallback: string): string;
+    flag(name: string): boolean;
     oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T;
     /** Checks that the option is a function when it is given. */
     assertFunction(name: string): void;
@@ -1518,4 +1573,4 @@ declare class OptionReader {
     assertMethods(name: string, methods: readonly string[]): void;
 }
 
-export { OptionReader };
+export { MAX_TIMER_MS, OptionReader, nearestName, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, tableLabel, wrongOption, wrongSecretOption };

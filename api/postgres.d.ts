@@ -383,7 +383,7 @@ declare const PINNED_SETTINGS: {
     readonly IntervalStyle: "iso_8601";
     readonly TimeZone: "UTC";
     readonly bytea_output: "hex";
-    readonly extra_float_digits: "1";
+    readonly extra_float_digits: "3";
     readonly lc_monetary: "C";
     readonly search_path: "pg_catalog";
     readonly quote_all_identifiers: "off";

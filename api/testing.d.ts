@@ -461,6 +461,8 @@ interface MemoryDeadLetterStore extends DeadLetterStore {
     letters(pipeline: string): readonly DeadLetter[];
     /** Called before letters are stored; what it throws becomes the rejection. */
     onPark: ((letters: readonly NewDeadLetter[]) => void | Promise<void>) | null;
+    /** Called when letters were read, before the answer arrives. */
+    onListed: ((letters: readonly DeadLetter[]) => void | Promise<void>) | null;
 }
 /** A dead-letter store in memory. Keeps what is parked for as long as the object lives, also after `close()`. */
 declare function memoryDeadLetterStore(): MemoryDeadLetterStore;

@@ -11,3 +11,4 @@ export {
   wrongSecretOption,
 } from './internal/option-checks.ts';
 export { OptionReader } from './internal/read-options.ts';
+export { sleep, SYSTEM_TIME } from './pipeline/time.ts';

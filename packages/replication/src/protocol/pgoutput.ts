@@ -17,7 +17,6 @@ export const INSERT = 0x49;
 export const UPDATE = 0x55;
 export const DELETE = 0x44;
 export const TRUNCATE = 0x54;
-export const MESSAGE = 0x4d;
 
 /** The length of a column whose value is null. */
 export const NULL_VALUE = -1;
