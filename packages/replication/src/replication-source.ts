@@ -1,13 +1,20 @@
 import type { ChangeSource, CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
+import { OptionReader } from '@certyo-cdc/core/internal';
 import {
   postgresCheckpointStore,
   postgresDeadLetterStore,
+  runSetup as runPrinted,
   sqlSession,
   type SqlSession,
 } from '@certyo-cdc/postgres';
 import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
 import type { ReplicationSourceOptions } from './options.ts';
-import { missingStatements, runStatements, teardownStatements } from './setup/setup.ts';
+import {
+  missingStatements,
+  runStatements,
+  SLOT_LOCK_TIMEOUT_MS,
+  teardownStatements,
+} from './setup/setup.ts';
 import { stateSetupSql, stateTeardownSql } from './setup/state.ts';
 import { reopeningCheckpointStore, reopeningDeadLetterStore } from './state-stores.ts';
 import { openReplicationStream } from './stream/open-stream.ts';
@@ -16,6 +23,11 @@ import { openReplicationStream } from './stream/open-stream.ts';
 export interface SetupOptions {
   /** Only gives the SQL, for a DBA to run. @default false */
   readonly dryRun?: boolean | undefined;
+  /**
+   * How long the making of the slot may wait for a running transaction to end, milliseconds; a slot can only begin when
+   * every transaction that was running has ended. @default 15000
+   */
+  readonly slotLockTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -78,16 +90,42 @@ async function runSetup(
   options: SetupOptions,
 ): Promise<readonly string[]> {
   const signal = options.signal ?? new AbortController().signal;
-  return withSessions(settings, async (captured, state) => {
-    const missing = await missingStatements(captured, settings, { signal });
-    const stateSql = await stateSetupSql(state, settings.stateSchema, { signal });
-    if (options.dryRun !== true) {
-      await runStatements(state, stateSql, { signal });
-      await runStatements(captured, missing, { signal });
-    }
-    return [...stateSql, ...missing];
-  });
+  const { dryRun } = options;
+  const reader = new OptionReader('', options, ['dryRun', 'slotLockTimeoutMs', 'signal']);
+  const slotLockTimeoutMs = reader.positiveInteger(
+    'slotLockTimeoutMs',
+    SLOT_LOCK_TIMEOUT_MS,
+    2 ** 31 - 1,
+  );
+  return withSessions(settings, (captured, state) =>
+    oneAtATime(captured, signal, async () => {
+      const missing = await missingStatements(captured, settings, { signal });
+      const stateSql = await stateSetupSql(state, settings.stateSchema, { signal });
+      await runPrinted(state, stateSql, { dryRun, signal });
+      if (dryRun !== true) await runStatements(captured, missing, { signal, slotLockTimeoutMs });
+      return [...stateSql, ...missing];
+    }),
+  );
 }
+
+/** Instances that start together would all find the same things missing, and all but one fail to make them. */
+async function oneAtATime<T>(
+  session: SqlSession,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  await session.query('SELECT pg_catalog.pg_advisory_lock($1::int8)', [SETUP_LOCK], { signal });
+  try {
+    return await work();
+  } finally {
+    // The session ends with the setup in any case; this only lets the others go on sooner.
+    await session
+      .query('SELECT pg_catalog.pg_advisory_unlock($1::int8)', [SETUP_LOCK], { signal })
+      .catch(() => undefined);
+  }
+}
+
+const SETUP_LOCK = '7166352098415035';
 
 async function runTeardown(
   settings: ReplicationSettings,

@@ -13,8 +13,8 @@ import { problemError } from './assert-ready.ts';
 import { publicationProblems, serverProblems, tableProblems } from './readiness.ts';
 import { readSlot, type SlotState } from './slot.ts';
 
-/** How long the making of a slot may wait for one running transaction. */
-const SLOT_LOCK_TIMEOUT_MS = 15_000;
+/** How long the making of a slot may wait for one running transaction, where `slotLockTimeoutMs` says nothing else. */
+export const SLOT_LOCK_TIMEOUT_MS = 15_000;
 
 interface Options {
   readonly signal: AbortSignal;
@@ -70,18 +70,19 @@ function refuseSlotWithoutPublication(
 export async function runStatements(
   session: SqlExecutor,
   statements: readonly string[],
-  options: Options,
+  options: Options & { readonly slotLockTimeoutMs?: number | undefined },
 ): Promise<void> {
+  const lockTimeoutMs = options.slotLockTimeoutMs ?? SLOT_LOCK_TIMEOUT_MS;
   for (const statement of statements) {
     const makesSlot = statement.includes('pg_create_logical_replication_slot');
     if (makesSlot) {
-      await session.query(`SET lock_timeout = ${SLOT_LOCK_TIMEOUT_MS}`, [], options);
+      await session.query(`SET lock_timeout = ${lockTimeoutMs}`, [], options);
     }
     try {
       await session.query(statement, [], options);
     } catch (error) {
       if (!makesSlot || !isLockTimeout(error)) throw error;
-      throw await blockedSlotError(session, options);
+      throw await blockedSlotError(session, lockTimeoutMs, options);
     } finally {
       if (makesSlot) await session.query('RESET lock_timeout', [], options);
     }
@@ -120,7 +121,11 @@ function dropSlotSql(slot: string): string {
 }
 
 /** The slot's start needs every transaction that is running now to end (R-29). */
-async function blockedSlotError(session: SqlExecutor, options: Options): Promise<Error> {
+async function blockedSlotError(
+  session: SqlExecutor,
+  lockTimeoutMs: number,
+  options: Options,
+): Promise<Error> {
   const running = await session.query<{ readonly pid: string; readonly database: string | null }>(
     `SELECT a.pid::text AS pid, a.datname::text AS database FROM pg_catalog.pg_stat_activity a
       WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_catalog.pg_backend_pid()
@@ -131,7 +136,7 @@ async function blockedSlotError(session: SqlExecutor, options: Options): Promise
   );
   const names = running.rows.map((row) => `${row.pid} (database ${row.database ?? '?'})`);
   return new SourceSetupError(
-    `The slot could not be made within ${SLOT_LOCK_TIMEOUT_MS / 1000} s, because transactions are running that have to end first${names.length === 0 ? '' : `: ${names.join(', ')}`}.`,
+    `The slot could not be made within ${lockTimeoutMs / 1000} s, because transactions are running that have to end first${names.length === 0 ? '' : `: ${names.join(', ')}`}.`,
     { remedy: 'End them, then run source.setup() again.' },
   );
 }
