@@ -1172,9 +1172,10 @@ interface ChangesOptions {
 /**
  * Iterates over the changes of a source one by one, at least once each, in commit order.
  *
- * A change counts as safe when the next one is asked for; leaving the loop saves and acknowledges the last transaction
- * of which every change was passed. The change at which the loop is left comes again. To leave a loop that waits for
- * the next change, abort the signal.
+ * A change counts as safe when the next one is asked for. Leaving the loop saves and acknowledges the newest end that
+ * the source gave behind changes that were all passed: sources give one for several small transactions that came
+ * together. What lies behind it, the change at which the loop is left among it, comes again. To leave a loop that waits
+ * for the next change, abort the signal.
  *
  * @throws {ConfigurationError} There is no place to keep the checkpoint.
  * @example

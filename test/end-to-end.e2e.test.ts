@@ -1,4 +1,4 @@
-import type { Pipeline } from '@certyo-cdc/core';
+import { changes, type Pipeline } from '@certyo-cdc/core';
 import { compareEffects, installHistory, type HistoryTable } from '@certyo-cdc/testing';
 import { testDatabase } from '@certyo-cdc/testing/vitest';
 import { describe, expect, test } from 'vitest';
@@ -245,7 +245,7 @@ describe('end to end', () => {
     expect(await compared(rig)).toMatchObject({ ...EXACT, committed: id });
   });
 
-  test('O-04: of two pipelines with one name one is fenced, and no effect is doubled', async () => {
+  test('of two pipelines with one name one is fenced, and no effect is doubled', async () => {
     await using rig = await witnessed();
     const other = { slot: `${rig.slot}_b`, name: rig.slot };
     await rig.source(other).setup();
@@ -287,6 +287,27 @@ describe('end to end', () => {
     await standby.pipeline.drain();
     expect(standby.pipeline.status().received).toBeLessThanOrEqual(300);
     expect(await compared(rig)).toMatchObject({ ...EXACT, accepted: 500 });
+  });
+
+  test('leaving a loop over changes saves and acknowledges what was passed', async () => {
+    await using rig = await createRig([TABLE], OPTIONS);
+    await insert(rig, 1, 3);
+    const seen: unknown[] = [];
+    for await (const event of changes(rig.source(), { checkpointIntervalMs: 60_000 })) {
+      seen.push(event.id);
+      if (seen.length === 3) await insert(rig, 4, 6);
+      if (seen.length === 5) break;
+    }
+    const [row] = await rig.db.query<{ same: boolean }>(
+      `SELECT s.confirmed_flush_lsn = c.position::pg_lsn AS same
+         FROM certyo.checkpoints c, pg_replication_slots s WHERE s.slot_name = $1`,
+      [rig.slot],
+    );
+    expect(row).toEqual({ same: true });
+    for await (const event of changes(rig.source())) {
+      expect(event.id).toBe(seen[3]);
+      break;
+    }
   });
 
   test('state may live in another database, and nothing of it in the captured one', async () => {

@@ -38,9 +38,10 @@ interface Settings {
 /**
  * Iterates over the changes of a source one by one, at least once each, in commit order.
  *
- * A change counts as safe when the next one is asked for; leaving the loop saves and acknowledges the last transaction
- * of which every change was passed. The change at which the loop is left comes again. To leave a loop that waits for
- * the next change, abort the signal.
+ * A change counts as safe when the next one is asked for. Leaving the loop saves and acknowledges the newest end that
+ * the source gave behind changes that were all passed: sources give one for several small transactions that came
+ * together. What lies behind it, the change at which the loop is left among it, comes again. To leave a loop that waits
+ * for the next change, abort the signal.
  *
  * @throws {ConfigurationError} There is no place to keep the checkpoint.
  * @example
@@ -108,7 +109,10 @@ async function* iterate<Row extends object>(
     const { stored, stream } = await openStream(source, context.options, signal, () => {});
     const writer = new CheckpointWriter(context, stream, stored);
     try {
-      for await (const batch of stream) {
+      // Not by `for await`: leaving it would close the stream before the last end is acknowledged.
+      const iterator = stream[Symbol.asyncIterator]();
+      for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
+        const batch = next.value;
         const entry = tracker.open(batch.events.length, batch.bytes, batch.end, Date.now());
         for (const event of batch.events) {
           signal.throwIfAborted();
