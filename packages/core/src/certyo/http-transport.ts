@@ -7,7 +7,7 @@ import { isSecret } from '../internal/secret.ts';
 import { checkApiKey, type NormalizedClientOptions } from './client-options.ts';
 import { toDeliveryError, TransportFailure } from './http-failure.ts';
 import { withDeadline } from './internal/deadline.ts';
-import { onAbort } from './internal/on-abort.ts';
+import { abortable } from '../internal/on-abort.ts';
 
 /** A request to the API. */
 export interface CertyoRequest {
@@ -139,12 +139,4 @@ export class HttpTransport {
 /** Method and path without the query, whose values can be row values. */
 export function describeRequest(request: CertyoRequest): string {
   return `${request.method} ${request.path.replace(/\?.*$/su, '')}`;
-}
-
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  return new Promise<T>((resolve, reject) => {
-    const forget = onAbort(signal, () => reject(signal.reason as Error));
-    promise.then(resolve, reject).finally(forget);
-  });
 }

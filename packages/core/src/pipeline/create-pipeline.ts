@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 
 import { GapError } from '../errors/source-error.ts';
+import { abortable } from '../internal/on-abort.ts';
 import { CdcError } from '../errors/cdc-error.ts';
 import { PipelineStateError } from '../errors/pipeline-state-error.ts';
 import type { JsonRow } from '../event/json.ts';
@@ -331,21 +332,6 @@ class StandardPipeline<Item, Row extends object> implements Pipeline {
 
 function isGap(error: Error): boolean {
   return error instanceof GapError || (CdcError.is(error) && error.code.startsWith('GAP_'));
-}
-
-/** The promise, or the signal's reason as soon as it is aborted. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  let onAbort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 /**

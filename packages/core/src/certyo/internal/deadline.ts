@@ -1,5 +1,5 @@
 import { TransportFailure } from '../http-failure.ts';
-import { onAbort } from './on-abort.ts';
+import { onAbort } from '../../internal/on-abort.ts';
 
 /**
  * Runs work with a signal that aborts with the caller's or after `timeoutMs`; leaves no timer and no listener behind.

@@ -31,3 +31,16 @@ export function onAbort(signal: AbortSignal, callback: () => void): () => void {
     hubs.delete(signal);
   };
 }
+
+/** The promise, or the signal's reason as soon as it is aborted. */
+export async function abortable<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  return new Promise<T>((resolve, reject) => {
+    const forget = onAbort(signal, () => reject(signal.reason as Error));
+    promise.then(resolve, reject).finally(forget);
+  });
+}
