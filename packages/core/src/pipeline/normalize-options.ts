@@ -167,8 +167,7 @@ export function normalizePipelineOptions<Item, Row extends object>(
     checkpoints,
     deadLetters: deadLetters ?? null,
     // Records that were parked under another setting must not be overtaken.
-    loadsBlockedLanes:
-      onParkedLane === 'block' && (onRejected === 'park' || options.deadLetters !== undefined),
+    loadsBlockedLanes: onParkedLane === 'block' && deadLetters !== undefined,
     ownStores,
     filter: options.filter ?? null,
     batch: {
