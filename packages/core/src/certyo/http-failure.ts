@@ -43,7 +43,10 @@ export function toDeliveryError(
   const cause = new TransportFailure(code, error instanceof Error ? error.message : '');
   return TIMEOUTS.has(code)
     ? new DeliveryTimeoutError(`${what} was not answered in time (${code}).`, { cause })
-    : new DeliveryConnectionError(`${what} failed below HTTP (${code}).`, { cause });
+    : new DeliveryConnectionError(`${what} failed below HTTP (${code}).`, {
+        cause,
+        remedy: 'When it lasts, check the network and CERTYO_BASE_URL.',
+      });
 }
 
 /** True unless the request certainly never left this machine. */

@@ -58,8 +58,14 @@ export function classifyPostgresError(error: unknown): SourceConnectionError | u
   if (code === undefined) return undefined;
   return new SourceConnectionError(code, `${OPENING[code]}: ${describePostgresError(error)}.`, {
     cause: redactPostgresError(error),
+    remedy: REMEDY[code],
   });
 }
+
+const REMEDY: Readonly<Partial<Record<ConnectionCode, string>>> = {
+  SOURCE_UNREACHABLE: 'When it lasts, check host and port, that the server runs, and the firewall.',
+  SOURCE_LOGIN_REFUSED: 'Check user, password and database, and pg_hba.conf.',
+};
 
 const OPENING: Readonly<Record<ConnectionCode, string>> = {
   SOURCE_UNREACHABLE: 'The connection to PostgreSQL could not be made or was lost',

@@ -1,6 +1,7 @@
 import { SourceSetupError } from '@certyo-cdc/core';
 import {
   type PublicationDescription,
+  quoteIdentifier,
   quoteLiteral,
   readPublication,
   resolveTables,
@@ -81,7 +82,9 @@ export async function runStatements(
     try {
       await session.query(statement, [], options);
     } catch (error) {
-      if (!makesSlot || !isLockTimeout(error)) throw error;
+      if (hasState(error, '42501'))
+        throw await refusedStatement(session, error, makesSlot, options);
+      if (!makesSlot || !hasState(error, '55P03')) throw error;
       throw await blockedSlotError(session, lockTimeoutMs, options);
     } finally {
       if (makesSlot) await session.query('RESET lock_timeout', [], options);
@@ -141,8 +144,25 @@ async function blockedSlotError(
   );
 }
 
-function isLockTimeout(error: unknown): boolean {
-  return (error as { readonly code?: unknown } | null)?.code === '55P03';
+/** The role that runs the setup lacks a right. */
+async function refusedStatement(
+  session: SqlExecutor,
+  cause: unknown,
+  makesSlot: boolean,
+  options: Options,
+): Promise<Error> {
+  const said = cause instanceof Error ? cause.message : 'permission denied';
+  const { user } = await serverInfo(session, options);
+  return new SourceSetupError(`The setup may not be run by the role "${user}": ${said}.`, {
+    cause,
+    remedy: makesSlot
+      ? `Run as a superuser: ALTER ROLE ${quoteIdentifier(user)} REPLICATION;`
+      : 'Let the owner of the tables, with CREATE on the database, run what source.setup({ dryRun: true }) gives.',
+  });
+}
+
+function hasState(error: unknown, state: string): boolean {
+  return (error as { readonly code?: unknown } | null)?.code === state;
 }
 
 function textQuery(
