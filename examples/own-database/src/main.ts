@@ -55,7 +55,10 @@ async function run(args: Arguments): Promise<void> {
   const statements = await source.setup({ dryRun: true, signal });
   for (const statement of statements)
     process.stdout.write(`${statement.replace(/;?\s*$/u, ';')}\n`);
-  if (sink === null) return;
+  if (sink === null) {
+    if (statements.length === 0) say('nothing is missing in the database');
+    return;
+  }
   if (statements.length > 0) {
     await source.setup({ signal });
     say('the database is set up: it ran the statements above');
@@ -79,6 +82,9 @@ async function run(args: Arguments): Promise<void> {
   const error = await pipeline.closed;
   clearInterval(progress);
   tell();
+  const waiting = pipeline.status().unacknowledged.events;
+  if (waiting > 0)
+    say(`not finished: ${waiting} changes stay in the slot and come again at the next start`);
   if (error !== null) throw error;
 }
 

@@ -14,7 +14,7 @@ export function describeEvent(event: PipelineEvent): string | null {
     case 'source-warned':
       return `warning ${event.code}: ${event.message}`;
     case 'delivery-retried':
-      return `not delivered, sending ${event.items} records again in ${seconds(event.delayMs)} (attempt ${event.attempt} failed): ${event.error.message}`;
+      return `not delivered, sending ${event.items} records again in ${seconds(event.delayMs)} (attempt ${event.attempt}): ${event.error.message}`;
     case 'breaker-changed':
       return event.to === 'closed' ? 'Certyo answers again' : null;
     case 'item-rejected':
@@ -30,10 +30,10 @@ export function describeEvent(event: PipelineEvent): string | null {
 export function describeStatus(status: PipelineStatus): string {
   const waiting = status.unacknowledged.events;
   return (
-    `${status.received} changes received, ${status.delivered} records delivered` +
-    (status.skipped > 0 ? `, ${status.skipped} skipped` : '') +
-    (status.parked > 0 ? `, ${status.parked} parked` : '') +
-    (waiting > 0 ? `, ${waiting} changes not yet safe` : '') +
+    `changes received: ${status.received}, records delivered: ${status.delivered}` +
+    (status.skipped > 0 ? `, skipped: ${status.skipped}` : '') +
+    (status.parked > 0 ? `, parked: ${status.parked}` : '') +
+    (waiting > 0 ? `, waiting: ${waiting}` : '') +
     (status.breaker === 'closed' ? '' : '; Certyo does not answer, trying again')
   );
 }
