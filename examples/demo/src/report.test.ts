@@ -1,0 +1,72 @@
+import { describe, expect, test } from 'vitest';
+import { isClean, jsonLine, table, type DemoResult } from './report.ts';
+
+const RESULT: DemoResult = {
+  comparison: {
+    committed: 3,
+    delivered: 3,
+    accepted: 3,
+    anchored: 3,
+    lost: 0,
+    duplicated: 0,
+    reordered: 0,
+    mismatched: 0,
+    attempts: 4,
+    examples: [],
+    byCollection: { 'public.movies': { records: 2, committed: 3, accepted: 3, anchored: 3 } },
+  },
+  restarts: 2,
+  seconds: 1.5,
+};
+
+const having = (comparison: Partial<DemoResult['comparison']>): DemoResult => ({
+  ...RESULT,
+  comparison: { ...RESULT.comparison, ...comparison },
+});
+
+describe(jsonLine, () => {
+  test('is one line with every count', () => {
+    const line = jsonLine(RESULT);
+    expect(line).not.toContain('\n');
+    expect(JSON.parse(line)).toEqual({
+      committed: 3,
+      delivered: 3,
+      accepted: 3,
+      anchored: 3,
+      lost: 0,
+      duplicated: 0,
+      reordered: 0,
+      mismatched: 0,
+      attempts: 4,
+      restarts: 2,
+      seconds: 1.5,
+    });
+  });
+});
+
+describe(isClean, () => {
+  test('is true when all is anchored once', () => {
+    expect(isClean(RESULT)).toBe(true);
+  });
+
+  test.each([
+    { lost: 1 },
+    { duplicated: 1 },
+    { reordered: 1 },
+    { mismatched: 1 },
+    { delivered: 2 },
+    { accepted: 4 },
+    { anchored: 2 },
+    { committed: 0, delivered: 0, accepted: 0, anchored: 0 },
+  ])('is false for %o', (comparison) => {
+    expect(isClean(having(comparison))).toBe(false);
+  });
+});
+
+describe(table, () => {
+  test('aligns its columns and ends with the examples of what differs', () => {
+    const lines = table(having({ lost: 1, examples: ['lost: public.movies 7'] })).split('\n');
+    expect(new Set(lines.slice(0, 3).map((line) => line.length)).size).toBe(1);
+    expect(lines.at(-1)).toBe('lost: public.movies 7');
+  });
+});
