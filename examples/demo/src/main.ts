@@ -82,7 +82,10 @@ async function run({ json }: { readonly json: boolean }): Promise<number> {
     if (killAt.includes(i)) {
       await restarting;
       // A life that delivers nothing would prove nothing.
-      while (emulator.counters.effects < effectsAtRestart + 1000) await sleep(20);
+      while (emulator.counters.effects < effectsAtRestart + 1000) {
+        if (!worker.isAlive) throw new Error('The pipeline ended by itself.');
+        await sleep(20);
+      }
       await worker.kill();
       restarts += 1;
       say(

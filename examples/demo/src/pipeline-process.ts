@@ -6,7 +6,8 @@ import { replicationSource } from '@certyo-cdc/replication';
 const tables = (process.env['DEMO_TABLES'] ?? '').split(',');
 
 const pipeline = createPipeline(replicationSource({ tables }), certyoSink(), {
-  batch: { lingerMs: 20 },
+  // A life in this demo is short: with the default of a second it would hardly ever save where it is.
+  checkpointIntervalMs: 100,
 });
 
 process.on('message', (message) => {
@@ -16,6 +17,9 @@ process.on('message', (message) => {
     await pipeline.drain();
   })();
 });
+
+// Without the demo there is nothing to do.
+process.on('disconnect', () => process.exit());
 
 await pipeline.start();
 process.send?.({ type: 'started' });

@@ -31,6 +31,12 @@ export class Worker {
     });
   }
 
+  /** False once it has ended, however that came. */
+  get isAlive(): boolean {
+    const child = this.#child;
+    return child !== null && child.exitCode === null && child.signalCode === null;
+  }
+
   /** Kills it as a power cut would: nothing is flushed, closed or said. */
   async kill(): Promise<void> {
     this.#child?.kill('SIGKILL');
