@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { ValueError } from '../errors/value-error.ts';
+import type * as JsonModule from '../event/json.ts';
 import { JsonNumber, type JsonValue } from '../event/json.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { minifyJson } from './minify-json.ts';
@@ -31,7 +32,7 @@ describe('canonicalJson', () => {
 
   test('writes a JsonNumber of another copy of the library to the letter too', async () => {
     const path: string = '../event/json.ts?another-copy';
-    const other = (await import(path)) as typeof import('../event/json.ts');
+    const other = (await import(path)) as typeof JsonModule;
     const number = new other.JsonNumber('1.500');
     expect(number).not.toBeInstanceOf(JsonNumber);
     expect(JsonNumber.is(number)).toBe(true);
