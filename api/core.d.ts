@@ -1,60 +1,9 @@
-// configuration-error.d.ts
-
-/** What a code means. */
-interface ErrorCodeDescription {
-    readonly happened: string;
-    readonly cause: string;
-    readonly remedy: string;
-}
-/** Every code that an error of this library can carry. */
-type ErrorCode = 'CONFIG_INVALID' | 'PIPELINE_STATE' | 'SOURCE_UNREACHABLE' | 'SOURCE_LOGIN_REFUSED' | 'SOURCE_TLS' | 'SOURCE_SETUP' | 'SOURCE_BUSY' | 'SOURCE_PROTOCOL' | 'VALUE_UNREPRESENTABLE' | 'MAPPING_FAILED' | 'GAP_SLOT_MISSING' | 'GAP_SLOT_LOST' | 'GAP_SLOT_AHEAD' | 'GAP_POSITION_AHEAD' | 'GAP_TIMELINE' | 'GAP_CHECKPOINT_FOREIGN' | 'GAP_TYPE_UNKNOWN' | 'GAP_PUBLICATION' | 'DELIVERY_CONNECTION' | 'DELIVERY_TIMEOUT' | 'HTTP_STATUS' | 'API_KEY_REFUSED' | 'REDIRECT_REFUSED' | 'RESPONSE_INVALID' | 'RECORD_REJECTED' | 'RETRIES_EXHAUSTED' | 'CHECKPOINT_STORE' | 'CHECKPOINT_FENCED' | 'DEAD_LETTER_STORE';
-/** Every code that an error of this library can carry. A code never changes its meaning. */
-declare const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>>;
-/** The codes of states in which completeness can no longer be proved. */
-type GapCode = Extract<ErrorCode, `GAP_${string}`>;
-
-/** How an error is made. */
-interface CdcErrorOptions {
-    /** The error that led to this one. */
-    readonly cause?: unknown;
-    /** What to do about it, where it is more exact than the remedy of the code: the SQL to run, the option to set. */
-    readonly remedy?: string | undefined;
-}
-/**
- * Base of every error that this library makes. `message` ends with the remedy where there is one.
- *
- * Test with `CdcError.is(error)`: it also recognises errors of another copy of the library (ESM beside CJS).
- */
-declare abstract class CdcError extends Error {
-    abstract readonly name: string;
-    /** A literal of `ERROR_CODES`: what happened, usual cause, remedy. */
-    abstract readonly code: ErrorCode;
-    /** True when the same call may work later without anybody acting. */
-    abstract readonly retryable: boolean;
-    /** What to do about it, or null where the code's own remedy in `ERROR_CODES` says it all. */
-    readonly remedy: string | null;
-    constructor(message: string, options?: CdcErrorOptions);
-    static is(error: unknown): error is CdcError;
-}
-
-/** An option is missing or wrong. Thrown synchronously by factories. */
-declare class ConfigurationError extends CdcError {
-    readonly name: "ConfigurationError";
-    readonly code: "CONFIG_INVALID";
-    readonly retryable: false;
-    /** The option or environment variable that is wrong. */
-    readonly option: string;
-    constructor(option: string, message: string, options?: CdcErrorOptions);
-}
-
-export { CdcError as C, ERROR_CODES as E, type GapCode as G, type CdcErrorOptions as a, ConfigurationError as b, type ErrorCode as c, type ErrorCodeDescription as d };
-
 // index.d.ts
 
 import { Dispatcher } from 'undici';
 import * as z from 'zod/v4/core';
-import { C as CdcError, a as CdcErrorOptions, G as GapCode } from './configuration-error.js';
-export { b as ConfigurationError, E as ERROR_CODES, c as ErrorCode, d as ErrorCodeDescription } from './configuration-error.js';
+import { C as CdcError, a as CdcErrorOptions, G as GapCode, P as PipelineTime } from './time.js';
+export { b as ConfigurationError, E as ERROR_CODES, c as ErrorCode, d as ErrorCodeDescription } from './time.js';
 
 /** The request did not get through, or its answer did not come back. */
 declare class DeliveryConnectionError extends CdcError {
@@ -1247,14 +1196,6 @@ type PipelineEvent = SourceEvent | {
 declare const PIPELINE_STATES: readonly ["idle", "starting", "running", "draining", "stopped", "failed", "gap"];
 type PipelineState = (typeof PIPELINE_STATES)[number];
 
-/** The clock and timers of a pipeline. */
-interface PipelineTime {
-    /** Milliseconds since 1970. */
-    now(): number;
-    /** Calls back once after `ms` milliseconds; the result cancels it. */
-    setTimeout(callback: () => void, ms: number): () => void;
-}
-
 /** How items are put together into requests. */
 interface BatchOptions {
     /**
@@ -1509,11 +1450,12 @@ interface Pipeline extends AsyncDisposable {
  */
 declare function createPipeline<Item, Row extends object = JsonRow>(source: ChangeSource<Row>, sink: Sink<Item, Row>, options?: PipelineOptions<Row>): Pipeline;
 
-export { type AcceptedRecord, type ApiKey, type BatchOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, type ChangeBatch, type ChangeEvent, type ChangeSource, type ChangeStream, type ChangesOptions, type Checkpoint, CheckpointError, CheckpointFencedError, type CheckpointStore, type CircuitBreakerOptions, type ColumnInfo, type ColumnPolicies, type ColumnPolicy, type DeadLetter, DeadLetterError, type DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, type EventSource, type FoundRecord, GapCode, GapError, HttpStatusError, JsonNumber, type JsonRow, type JsonValue, type LogicalMessage, type MappedOperation, type MappedRow, MappingError, type NewDeadLetter, type OpenOptions, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, type PipelineTime, type Position, type Prepared, type QueryParameters, type RecordMapper, type RecordMapperOptions, RecordRejectedError, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, type RowChange, type RowOperation, type SchemaChange, type Secret, type Sink, type Snapshot, SourceConnectionError, type SourceEvent, type SourceIdentity, type SourceLag, SourceProtocolError, SourceSetupError, type StoredCheckpoint, type TableInfo, type TableMapping, type TransactionInfo, type Truncate, type UnacknowledgedLimits, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changes, createCertyoClient, createPipeline, defaultCodecs, isRowChange, isSecret, minifyJson, parseJson, recordMapper, secret };
+export { type AcceptedRecord, type ApiKey, type BatchOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, type ChangeBatch, type ChangeEvent, type ChangeSource, type ChangeStream, type ChangesOptions, type Checkpoint, CheckpointError, CheckpointFencedError, type CheckpointStore, type CircuitBreakerOptions, type ColumnInfo, type ColumnPolicies, type ColumnPolicy, type DeadLetter, DeadLetterError, type DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, type EventSource, type FoundRecord, GapCode, GapError, HttpStatusError, JsonNumber, type JsonRow, type JsonValue, type LogicalMessage, type MappedOperation, type MappedRow, MappingError, type NewDeadLetter, type OpenOptions, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, PipelineTime, type Position, type Prepared, type QueryParameters, type RecordMapper, type RecordMapperOptions, RecordRejectedError, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, type RowChange, type RowOperation, type SchemaChange, type Secret, type Sink, type Snapshot, SourceConnectionError, type SourceEvent, type SourceIdentity, type SourceLag, SourceProtocolError, SourceSetupError, type StoredCheckpoint, type TableInfo, type TableMapping, type TransactionInfo, type Truncate, type UnacknowledgedLimits, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changes, createCertyoClient, createPipeline, defaultCodecs, isRowChange, isSecret, minifyJson, parseJson, recordMapper, secret };
 
 // internal.d.ts
 
-import { b as ConfigurationError } from './configuration-error.js';
+import { b as ConfigurationError } from './time.js';
+export { S as SYSTEM_TIME, s as sleep } from './time.js';
 
 /** How a table is named in ids, collections, checkpoints and messages. */
 interface NamedTable {
@@ -1575,3 +1517,66 @@ declare class OptionReader {
 }
 
 export { MAX_TIMER_MS, OptionReader, nearestName, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, tableLabel, wrongOption, wrongSecretOption };
+
+// time.d.ts
+
+/** What a code means. */
+interface ErrorCodeDescription {
+    readonly happened: string;
+    readonly cause: string;
+    readonly remedy: string;
+}
+/** Every code that an error of this library can carry. */
+type ErrorCode = 'CONFIG_INVALID' | 'PIPELINE_STATE' | 'SOURCE_UNREACHABLE' | 'SOURCE_LOGIN_REFUSED' | 'SOURCE_TLS' | 'SOURCE_SETUP' | 'SOURCE_BUSY' | 'SOURCE_PROTOCOL' | 'VALUE_UNREPRESENTABLE' | 'MAPPING_FAILED' | 'GAP_SLOT_MISSING' | 'GAP_SLOT_LOST' | 'GAP_SLOT_AHEAD' | 'GAP_POSITION_AHEAD' | 'GAP_TIMELINE' | 'GAP_CHECKPOINT_FOREIGN' | 'GAP_TYPE_UNKNOWN' | 'GAP_PUBLICATION' | 'DELIVERY_CONNECTION' | 'DELIVERY_TIMEOUT' | 'HTTP_STATUS' | 'API_KEY_REFUSED' | 'REDIRECT_REFUSED' | 'RESPONSE_INVALID' | 'RECORD_REJECTED' | 'RETRIES_EXHAUSTED' | 'CHECKPOINT_STORE' | 'CHECKPOINT_FENCED' | 'DEAD_LETTER_STORE';
+/** Every code that an error of this library can carry. A code never changes its meaning. */
+declare const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>>;
+/** The codes of states in which completeness can no longer be proved. */
+type GapCode = Extract<ErrorCode, `GAP_${string}`>;
+
+/** How an error is made. */
+interface CdcErrorOptions {
+    /** The error that led to this one. */
+    readonly cause?: unknown;
+    /** What to do about it, where it is more exact than the remedy of the code: the SQL to run, the option to set. */
+    readonly remedy?: string | undefined;
+}
+/**
+ * Base of every error that this library makes. `message` ends with the remedy where there is one.
+ *
+ * Test with `CdcError.is(error)`: it also recognises errors of another copy of the library (ESM beside CJS).
+ */
+declare abstract class CdcError extends Error {
+    abstract readonly name: string;
+    /** A literal of `ERROR_CODES`: what happened, usual cause, remedy. */
+    abstract readonly code: ErrorCode;
+    /** True when the same call may work later without anybody acting. */
+    abstract readonly retryable: boolean;
+    /** What to do about it, or null where the code's own remedy in `ERROR_CODES` says it all. */
+    readonly remedy: string | null;
+    constructor(message: string, options?: CdcErrorOptions);
+    static is(error: unknown): error is CdcError;
+}
+
+/** An option is missing or wrong. Thrown synchronously by factories. */
+declare class ConfigurationError extends CdcError {
+    readonly name: "ConfigurationError";
+    readonly code: "CONFIG_INVALID";
+    readonly retryable: false;
+    /** The option or environment variable that is wrong. */
+    readonly option: string;
+    constructor(option: string, message: string, options?: CdcErrorOptions);
+}
+
+/** The clock and timers of a pipeline. */
+interface PipelineTime {
+    /** Milliseconds since 1970. */
+    now(): number;
+    /** Calls back once after `ms` milliseconds; the result cancels it. */
+    setTimeout(callback: () => void, ms: number): () => void;
+}
+/** The clock and timers of the process. */
+declare const SYSTEM_TIME: PipelineTime;
+/** Resolves after `ms`; rejects with `signal.reason` when aborted, leaving no timer and no listener. */
+declare function sleep(time: PipelineTime, ms: number, signal: AbortSignal): Promise<void>;
+
+export { CdcError as C, ERROR_CODES as E, type GapCode as G, type PipelineTime as P, SYSTEM_TIME as S, type CdcErrorOptions as a, ConfigurationError as b, type ErrorCode as c, type ErrorCodeDescription as d, sleep as s };

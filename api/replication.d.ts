@@ -63,6 +63,11 @@ interface ReplicationSourceOptions {
 interface SetupOptions {
     /** Only gives the SQL, for a DBA to run. @default false */
     readonly dryRun?: boolean | undefined;
+    /**
+     * How long the making of the slot may wait for a running transaction to end, milliseconds; a slot can only begin when
+     * every transaction that was running has ended. @default 15000
+     */
+    readonly slotLockTimeoutMs?: number | undefined;
     readonly signal?: AbortSignal | undefined;
 }
 /** A change source over a logical replication slot. */
