@@ -67,7 +67,7 @@ describe(normalizeReplicationOptions, () => {
       { schema: 'My Schema', name: 'T' },
       { schema: 'a.b', name: 'c' },
     ]);
-    expect(settings.keys).toEqual({ 'My Schema.T': ['x'] });
+    expect(settings.keys).toEqual({ '"My Schema"."T"': ['x'] });
   });
 
   test.each([
