@@ -88,6 +88,7 @@ function escapeXml(text: string): string {
     .join('')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;');
 }
 
