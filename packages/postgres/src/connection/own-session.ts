@@ -78,7 +78,7 @@ export class OwnSession implements SqlSession {
         either.throwIfAborted();
         const held = await this.#hold(either);
         try {
-          return await work(held.client, either);
+          return await this.#inTime(either, (signal) => work(held.client, signal));
         } catch (error) {
           if (either.aborted) this.#abandon(held);
           else if (error instanceof SourceConnectionError && error.retryable) this.#drop(held);
@@ -89,6 +89,26 @@ export class OwnSession implements SqlSession {
       this.#turn = mine.catch(() => {});
       return await untilAborted(mine, either);
     });
+  }
+
+  /** A connection that does not answer in time is given up like one that was lost. */
+  async #inTime<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { answerTimeoutMs } = this.#options;
+    if (answerTimeoutMs === undefined) return await work(signal);
+    const deadline = new AbortController();
+    const timer = setTimeout(() => {
+      deadline.abort(
+        new SourceConnectionError(
+          'SOURCE_UNREACHABLE',
+          `PostgreSQL did not answer within ${String(answerTimeoutMs)} ms.`,
+        ),
+      );
+    }, answerTimeoutMs);
+    try {
+      return await withEitherSignal(signal, deadline.signal, work);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async #hold(signal: AbortSignal): Promise<Held> {

@@ -237,4 +237,25 @@ describe('sqlSession', () => {
     });
     await session.close();
   });
+
+  test('a connection that goes silent in the middle is given up after answerTimeoutMs, and made again', async () => {
+    await using database = await testDatabase();
+    await using proxy = await faultProxy({ target: { host: database.host, port: database.port } });
+    const { host, port } = proxy;
+    const connection = resolveConnection(
+      { host, port, user: 'postgres', database: 'postgres' },
+      {},
+    );
+    const session = sqlSession(connection, { answerTimeoutMs: 300 });
+    await session.query('SELECT 1', [], never);
+    proxy.set({ blackhole: 'both' });
+    await expect(session.query('SELECT 1', [], never)).rejects.toMatchObject({
+      code: 'SOURCE_UNREACHABLE',
+      retryable: true,
+      message: 'PostgreSQL did not answer within 300 ms.',
+    });
+    proxy.heal();
+    expect((await session.query('SELECT 2 AS two', [], never)).rows).toMatchObject([{ two: '2' }]);
+    await session.close();
+  });
 });

@@ -59,7 +59,10 @@ export function roleOf({ target }: NormalizedStoreOptions): string {
   return 'user' in target ? target.user : 'your_role';
 }
 
+/** The statements of a store are short; one that takes this long has no connection any more. */
+const ANSWER_TIMEOUT_MS = 30_000;
+
 /** Opens the session of a store, without connecting yet. */
 export function openStoreSession(options: NormalizedStoreOptions, name: string): SqlSession {
-  return sqlSession(options.target, { applicationName: name });
+  return sqlSession(options.target, { applicationName: name, answerTimeoutMs: ANSWER_TIMEOUT_MS });
 }
