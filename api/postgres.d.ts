@@ -52,6 +52,12 @@ interface SqlSessionOptions {
     readonly applicationName?: string | undefined;
     /** Time after which the server cancels a statement. @default none */
     readonly statementTimeoutMs?: number | undefined;
+    /**
+     * Time after which an own connection that does not answer counts as lost, milliseconds: a half-open connection would
+     * otherwise hold up a statement until TCP gives up, which takes minutes. For statements that are known to be short.
+     * @default none
+     */
+    readonly answerTimeoutMs?: number | undefined;
 }
 
 /** A table that a publication covers. */
