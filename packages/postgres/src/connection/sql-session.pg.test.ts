@@ -254,7 +254,7 @@ describe('sqlSession', () => {
       retryable: true,
       message: 'PostgreSQL did not answer within 300 ms.',
     });
-    proxy.heal();
+    await proxy.heal();
     expect((await session.query('SELECT 2 AS two', [], never)).rows).toMatchObject([{ two: '2' }]);
     await session.close();
   });
