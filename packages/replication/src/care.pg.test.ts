@@ -1,5 +1,5 @@
-import { faultProxy } from '@certyo-cdc/testing';
-import { describe, expect, test } from 'vitest';
+import { faultProxy, startPostgres } from '@certyo-cdc/testing';
+import { describe, expect, inject, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
 import { Reader } from './testing/reader.ts';
 
@@ -77,9 +77,10 @@ describe('caughtUp', () => {
 
 describe('progress', () => {
   test('R-04: what other tables write moves the slot, and saving checkpoints feeds nothing', async () => {
-    await using it = await captured([...TABLE, 'CREATE TABLE u (id int, v text)'], {
-      tables: ['t'],
-    });
+    // The log is the whole server's: one of its own, or other tests would write to it, too.
+    await using server = await startPostgres({ major: inject('postgresMajor') });
+    const tables = [...TABLE, 'CREATE TABLE u (id int, v text)'];
+    await using it = await captured(tables, { tables: ['t'] }, server);
     await using reader = await Reader.open(it.source);
     await it.db.query(`INSERT INTO t VALUES (1)`);
     await it.db.query(`INSERT INTO u SELECT i, repeat('x', 900) FROM generate_series(1, 20000) i`);
