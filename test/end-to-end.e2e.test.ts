@@ -263,6 +263,35 @@ describe('end to end', () => {
     expect(await compared(rig)).toMatchObject({ ...EXACT, accepted: 200 });
   });
 
+  test('D-03: two pipelines of different names over one table have one effect per change', async () => {
+    await using rig = await witnessed();
+    const other = { slot: `${rig.slot}_b`, name: `${rig.slot}_b` };
+    await rig.source(other).setup();
+    await using a = rig.pipeline();
+    await using b = rig.pipeline({ source: other });
+    await Promise.all([a.pipeline.start(), b.pipeline.start()]);
+    await insert(rig, 1, 100);
+    await Promise.all([caughtUp(a.pipeline), caughtUp(b.pipeline)]);
+    await Promise.all([a.pipeline.drain(), b.pipeline.drain()]);
+    expect(rig.certyo.counters.replays).toBe(100);
+    expect(await compared(rig)).toMatchObject({ ...EXACT, accepted: 100 });
+  });
+
+  test('D-08: a process that is blocked for longer than wal_sender_timeout loses nothing', async () => {
+    await using rig = await witnessed();
+    const [row] = await rig.db.query<{ name: string }>('SELECT current_database() AS name');
+    await rig.db.query(`ALTER DATABASE "${row?.name ?? ''}" SET wal_sender_timeout = '1s'`);
+    await using started = rig.pipeline();
+    await started.pipeline.start();
+    await insert(rig, 1, 50);
+    const until = Date.now() + 2_500;
+    while (Date.now() < until);
+    await insert(rig, 51, 100);
+    await caughtUp(started.pipeline);
+    await started.pipeline.drain();
+    expect(await compared(rig)).toMatchObject({ ...EXACT, accepted: 100 });
+  });
+
   test('a standby waits for the slot, takes over and repeats no effect', async () => {
     await using rig = await witnessed();
     await using first = rig.pipeline();
