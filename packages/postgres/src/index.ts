@@ -18,6 +18,7 @@ export {
 } from './dead-letter/sql.ts';
 export { qualifiedName, quoteIdentifier, quoteLiteral } from './identifier/quote.ts';
 export { parseTableName } from './identifier/table-name.ts';
+export { OWN_COLUMNS, STATUS_COLUMNS, XID_COLUMN } from './row/own-columns.ts';
 export { createRowChange } from './row/row-change.ts';
 export { createRowDescriptor } from './row/row-descriptor.ts';
 export { createLogicalMessage, createSchemaChange, createTruncate } from './row/table-events.ts';
@@ -36,6 +37,7 @@ export { describePostgresError, redactPostgresError } from './sqlstate/describe-
 export { PostgresServerError } from './sqlstate/postgres-error.ts';
 export { parseRecordText } from './values/record-text.ts';
 export { readTypeDescriptors, TYPE_KINDS } from './values/type-descriptor.ts';
+export { recordVersion, versionText } from './version/record-version.ts';
 export { createTypeRegistry, restoreTypeRegistry } from './values/type-registry.ts';
 
 export type { PublicationDescription, PublicationTable } from './catalog/publication.ts';
@@ -62,6 +64,7 @@ export type { Environment } from './connection/resolve-connection.ts';
 export type { SqlExecutor, SqlSession, SqlSessionOptions } from './connection/sql-executor.ts';
 export type { Queryable, SqlParameter, SqlResult, SqlRow } from './connection/text-query.ts';
 export type { PostgresDeadLetterStore } from './dead-letter/postgres-dead-letter-store.ts';
+export type { HintedStream, RowHint } from './hint/hinted-stream.ts';
 export type { QualifiedName } from './identifier/quote.ts';
 export type { TableName } from './identifier/table-name.ts';
 export type { RowChangeOptions } from './row/row-change.ts';

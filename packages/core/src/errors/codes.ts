@@ -25,6 +25,10 @@ export type ErrorCode =
   | 'GAP_CHECKPOINT_FOREIGN'
   | 'GAP_TYPE_UNKNOWN'
   | 'GAP_PUBLICATION'
+  | 'GAP_LOG'
+  | 'GAP_TRIGGER'
+  | 'GAP_TABLE'
+  | 'GAP_SWITCH'
   | 'DELIVERY_CONNECTION'
   | 'DELIVERY_TIMEOUT'
   | 'HTTP_STATUS'
@@ -130,6 +134,29 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
     cause: 'It was altered or dropped while the pipeline was away.',
     remedy:
       'Changes in between may be lost: restore it with the SQL in the message, then copy the tables again.',
+  },
+  GAP_LOG: {
+    happened: 'The change log does not hold everything behind the checkpoint any more.',
+    cause:
+      'It was dropped, made again, emptied, or pruned by another pipeline that reads the same log.',
+    remedy:
+      'Give each pipeline a log of its own; changes in between are lost: copy the tables again.',
+  },
+  GAP_TRIGGER: {
+    happened: 'A trigger that captures changes is missing, was disabled or was altered.',
+    cause: 'It was dropped or disabled while the pipeline was away, or the table was made again.',
+    remedy: 'Changes in between may be lost: restore it with setup(), then copy the table again.',
+  },
+  GAP_TABLE: {
+    happened: 'A captured table is not the one that the checkpoint was saved for.',
+    cause: 'It was dropped and made again, or restored from a backup.',
+    remedy: 'Copy the table again under a new pipeline name.',
+  },
+  GAP_SWITCH: {
+    happened: 'The new source begins later than the old one ended.',
+    cause: 'It was set up after the old pipeline had been drained.',
+    remedy:
+      'Start the old pipeline again, let it drain while the new source is already set up, then switch.',
   },
   DELIVERY_CONNECTION: {
     happened: 'The request did not get through, or its answer did not come back.',

@@ -30,7 +30,11 @@ export interface TableInfo {
 export interface TransactionInfo {
   /** The transaction id in decimal, or null where the source cannot see it. */
   readonly xid: string | null;
-  /** Commit time, ISO 8601 in UTC with microseconds (`2026-01-31T12:00:00.123456Z`), or null. */
+  /**
+   * Commit time, ISO 8601 in UTC with microseconds (`2026-01-31T12:00:00.123456Z`), or null. A source that cannot see
+   * it gives what comes nearest and stays the same: the change log the time at which the change was written down,
+   * polling the row's stamp.
+   */
   readonly committedAt: string | null;
   readonly beginLsn?: string | undefined;
   readonly commitLsn?: string | undefined;
@@ -93,8 +97,10 @@ export interface RowChange<Row extends object = JsonRow> extends EventBase {
 export interface Truncate extends EventBase {
   readonly operation: 'truncate';
   readonly table: TableInfo;
-  readonly cascade: boolean;
-  readonly restartIdentity: boolean;
+  /** Whether CASCADE was said; null where the source cannot see it (a trigger cannot). */
+  readonly cascade: boolean | null;
+  /** Whether RESTART IDENTITY was said; null where the source cannot see it. */
+  readonly restartIdentity: boolean | null;
 }
 
 /** The columns of a table changed. A barrier for the lanes of its table. */

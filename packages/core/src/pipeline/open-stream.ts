@@ -55,7 +55,10 @@ async function openOrRefuse<Row extends object>(
 ): Promise<Opened<Row>> {
   try {
     const after = stored?.checkpoint ?? null;
-    return { ok: true, value: await source.open({ after, signal, onEvent: emit }) };
+    return {
+      ok: true,
+      value: await source.open({ after, savedAtMs: stored?.savedAtMs, signal, onEvent: emit }),
+    };
   } catch (error) {
     if (!(CdcError.is(error) && error.code.startsWith('GAP_'))) throw error;
     return { ok: false, error };

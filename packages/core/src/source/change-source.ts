@@ -43,6 +43,8 @@ export interface ChangeStream<Row extends object = JsonRow>
 export interface OpenOptions {
   /** Where to go on; null starts at the source's own beginning. */
   readonly after: Checkpoint | null;
+  /** When `after` was saved, milliseconds since 1970 by its store's clock; where it is not known, undefined. */
+  readonly savedAtMs?: number | undefined;
   readonly signal: AbortSignal;
   /** Observes the source (reconnects, warnings). Must not throw. */
   readonly onEvent?: ((event: SourceEvent) => void) | undefined;

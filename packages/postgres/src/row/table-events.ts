@@ -24,8 +24,8 @@ export interface TableEventOptions {
 /** How a truncate is made. */
 export interface TruncateOptions extends TableEventOptions {
   readonly table: TableInfo;
-  readonly cascade: boolean;
-  readonly restartIdentity: boolean;
+  readonly cascade: boolean | null;
+  readonly restartIdentity: boolean | null;
 }
 
 /** How a schema change is made. */

@@ -1,6 +1,7 @@
 import type { TableInfo } from '@certyo-cdc/core';
 import {
   createRowDescriptor,
+  OWN_COLUMNS,
   readTypeDescriptors,
   type RowDescriptor,
   type TypeRegistry,
@@ -20,16 +21,9 @@ export interface Relation {
   readonly descriptor: RowDescriptor;
   /** Indexes of the columns that belong to the replica identity, as a lookup. */
   readonly inIdentity: readonly boolean[];
-  /** Indexes of Certyo's status columns, which are no part of the row (I10). */
-  readonly statusColumns: readonly number[];
+  /** Indexes of this library's own columns, which are no part of the row (I10). */
+  readonly ownColumns: readonly number[];
 }
-
-/** The columns that write-back sets; changing them is not a change. */
-const STATUS_COLUMNS: ReadonlySet<string> = new Set([
-  'certyo_record_hash',
-  'certyo_anchor_status',
-  'certyo_verified_at',
-]);
 
 export interface RelationResolverOptions {
   readonly database: string;
@@ -108,8 +102,7 @@ export class RelationResolver {
     const omit = columns
       .filter(
         (column) =>
-          STATUS_COLUMNS.has(column.name) ||
-          (column.isGenerated && !this.#options.includeGenerated),
+          OWN_COLUMNS.has(column.name) || (column.isGenerated && !this.#options.includeGenerated),
       )
       .map((column) => column.name);
     return {
@@ -124,7 +117,7 @@ export class RelationResolver {
       table,
       descriptor: createRowDescriptor({ table, registry: this.#options.types, omit, keyColumns }),
       inIdentity: message.columns.map((column) => column.inIdentity),
-      statusColumns: columns.flatMap((column, i) => (STATUS_COLUMNS.has(column.name) ? [i] : [])),
+      ownColumns: columns.flatMap((column, i) => (OWN_COLUMNS.has(column.name) ? [i] : [])),
     };
   }
 }

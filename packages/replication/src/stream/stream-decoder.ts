@@ -176,10 +176,10 @@ export class StreamDecoder {
     }
     const after: Tuple | null = newSpans === null ? null : { bytes, spans: newSpans };
     if (
-      relation.statusColumns.length > 0 &&
+      relation.ownColumns.length > 0 &&
       before !== null &&
       after !== null &&
-      isStatusOnlyUpdate(before, after, relation.statusColumns)
+      isStatusOnlyUpdate(before, after, relation.ownColumns)
     ) {
       return;
     }
