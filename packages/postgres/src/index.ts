@@ -7,9 +7,11 @@ export { connect } from './connection/connect.ts';
 export { TLS_MODES } from './connection/connection-options.ts';
 export { PINNED_SETTINGS } from './connection/pinned-settings.ts';
 export { pinSettings, withPinnedSettings } from './connection/pinned-transaction.ts';
+export { reconnectDelayMs } from './connection/reconnect-delay.ts';
 export { resolveConnection } from './connection/resolve-connection.ts';
 export { sqlSession } from './connection/sql-session.ts';
 export { queryText } from './connection/text-query.ts';
+export { destroyClient, endClient, withinDeadline } from './connection/watched-client.ts';
 export { postgresDeadLetterStore } from './dead-letter/postgres-dead-letter-store.ts';
 export {
   deadLetterGrantSql,
@@ -60,6 +62,7 @@ export type {
   TlsOptions,
 } from './connection/connection-options.ts';
 export type { PoolClientLike, PoolLike } from './connection/pool-session.ts';
+export type { ReconnectDelays } from './connection/reconnect-delay.ts';
 export type { Environment } from './connection/resolve-connection.ts';
 export type { SqlExecutor, SqlSession, SqlSessionOptions } from './connection/sql-executor.ts';
 export type { Queryable, SqlParameter, SqlResult, SqlRow } from './connection/text-query.ts';

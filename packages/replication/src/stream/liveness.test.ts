@@ -1,7 +1,7 @@
+import { reconnectDelayMs } from '@certyo-cdc/postgres';
 import { describe, expect, test } from 'vitest';
 import { IdleProgress } from './idle-progress.ts';
 import { isDead, KeepaliveStorm, livenessTimings } from './liveness.ts';
-import { reconnectDelayMs } from './reconnect-delay.ts';
 
 describe(livenessTimings, () => {
   test.each([

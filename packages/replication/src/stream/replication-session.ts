@@ -1,4 +1,11 @@
-import { connect, queryText, quoteLiteral, type ResolvedConnection } from '@certyo-cdc/postgres';
+import {
+  connect,
+  endClient,
+  queryText,
+  quoteLiteral,
+  type ResolvedConnection,
+  withinDeadline,
+} from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
 import { CopyBothSocket } from '../protocol/copy-both-socket.ts';
 import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
@@ -8,7 +15,6 @@ import { parseTimelineHistory, type TimelineSwitch } from '../setup/timeline.ts'
 import { assertServer, type ServerIdentity } from '../setup/server-identity.ts';
 import { isDead, livenessTimings, type LivenessTimings } from './liveness.ts';
 import type { TextQuery } from './text-query.ts';
-import { endClient, withinDeadline } from './watched-client.ts';
 
 export interface SessionOptions {
   readonly connection: ResolvedConnection;

@@ -1,10 +1,10 @@
 import { CdcError, PipelineStateError, type SourceEvent } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
+import { type ReconnectDelays, reconnectDelayMs } from '@certyo-cdc/postgres';
 import type { Lsn } from '../protocol/lsn.ts';
 import type { ServerIdentity } from '../setup/server-identity.ts';
 import { asStreamError } from '../setup/stream-error.ts';
 import { Epochs } from './epochs.ts';
-import { type ReconnectDelays, reconnectDelayMs } from './reconnect-delay.ts';
 import {
   ReplicationSession,
   type ReportedPositions,

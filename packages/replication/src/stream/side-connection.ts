@@ -1,16 +1,17 @@
 import { PipelineStateError } from '@certyo-cdc/core';
 import {
   connect,
+  endClient,
   queryText,
   type ResolvedConnection,
   type SqlExecutor,
   type SqlParameter,
   type SqlResult,
   type SqlRow,
+  withinDeadline,
 } from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
 import type { TextQuery } from './text-query.ts';
-import { endClient, withinDeadline } from './watched-client.ts';
 
 /**
  * A plain SQL connection beside the replication connection: for catalog reads, and as a watchman.

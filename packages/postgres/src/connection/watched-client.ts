@@ -1,14 +1,13 @@
 import { CdcError, SourceConnectionError } from '@certyo-cdc/core';
 import type { Duplex } from 'node:stream';
-import type { Client } from 'pg';
+import type pg from 'pg';
 
 /** `pg`'s connection object is not part of its types. */
 interface ClientWithConnection {
   readonly connection: { readonly stream: Duplex };
 }
 
-/** The socket of a client. */
-export function socketOf(client: Client): Duplex {
+function socketOf(client: pg.Client): Duplex {
   return (client as unknown as ClientWithConnection).connection.stream;
 }
 
@@ -17,7 +16,7 @@ export function socketOf(client: Client): Duplex {
  * answer would never come. A connection that is lost meanwhile is named as such, which node-postgres does not always do.
  */
 export async function withinDeadline<T>(
-  client: Client,
+  client: pg.Client,
   deadAfterMs: number | false,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -39,8 +38,13 @@ export async function withinDeadline<T>(
   }
 }
 
+/** Drops a connection at once, whatever it is doing. */
+export function destroyClient(client: pg.Client): void {
+  socketOf(client).destroy();
+}
+
 /** Ends a connection in order, or without ceremony when the server does not answer within a second. */
-export async function endClient(client: Client): Promise<void> {
+export async function endClient(client: pg.Client): Promise<void> {
   const timer = setTimeout(() => socketOf(client).destroy(), 1_000);
   try {
     await client.end();
