@@ -1,0 +1,93 @@
+import type { CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
+import type { ConnectionOptions } from '@certyo-cdc/postgres';
+
+/** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
+export type TableName = string | { readonly schema: string; readonly name: string };
+
+/** How writers wake the reader: only while it sleeps, with every statement, or never. */
+export const DOORBELLS = ['armed', 'always'] as const;
+
+/** How writers wake the reader: only while it sleeps, with every statement, or never. */
+export type Doorbell = (typeof DOORBELLS)[number];
+
+/** Kinds of sources whose checkpoint a new source may take over. */
+export const REPLACED_KINDS = [
+  'polling',
+  'replication',
+  'listen-notify',
+  'outbox',
+  'debezium',
+] as const;
+
+/** Kinds of sources whose checkpoint a new source may take over. */
+export type ReplacedKind = (typeof REPLACED_KINDS)[number];
+
+/** Options of `listenNotifySource` in durable mode. */
+export interface DurableSourceOptions {
+  /** How changes come: through the change log. @default 'durable' */
+  readonly mode?: 'durable' | undefined;
+  /** How to reach the captured database. @default PG_DSN, DATABASE_URL or libpq's PG* variables */
+  readonly connection?: ConnectionOptions | string | undefined;
+  /** The tables to capture. A partitioned table stands for its partitions. */
+  readonly tables: readonly TableName[];
+  /** Name of the source; the pipeline and its checkpoint carry it unless they have their own. @default the log's name */
+  readonly name?: string | undefined;
+  /**
+   * The change log's table in `stateSchema` of the captured database: `[a-z0-9_]`, at most 40 characters. One log serves
+   * one source. @default 'change_log'
+   */
+  readonly log?: string | undefined;
+  /** Key columns by `schema.table`, for tables whose records are not named by their primary key. */
+  readonly keys?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Goes on with a checkpoint that was saved for another list of tables. @default false */
+  readonly acceptTables?: boolean | undefined;
+  /**
+   * Goes on with the checkpoint of a source of this kind over the same database, from the beginning of the change log: set
+   * the log up while the old pipeline runs, drain that one, then start. @default none
+   */
+  readonly replaces?: ReplacedKind | undefined;
+  /** Before the first change, hands over the tables' rows as they are, as `snapshot` events. @default false */
+  readonly copy?: boolean | undefined;
+  /** Has `setup()` make event triggers, so that changes of a table's structure are told at once. Takes a superuser. @default false */
+  readonly ddl?: boolean | undefined;
+  /**
+   * How writers wake the reader. `'armed'`: by NOTIFY, but only while it sleeps. `'always'`: with every statement, where
+   * advisory locks are not to be used. `false`: never; the log is polled, for applications that use PREPARE TRANSACTION
+   * (which refuses a NOTIFY) or cannot afford the lock that NOTIFY takes at commit. @default 'armed'
+   */
+  readonly doorbell?: Doorbell | false | undefined;
+  /** How long the reader waits after a doorbell for further ones, milliseconds; `false` does not wait. @default 10 */
+  readonly groupMs?: number | false | undefined;
+  /** Longest time between two looks at the log, in case a doorbell was missed, milliseconds. @default 5000 */
+  readonly sweepMs?: number | undefined;
+  /** Bounds of the interval without a doorbell, milliseconds: the shortest while rows come, doubling while none do. @default 50 to 1000 */
+  readonly intervalMs?:
+    | { readonly min?: number | undefined; readonly max?: number | undefined }
+    | undefined;
+  /** Most rows of a page. @default 1000 */
+  readonly maxBatchRows?: number | undefined;
+  /** Bytes of log rows after which a page ends; a single row may be larger. @default 4 MiB */
+  readonly maxBatchBytes?: number | undefined;
+  /** Least time between two deletions of acknowledged rows from the log, milliseconds; `false` never deletes. @default 1000 */
+  readonly pruneIntervalMs?: number | false | undefined;
+  /** How long a reader that does not answer keeps the log to itself, milliseconds. @default 15000 */
+  readonly leaseMs?: number | undefined;
+  /** How long to wait while another instance reads the log, milliseconds; `false` stands by for ever. @default 60000 */
+  readonly leaseWaitMs?: number | false | undefined;
+  /** Time after which a connection that does not answer counts as dead, milliseconds; `false` never. @default 15000 */
+  readonly deadAfterMs?: number | false | undefined;
+  /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
+  readonly reconnect?:
+    | { readonly minDelayMs?: number | undefined; readonly maxDelayMs?: number | undefined }
+    | undefined;
+  /** Schema of the change log and of the tables that hold checkpoints and parked records. @default 'certyo' */
+  readonly stateSchema?: string | undefined;
+  /** The database that holds checkpoints and parked records, where it is not the captured one. @default `connection` */
+  readonly stateConnection?: ConnectionOptions | string | undefined;
+  /** Where the checkpoint is kept, instead of in PostgreSQL. */
+  readonly checkpoints?: CheckpointStore | undefined;
+  /** Where parked records are kept, instead of in PostgreSQL. */
+  readonly deadLetters?: DeadLetterStore | undefined;
+  /** Environment to read instead of `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
