@@ -32,6 +32,8 @@ export {
   tupleFromTexts,
   UNAVAILABLE,
 } from './row/tuple.ts';
+export { FLUSHED_LSN_SQL, waitForFlush, WRITTEN_LSN_SQL } from './sequence-log/flush-fence.ts';
+export { openSequenceLog } from './sequence-log/sequence-log.ts';
 export { runSetup } from './setup/run-setup.ts';
 export { DEFAULT_SCHEMA } from './setup/store-session.ts';
 export { classifyPostgresError } from './sqlstate/classify-postgres-error.ts';
@@ -79,6 +81,13 @@ export type {
   TruncateOptions,
 } from './row/table-events.ts';
 export type { Tuple, TupleText } from './row/tuple.ts';
+export type { LockHolder } from './sequence-log/gap-fence.ts';
+export type {
+  SequenceLog,
+  SequenceLogOptions,
+  SequenceLogPage,
+  SequenceLogRow,
+} from './sequence-log/sequence-log.ts';
 export type { RunSetupOptions, SetupStatement } from './setup/run-setup.ts';
 export type { PostgresStoreOptions } from './setup/store-session.ts';
 export type { ServerErrorFields } from './sqlstate/postgres-error.ts';

@@ -1,0 +1,102 @@
+import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
+
+import type { SqlExecutor } from '../connection/sql-executor.ts';
+
+/**
+ * An SQL expression: the place, as a whole number in text, up to which the log was written when it is evaluated; null on
+ * a standby. Read it in the same statement as rows, and hand these over after `waitForFlush` (P-17).
+ */
+export const WRITTEN_LSN_SQL: string = lsnSql('pg_current_wal_insert_lsn');
+
+/** An SQL expression like `WRITTEN_LSN_SQL`: the place up to which the log is on disk. */
+export const FLUSHED_LSN_SQL: string = lsnSql('pg_current_wal_flush_lsn');
+
+/** Both functions raise an error during recovery; CASE keeps them from being called. */
+function lsnSql(name: string): string {
+  return `CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.${name}(), '0/0')::text END`;
+}
+
+const FLUSHED_SQL = `SELECT ${FLUSHED_LSN_SQL} AS flushed`;
+
+const SHORTEST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 20;
+
+/**
+ * Resolves when the server's log is on disk up to `written`, which `WRITTEN_LSN_SQL` gave together with rows.
+ *
+ * Rows of a transaction with `synchronous_commit = off` are visible before they are on disk. After a crash they are gone,
+ * and their numbers and transaction ids are given to others: to hand them over earlier would put two changes under one
+ * identity (P-17). The server's log writer needs up to three times `wal_writer_delay` (200 ms).
+ *
+ * @returns How far the log is on disk.
+ */
+export async function waitForFlush(
+  session: SqlExecutor,
+  written: bigint,
+  options: { readonly signal: AbortSignal },
+): Promise<bigint> {
+  for (let pauseMs = SHORTEST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const { rows } = await session.query<{ readonly flushed: string | null }>(
+      FLUSHED_SQL,
+      [],
+      options,
+    );
+    const flushed = rows[0]?.flushed;
+    // A standby shows only what is on disk here.
+    if (flushed == null) return written;
+    if (isFlushed(written, BigInt(flushed))) return BigInt(flushed);
+    await sleep(SYSTEM_TIME, pauseMs, options.signal);
+  }
+}
+
+const WAL_PAGE_BYTES = 8192n;
+const PAGE_HEADER_BYTES = 24n;
+const SEGMENT_HEADER_BYTES = 40n;
+/** The least segment that a server can have. */
+const SEGMENT_BYTES = 1024n * 1024n;
+
+/**
+ * Whether the log is on disk up to `written`. The place to write next lies behind the header of a page as soon as the
+ * page before is full, while the header itself is only written with the next record: that may be long after.
+ */
+export function isFlushed(written: bigint, flushed: bigint): boolean {
+  if (flushed >= written) return true;
+  const header =
+    written % SEGMENT_BYTES === SEGMENT_HEADER_BYTES ? SEGMENT_HEADER_BYTES : PAGE_HEADER_BYTES;
+  return written % WAL_PAGE_BYTES === header && flushed >= written - header;
+}
+
+/** What was true when the log had been written up to `written`. */
+export interface FlushMark {
+  readonly written: bigint;
+  /** Transactions below this id had ended. */
+  readonly horizon: bigint;
+  /** Sequence numbers up to this one had been drawn. */
+  readonly drawn: bigint;
+}
+
+const MAX_MARKS = 32;
+
+/** Remembers what is known to be on disk, so that old rows need not wait. */
+export class FlushMarks {
+  readonly #marks: FlushMark[] = [];
+  /** Transactions below this id ended before something that is on disk. */
+  horizon = 0n;
+  /** Numbers up to this one are drawn for good. */
+  drawn = 0n;
+
+  note(mark: FlushMark, flushed: bigint): void {
+    if (this.#marks.length === MAX_MARKS) this.#marks.pop();
+    this.#marks.push(mark);
+    this.advance(flushed);
+  }
+
+  advance(flushed: bigint): void {
+    for (let mark = this.#marks[0]; mark !== undefined; mark = this.#marks[0]) {
+      if (!isFlushed(mark.written, flushed)) return;
+      if (mark.horizon > this.horizon) this.horizon = mark.horizon;
+      if (mark.drawn > this.drawn) this.drawn = mark.drawn;
+      this.#marks.shift();
+    }
+  }
+}
