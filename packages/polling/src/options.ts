@@ -1,0 +1,129 @@
+import type { CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
+import type { ConnectionOptions } from '@certyo-cdc/postgres';
+
+/** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
+export type TableName = string | { readonly schema: string; readonly name: string };
+
+/** By what a table's changes are found. */
+export const CURSOR_KINDS = ['xid', 'timestamp', 'id'] as const;
+
+/** Kinds of sources whose checkpoint a new source may take over. */
+export const REPLACED_KINDS = [
+  'polling',
+  'replication',
+  'listen-notify',
+  'outbox',
+  'debezium',
+] as const;
+
+/** Kinds of sources whose checkpoint a new source may take over. */
+export type ReplacedKind = (typeof REPLACED_KINDS)[number];
+
+/**
+ * By an `xid8` column that a trigger keeps: the number of the transaction that wrote the row last. Exact: rows are read when
+ * every transaction up to theirs has ended. `setup()` adds column, trigger and index.
+ */
+export interface XidCursor {
+  readonly kind: 'xid';
+  /** @default 'certyo_xid' */
+  readonly column?: string | undefined;
+}
+
+/**
+ * By a `timestamp` or `timestamptz` column that every write sets. Rows of the last `overlapMs` are read again and again, and
+ * handed over once. Exact only while every transaction is shorter than that, and every writer sets the column to the time.
+ */
+export interface TimestampCursor {
+  readonly kind: 'timestamp';
+  readonly column: string;
+  /** How far back every look reaches, milliseconds; must exceed the longest transaction. @default 10000 */
+  readonly overlapMs?: number | undefined;
+}
+
+/**
+ * By a growing number, for tables to which rows are only added. The column must be filled by a sequence with CACHE 1: a gap
+ * is waited for until no transaction that may hold it is left.
+ */
+export interface IdCursor {
+  readonly kind: 'id';
+  readonly column: string;
+}
+
+/** By what a table's changes are found. */
+export type PollingCursor = XidCursor | TimestampCursor | IdCursor;
+
+/**
+ * How rows that are gone are noticed: by a trigger that writes them down (`'tombstone'`), by comparing keys every so often,
+ * or not at all.
+ */
+export type HardDeletes = 'tombstone' | 'not-captured' | { readonly reconcileMs: number };
+
+/** One table and how it is polled. */
+export interface PollingTable {
+  readonly table: TableName;
+  /** @default the xid cursor */
+  readonly cursor?: PollingCursor | undefined;
+  /**
+   * The column that is null as long as the row lives: a row where it is not null is handed over as a delete. Rows have to stay
+   * until that was read: purge them only when they have been marked for longer than the pipeline may be away.
+   */
+  readonly softDelete?: { readonly column: string } | undefined;
+  /** How rows that are gone are noticed. @default 'tombstone' with the xid cursor, else 'not-captured' */
+  readonly hardDeletes?: HardDeletes | undefined;
+  /** A `timestamptz` column that `setup()` adds, with a trigger that keeps the time of the last write in it. @default none */
+  readonly lastUpdate?: string | undefined;
+}
+
+/** Options of `pollingSource`. */
+export interface PollingSourceOptions {
+  /** How to reach the captured database. @default PG_DSN, DATABASE_URL or libpq's PG* variables */
+  readonly connection?: ConnectionOptions | string | undefined;
+  /** The tables to poll. A name alone means the xid cursor. A partitioned table stands for its partitions. */
+  readonly tables: readonly (TableName | PollingTable)[];
+  /**
+   * Name of the source: the pipeline and its checkpoint carry it unless they have their own, and so do the tables and functions
+   * that `setup()` makes. `[a-z0-9_]`, at most 40 characters. @default 'polling'
+   */
+  readonly name?: string | undefined;
+  /** Key columns by `schema.table`, for tables whose records are not named by their primary key. They must be unique. */
+  readonly keys?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** Goes on with a checkpoint that was saved for another list of tables: added ones are read from their beginning. @default false */
+  readonly acceptTables?: boolean | undefined;
+  /**
+   * Goes on with the checkpoint of a source of this kind over the same database, from the beginning of every table: set up
+   * while the old pipeline runs, drain that one, then start. @default none
+   */
+  readonly replaces?: ReplacedKind | undefined;
+  /** Bounds of the interval between two looks, milliseconds: the shortest while rows come, doubling while none do. @default 100 to 5000 */
+  readonly intervalMs?:
+    | { readonly min?: number | undefined; readonly max?: number | undefined }
+    | undefined;
+  /** Most rows of a page. @default 1000 */
+  readonly maxPageRows?: number | undefined;
+  /** Bytes of rows after which a page ends; a single row may be larger. @default 4 MiB */
+  readonly maxPageBytes?: number | undefined;
+  /** Standing time of the horizon after which its holder is named in a warning, milliseconds; `false` never. @default 60000 */
+  readonly horizonWarningMs?: number | false | undefined;
+  /** Polls a standby, which shows changes later than its primary and in another order. @default false */
+  readonly allowStandby?: boolean | undefined;
+  /** How long an instance that does not answer keeps the others waiting, milliseconds. @default 15000 */
+  readonly leaseMs?: number | undefined;
+  /** How long to wait while another instance polls under this name, milliseconds; `false` stands by for ever. @default 60000 */
+  readonly leaseWaitMs?: number | false | undefined;
+  /** Time after which a connection that does not answer counts as dead, milliseconds; `false` never. @default 60000 */
+  readonly deadAfterMs?: number | false | undefined;
+  /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
+  readonly reconnect?:
+    | { readonly minDelayMs?: number | undefined; readonly maxDelayMs?: number | undefined }
+    | undefined;
+  /** Schema of the tombstones, the lease and the tables that hold checkpoints and parked records. @default 'certyo' */
+  readonly stateSchema?: string | undefined;
+  /** The database that holds checkpoints and parked records, where it is not the captured one. @default `connection` */
+  readonly stateConnection?: ConnectionOptions | string | undefined;
+  /** Where the checkpoint is kept, instead of in PostgreSQL. */
+  readonly checkpoints?: CheckpointStore | undefined;
+  /** Where parked records are kept, instead of in PostgreSQL. */
+  readonly deadLetters?: DeadLetterStore | undefined;
+  /** Environment to read instead of `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}

@@ -1,0 +1,40 @@
+import type { QualifiedName, ResolvedConnection } from '@certyo-cdc/postgres';
+import type { HardDeletes, ReplacedKind } from './options.ts';
+
+/** A cursor as settled. */
+export type CursorSettings =
+  | { readonly kind: 'xid'; readonly column: string }
+  | { readonly kind: 'timestamp'; readonly column: string; readonly overlapMs: number }
+  | { readonly kind: 'id'; readonly column: string };
+
+/** A table's options as settled. */
+export interface TableSettings extends QualifiedName {
+  /** As `tableLabel` writes it. */
+  readonly label: string;
+  readonly cursor: CursorSettings;
+  readonly softDelete: string | null;
+  readonly hardDeletes: HardDeletes;
+  readonly lastUpdate: string | null;
+  /** The record key where it is not the primary key. */
+  readonly key: readonly string[] | null;
+}
+
+/** Options as settled. */
+export interface PollingSettings {
+  readonly connection: ResolvedConnection;
+  readonly stateConnection: ResolvedConnection;
+  readonly stateSchema: string;
+  readonly name: string;
+  readonly tables: readonly TableSettings[];
+  readonly acceptTables: boolean;
+  readonly replaces: ReplacedKind | null;
+  readonly intervalMs: { readonly min: number; readonly max: number };
+  readonly maxPageRows: number;
+  readonly maxPageBytes: number;
+  readonly horizonWarningMs: number | false;
+  readonly allowStandby: boolean;
+  readonly leaseMs: number;
+  readonly leaseWaitMs: number | false;
+  readonly deadAfterMs: number | false;
+  readonly reconnect: { readonly minDelayMs: number; readonly maxDelayMs: number };
+}
