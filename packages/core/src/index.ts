@@ -15,6 +15,7 @@ export {
 export { PipelineStateError } from './errors/pipeline-state-error.ts';
 export {
   GapError,
+  NotificationsOverflowError,
   SourceConnectionError,
   SourceProtocolError,
   SourceSetupError,

@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'SOURCE_SETUP'
   | 'SOURCE_BUSY'
   | 'SOURCE_PROTOCOL'
+  | 'NOTIFICATIONS_OVERFLOW'
   | 'VALUE_UNREPRESENTABLE'
   | 'MAPPING_FAILED'
   | 'GAP_SLOT_MISSING'
@@ -83,6 +84,12 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
     happened: 'The server sent something that this version does not understand.',
     cause: 'A newer protocol, a proxy in between, or a defect.',
     remedy: 'Report it with the message.',
+  },
+  NOTIFICATIONS_OVERFLOW: {
+    happened: 'More notifications came than were taken.',
+    cause: 'The consumer of notifications() is slower than their senders, or waits for something.',
+    remedy:
+      "Take them faster, raise maxBuffered, or choose whenFull: 'missed' and read what they are about.",
   },
   VALUE_UNREPRESENTABLE: {
     happened: 'A value cannot be turned into canonical JSON without altering it.',

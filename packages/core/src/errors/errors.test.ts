@@ -33,6 +33,11 @@ const SAMPLES: readonly (readonly [string, codes.ErrorCode, Error])[] = [
   ),
   ['SourceSetupError', 'SOURCE_SETUP', new core.SourceSetupError('message')],
   ['SourceProtocolError', 'SOURCE_PROTOCOL', new core.SourceProtocolError('message')],
+  [
+    'NotificationsOverflowError',
+    'NOTIFICATIONS_OVERFLOW',
+    new core.NotificationsOverflowError('m'),
+  ],
   ...Object.keys(ERROR_CODES)
     .filter((code): code is codes.GapCode => code.startsWith('GAP_'))
     .map((code) => ['GapError', code, new core.GapError(code, 'message')] as const),

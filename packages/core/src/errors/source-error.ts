@@ -32,6 +32,13 @@ export class SourceProtocolError extends CdcError {
   override readonly retryable = false as const;
 }
 
+/** Notifications came faster than they were taken, and none is dropped in silence. */
+export class NotificationsOverflowError extends CdcError {
+  override readonly name = 'NotificationsOverflowError' as const;
+  override readonly code = 'NOTIFICATIONS_OVERFLOW' as const;
+  override readonly retryable = false as const;
+}
+
 /** Completeness can no longer be proved; the pipeline stops in state `gap`. Never retried. */
 export class GapError extends CdcError {
   override readonly name = 'GapError' as const;

@@ -1,4 +1,4 @@
-import { CdcError, SourceSetupError, type SourceEvent } from '@certyo-cdc/core';
+import { CdcError, PipelineStateError, SourceSetupError, type SourceEvent } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 import {
   describePostgresError,
@@ -18,8 +18,8 @@ export interface ListenerParts {
   readonly onNotification: (notification: RawNotification) => void;
   /** The connection is lost; what is sent from now on is not heard. */
   readonly onLost: () => void;
-  /** A new one listens; what was sent in between was not heard. */
-  readonly onBack: () => void;
+  /** A new one listens; what was sent in between, from that time on (milliseconds since 1970), may not have been heard. */
+  readonly onBack: (sinceMs: number) => void;
   /** It cannot be made again, and waiting does not help. */
   readonly onFailed: (error: unknown) => void;
 }
@@ -49,12 +49,16 @@ export class Listener {
     this.#session = session;
     const warning = oldMinorWarning(session.versionNumber);
     if (warning !== null) this.#parts.onEvent({ type: 'source-warned', ...warning });
-    if (session.isLost) this.#lost(session, null);
-    else this.#watch(session);
+    if (session.isLost) {
+      this.#lost(session, null);
+      return;
+    }
+    session.begin();
+    this.#watch(session);
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing.abort(new PipelineStateError('The listener is closed.'));
     clearTimeout(this.#heartbeat);
     const session = this.#session;
     this.#session = null;
@@ -84,11 +88,11 @@ export class Listener {
     this.#session = null;
     clearTimeout(this.#heartbeat);
     this.#warn(error, 'was lost');
-    this.#reconnecting = this.#reconnect();
+    this.#reconnecting = this.#reconnect(session.aliveAtMs);
     this.#parts.onLost();
   }
 
-  async #reconnect(): Promise<void> {
+  async #reconnect(sinceMs: number): Promise<void> {
     const { onBack, onFailed, settings } = this.#parts;
     const { signal } = this.#closing;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
@@ -106,7 +110,8 @@ export class Listener {
           continue;
         }
         this.#watch(session);
-        onBack();
+        onBack(sinceMs);
+        session.begin();
         return;
       } catch (error) {
         if (signal.aborted) return;
@@ -142,7 +147,7 @@ export class Listener {
     this.#parts.onEvent({
       type: 'source-warned',
       code: 'LISTENER_LOST',
-      message: `The listening connection ${what}${said}. Until it is back, changes are found by looking at intervals.`,
+      message: `The listening connection ${what}${said}. What is sent until it is back is not heard.`,
     });
   }
 }

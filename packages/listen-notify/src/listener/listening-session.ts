@@ -52,6 +52,9 @@ export class ListeningSession {
   readonly #options: ListeningSessionOptions;
   #isOpen = false;
   #isLost = false;
+  #aliveAtMs = Date.now();
+  /** What came before anybody could know that this connection listens; null from then on. */
+  #early: RawNotification[] | null = [];
   #process: ServerProcess = { pid: '0', startedAt: '' };
   #versionNumber = 0;
 
@@ -97,14 +100,28 @@ export class ListeningSession {
     return this.#isLost;
   }
 
+  /** Milliseconds since 1970: what was sent before has been heard. */
+  get aliveAtMs(): number {
+    return this.#aliveAtMs;
+  }
+
+  /** Hands over what has been heard so far, and from now on at once. */
+  begin(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const notification of early) this.#options.onNotification(notification);
+  }
+
   /** Runs one short statement. Every failure but a lock that was not granted in time costs the connection. */
   async query(sql: string, parameters: readonly string[] = []): Promise<readonly SqlRow[]> {
+    const askedAtMs = Date.now();
     try {
       const { rows } = await withinDeadline(
         this.#client,
         this.#options.settings.answerTimeoutMs,
         () => queryText(this.#client, sql, parameters),
       );
+      this.#aliveAtMs = askedAtMs;
       return rows;
     } catch (error) {
       const failure = explain(error);
@@ -149,7 +166,9 @@ export class ListeningSession {
     const { channel, payload, processId } = message;
     // Not those of the trial, nor what another client of a pooled server process had listened to.
     if (!this.#isOpen || this.#isLost || !this.#options.channels.includes(channel)) return;
-    this.#options.onNotification({ channel, payload: payload ?? '', processId });
+    const notification = { channel, payload: payload ?? '', processId };
+    if (this.#early === null) this.#options.onNotification(notification);
+    else this.#early.push(notification);
   };
 
   readonly #onError = (error: unknown): void => this.#lose(explain(error));
