@@ -12,10 +12,11 @@ import {
   type SqlRow,
   withinDeadline,
 } from '@certyo-cdc/postgres';
-import type { Client } from 'pg';
 import { listenSql } from './channel-name.ts';
 import type { ListenerSettings } from './listener-options.ts';
 import { assertNotificationsArrive } from './self-test.ts';
+
+type Client = Awaited<ReturnType<typeof connect>>;
 
 /** One notification, as the server sent it. Anybody who can log in can send one: nothing in it can be trusted. */
 export interface RawNotification {
