@@ -20,5 +20,12 @@ export interface ChangeSourceFixture extends AsyncDisposable {
 
 /** What `describeChangeSource` runs against. */
 export interface ChangeSourceHarness {
+  /**
+   * What the source shows of a row: every change, in commit order; or the state in which it finds the row, so that
+   * states between two looks are not seen (polling). @default 'every-change'
+   */
+  readonly shows?: 'every-change' | 'latest-state' | undefined;
+  /** With `latest-state`: whether the source sees that a row is gone. @default true */
+  readonly seesDeletes?: boolean | undefined;
   create(): Promise<ChangeSourceFixture>;
 }

@@ -13,12 +13,32 @@ function changeOf(statement: RowStatement): MemoryChange {
   return { operation, key: { id }, after: { id, value: statement.value } };
 }
 
-describeChangeSource('memorySource', {
+for (const shows of ['every-change', 'latest-state'] as const) {
+  describeChangeSource(`memorySource, ${shows}`, {
+    shows,
+    create: async () => {
+      const source = memorySource({ shows });
+      return {
+        source: () => source,
+        commit: async (statements): Promise<void> => void source.push(statements.map(changeOf)),
+        rollBack: async (): Promise<void> => {},
+        [Symbol.asyncDispose]: async (): Promise<void> => {},
+      };
+    },
+  });
+}
+
+describeChangeSource('memorySource, latest-state without deletes', {
+  shows: 'latest-state',
+  seesDeletes: false,
   create: async () => {
-    const source = memorySource();
+    const source = memorySource({ shows: 'latest-state' });
     return {
       source: () => source,
-      commit: async (statements): Promise<void> => void source.push(statements.map(changeOf)),
+      commit: async (statements): Promise<void> => {
+        const seen = statements.filter(({ operation }) => operation !== 'delete').map(changeOf);
+        source.push(seen);
+      },
       rollBack: async (): Promise<void> => {},
       [Symbol.asyncDispose]: async (): Promise<void> => {},
     };

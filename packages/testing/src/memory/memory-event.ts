@@ -2,6 +2,7 @@ import {
   canonicalJson,
   type ChangeEvent,
   type EventSource,
+  isRowChange,
   type JsonRow,
   type JsonValue,
   type RowOperation,
@@ -88,6 +89,25 @@ export function memoryEvent(
     after,
     unavailable: [],
     canonicalRow,
+  });
+}
+
+/** What a look at the rows would show of these events: the last of each row, without what it was before. */
+export function latestStates(events: readonly ChangeEvent[]): readonly ChangeEvent[] {
+  const last = new Map<string, ChangeEvent>();
+  for (const event of events) {
+    const name = isRowChange(event)
+      ? `${event.table.oid} ${canonicalJson(event.key)}`
+      : `event ${event.id}`;
+    // A row's place is that of its last change.
+    last.delete(name);
+    last.set(name, event);
+  }
+  return [...last.values()].map((event) => {
+    if (!isRowChange(event)) return event;
+    const { toJSON: _, ...shown } = event;
+    const operation = event.operation === 'delete' ? 'delete' : 'snapshot';
+    return withJson({ ...shown, operation, before: null, previousKey: null });
   });
 }
 

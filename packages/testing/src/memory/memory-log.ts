@@ -24,6 +24,11 @@ export class MemoryLog {
     return this.#transactions[number - 1] ?? [];
   }
 
+  /** The events of every transaction after one. */
+  after(number: number): readonly ChangeEvent[] {
+    return this.#transactions.slice(number).flat();
+  }
+
   eventsUpTo(number: number): number {
     return this.#transactions.slice(0, number).reduce((sum, events) => sum + events.length, 0);
   }

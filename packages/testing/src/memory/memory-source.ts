@@ -20,6 +20,11 @@ import { MemoryStream } from './memory-stream.ts';
 export interface MemorySourceOptions {
   /** @default 'memory' */
   readonly name?: string | undefined;
+  /**
+   * Every change of a row; or, like polling, only the last one of those that lie between two pulls, as `snapshot` unless
+   * it is a delete. @default 'every-change'
+   */
+  readonly shows?: 'every-change' | 'latest-state' | undefined;
   readonly checkpoints?: CheckpointStore | undefined;
   readonly deadLetters?: DeadLetterStore | undefined;
   /** Most events in one batch; a larger transaction comes in several. @default 100 */
@@ -136,6 +141,7 @@ class InMemorySource implements MemorySource {
       log: this.#log,
       after: this.#begin(after),
       signal,
+      shows: this.#options.shows ?? 'every-change',
       maxBatchEvents: this.#options.maxBatchEvents ?? 100,
       eventBytes: this.#options.eventBytes ?? 100,
       checkpoint: (position) => this.#checkpoint(position),

@@ -1,5 +1,13 @@
-import type { ChangeBatch, ChangeStream, Checkpoint, Position, SourceLag } from '@certyo-cdc/core';
+import type {
+  ChangeBatch,
+  ChangeEvent,
+  ChangeStream,
+  Checkpoint,
+  Position,
+  SourceLag,
+} from '@certyo-cdc/core';
 
+import { latestStates } from './memory-event.ts';
 import type { MemoryLog } from './memory-log.ts';
 
 interface MemoryStreamParts {
@@ -7,6 +15,7 @@ interface MemoryStreamParts {
   /** Number of the transaction after which to begin. */
   readonly after: number;
   readonly signal: AbortSignal;
+  readonly shows: 'every-change' | 'latest-state';
   readonly maxBatchEvents: number;
   readonly eventBytes: number;
   readonly checkpoint: (position: Position) => Checkpoint;
@@ -23,6 +32,8 @@ export class MemoryStream implements ChangeStream {
   #next: number;
   #offset = 0;
   #yieldedEnd = 0;
+  /** Number of the last transaction that the pull which is being handed over covers, and its events. */
+  #pulled: { readonly last: number; readonly events: readonly ChangeEvent[] } | null = null;
   #error: { readonly reason: unknown } | null = null;
   #isClosed = false;
 
@@ -105,18 +116,25 @@ export class MemoryStream implements ChangeStream {
 
   #batch(): ChangeBatch {
     const { eventBytes, log, maxBatchEvents } = this.#parts;
-    const events = log.transaction(this.#next);
+    const { last, events } = (this.#pulled ??= this.#pull());
     const part = events.slice(this.#offset, this.#offset + maxBatchEvents);
     this.#offset += part.length;
     const isEnd = this.#offset >= events.length;
-    const end = isEnd ? log.position(this.#next) : null;
+    const end = isEnd ? log.position(last) : null;
     if (isEnd) {
-      this.#yieldedEnd = this.#next;
-      this.#next += 1;
+      this.#pulled = null;
+      this.#yieldedEnd = last;
+      this.#next = last + 1;
       this.#offset = 0;
       this.#wake();
     }
     return { events: part, bytes: part.length * eventBytes, end };
+  }
+
+  #pull(): { readonly last: number; readonly events: readonly ChangeEvent[] } {
+    const { log, shows } = this.#parts;
+    if (shows === 'every-change') return { last: this.#next, events: log.transaction(this.#next) };
+    return { last: log.last, events: latestStates(log.after(this.#next - 1)) };
   }
 
   #news(): Promise<void> {
