@@ -81,6 +81,8 @@ export type {
   TruncateOptions,
 } from './row/table-events.ts';
 export type { Tuple, TupleText } from './row/tuple.ts';
+export type { LeaseOptions } from './lease/acquire-lease.ts';
+export type { Lease } from './lease/lease.ts';
 export type { LockHolder } from './sequence-log/gap-fence.ts';
 export type {
   SequenceLog,

@@ -12,7 +12,7 @@ import {
 } from '@certyo-cdc/core';
 
 import type { SqlExecutor, SqlSession } from '../connection/sql-executor.ts';
-import { makeDurable } from '../setup/make-durable.ts';
+import { prepareToWrite } from '../setup/prepare-to-write.ts';
 import { runSetup, type RunSetupOptions } from '../setup/run-setup.ts';
 import { judgeStoreFailure } from '../setup/store-failure.ts';
 import {
@@ -100,7 +100,7 @@ class Store implements PostgresCheckpointStore {
     const found = await this.#run('saved', name, signal, () =>
       this.#session.transaction(
         async (executor) => {
-          await makeDurable(executor, signal);
+          await prepareToWrite(executor, signal);
           return await this.#write(executor, name, checkpoint, options);
         },
         { signal },

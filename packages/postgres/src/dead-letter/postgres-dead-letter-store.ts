@@ -9,7 +9,7 @@ import {
 } from '@certyo-cdc/core';
 
 import type { SqlSession } from '../connection/sql-executor.ts';
-import { makeDurable } from '../setup/make-durable.ts';
+import { prepareToWrite } from '../setup/prepare-to-write.ts';
 import { runSetup, type RunSetupOptions } from '../setup/run-setup.ts';
 import { judgeStoreFailure } from '../setup/store-failure.ts';
 import {
@@ -91,7 +91,7 @@ class Store implements PostgresDeadLetterStore {
     await this.#run('parked', signal, () =>
       this.#session.transaction(
         async (executor) => {
-          await makeDurable(executor, signal);
+          await prepareToWrite(executor, signal);
           for (const batch of batchLetters(letters))
             await executor.query(parkSql(this.#schema), [pipeline, ...columns(batch)], { signal });
         },
@@ -140,7 +140,7 @@ class Store implements PostgresDeadLetterStore {
     await this.#run('removed', signal, () =>
       this.#session.transaction(
         async (executor) => {
-          await makeDurable(executor, signal);
+          await prepareToWrite(executor, signal);
           await executor.query(removeSql(this.#schema), [pipeline, sequences], { signal });
         },
         { signal },

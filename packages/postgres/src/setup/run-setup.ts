@@ -1,5 +1,5 @@
 import type { SqlSession } from '../connection/sql-executor.ts';
-import { makeDurable } from './make-durable.ts';
+import { prepareToWrite } from './prepare-to-write.ts';
 
 /** A statement of a set-up. */
 export interface SetupStatement {
@@ -62,7 +62,7 @@ async function runGroup(
   }
   await session.transaction(
     async (executor) => {
-      await makeDurable(executor, signal);
+      await prepareToWrite(executor, signal);
       await executor.query(LOCK, [], { signal });
       for (const { sql } of group) await executor.query(sql, [], { signal });
     },

@@ -1,0 +1,27 @@
+import { SourceConnectionError } from '@certyo-cdc/core';
+
+import type { SqlExecutor } from '../connection/sql-executor.ts';
+import { PostgresServerError } from '../sqlstate/postgres-error.ts';
+
+/**
+ * Begins a transaction that writes state. It must come first in it.
+ *
+ * A COMMIT must be on disk when it is answered, also for a role or database with `synchronous_commit = off`: a source is
+ * acknowledged after it. Stronger settings stay. And it must be able to write, whatever `default_transaction_read_only` is.
+ */
+export async function prepareToWrite(executor: SqlExecutor, signal: AbortSignal): Promise<void> {
+  try {
+    await executor.query('SET TRANSACTION READ WRITE', [], { signal });
+  } catch (error) {
+    // A standby says that it does not support it. Another server may soon answer under this address.
+    if (!(error instanceof PostgresServerError) || error.code !== '0A000') throw error;
+    throw new SourceConnectionError('SOURCE_UNREACHABLE', 'The server is a standby.', {
+      cause: error,
+    });
+  }
+  await executor.query(
+    "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'",
+    [],
+    { signal },
+  );
+}
