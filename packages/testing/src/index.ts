@@ -6,6 +6,7 @@ export { memoryDeadLetterStore } from './memory/memory-dead-letter-store.ts';
 export { memoryItem, memorySink } from './memory/memory-sink.ts';
 export { memorySource } from './memory/memory-source.ts';
 export { compareEffects } from './oracle/compare-effects.ts';
+export { compareFinalStates } from './oracle/compare-final-states.ts';
 export { countHistory, installHistory } from './oracle/committed-history.ts';
 export { createCertificates } from './postgres/certificates.ts';
 export { openPostgres } from './postgres/open-postgres.ts';
@@ -47,7 +48,8 @@ export type {
 } from './memory/memory-sink.ts';
 export type { MemorySource, MemorySourceOptions } from './memory/memory-source.ts';
 export type { CollectionComparison, Comparison } from './oracle/compare-effects.ts';
-export type { HistoryTable, OracleQuery } from './oracle/committed-history.ts';
+export type { FinalStateComparison, FinalStateOptions } from './oracle/compare-final-states.ts';
+export type { HistoryTable, OracleQuery } from './oracle/history-table.ts';
 export type { CertificateOptions, KeyPair, TestCertificates } from './postgres/certificates.ts';
 export type { SettingValue } from './postgres/configuration.ts';
 export type { OpenPostgresOptions } from './postgres/open-postgres.ts';

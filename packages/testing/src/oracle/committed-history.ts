@@ -1,21 +1,15 @@
 import { tableLabel } from '@certyo-cdc/core/internal';
-
-/** Runs a statement on the captured database; values as node-postgres gives them. */
-export type OracleQuery = (
-  sql: string,
-  values?: readonly unknown[],
-) => Promise<readonly Readonly<Record<string, unknown>>[]>;
-
-/** A table whose committed changes are written down. */
-export interface HistoryTable {
-  readonly schema: string;
-  readonly name: string;
-  /** Columns of the record key, in order. */
-  readonly key: readonly string[];
-}
+import {
+  hiddenColumns,
+  type HistoryTable,
+  literal,
+  type OracleQuery,
+  recordId,
+  sqlName,
+} from './history-table.ts';
 
 /** Schema that holds what was committed. */
-const SCHEMA = 'committed_history';
+export const HISTORY_SCHEMA = 'committed_history';
 
 /**
  * Makes a trigger on each table that writes down every committed change with the whole rows, in the same transaction.
@@ -27,11 +21,11 @@ export async function installHistory(
   query: OracleQuery,
   tables: readonly HistoryTable[],
 ): Promise<void> {
-  await query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`);
-  await query(`CREATE TABLE IF NOT EXISTS ${SCHEMA}.change (
+  await query(`CREATE SCHEMA IF NOT EXISTS ${HISTORY_SCHEMA}`);
+  await query(`CREATE TABLE IF NOT EXISTS ${HISTORY_SCHEMA}.change (
     id bigserial PRIMARY KEY, collection text NOT NULL, operation text NOT NULL,
     old_key text[], new_key text[], old_row text, new_row text)`);
-  await query(`CREATE OR REPLACE FUNCTION ${SCHEMA}.record() RETURNS trigger LANGUAGE plpgsql AS $body$
+  await query(`CREATE OR REPLACE FUNCTION ${HISTORY_SCHEMA}.record() RETURNS trigger LANGUAGE plpgsql AS $body$
     DECLARE old_key text[]; new_key text[]; old_row text; new_row text; part text;
     BEGIN
       IF TG_OP <> 'INSERT' THEN
@@ -42,14 +36,14 @@ export async function installHistory(
         new_row := NEW::text;
         FOREACH part IN ARRAY TG_ARGV[1:] LOOP new_key := new_key || (to_jsonb(NEW) ->> part); END LOOP;
       END IF;
-      INSERT INTO ${SCHEMA}.change (collection, operation, old_key, new_key, old_row, new_row)
+      INSERT INTO ${HISTORY_SCHEMA}.change (collection, operation, old_key, new_key, old_row, new_row)
       VALUES (TG_ARGV[0], lower(TG_OP), old_key, new_key, old_row, new_row);
       RETURN NULL;
     END $body$`);
   for (const table of tables) {
     const args = [tableLabel(table), ...table.key].map((text) => literal(text)).join(', ');
     await query(`CREATE TRIGGER committed_history AFTER INSERT OR UPDATE OR DELETE ON ${sqlName(table)}
-      FOR EACH ROW EXECUTE PROCEDURE ${SCHEMA}.record(${args})`);
+      FOR EACH ROW EXECUTE PROCEDURE ${HISTORY_SCHEMA}.record(${args})`);
   }
 }
 
@@ -70,7 +64,7 @@ export async function readHistory(
   limit: number,
 ): Promise<readonly ExpectedVersion[]> {
   const rows = await query(
-    `SELECT c.id::text AS history_id, collection, operation, old_key, new_key FROM ${SCHEMA}.change c
+    `SELECT c.id::text AS history_id, collection, operation, old_key, new_key FROM ${HISTORY_SCHEMA}.change c
       WHERE c.id > $1 ORDER BY c.id LIMIT $2`,
     [after, limit],
   );
@@ -94,7 +88,7 @@ export async function readHistory(
 
 /** How many changes were committed. */
 export async function countHistory(query: OracleQuery): Promise<number> {
-  const rows = await query(`SELECT count(*)::int AS n FROM ${SCHEMA}.change`);
+  const rows = await query(`SELECT count(*)::int AS n FROM ${HISTORY_SCHEMA}.change`);
   return Number(rows[0]?.['n'] ?? 0);
 }
 
@@ -107,7 +101,7 @@ export interface HeldVersion {
 
 /**
  * Lets the server itself compare payloads with the committed rows: each is read back into the table's row type, and
- * both are compared as jsonb, because json has no equality.
+ * both are compared as jsonb, because json has no equality. Columns that no payload shows do not count.
  *
  * @returns The history ids of those that differ.
  */
@@ -117,12 +111,13 @@ export async function compareRows(
   held: readonly HeldVersion[],
 ): Promise<readonly string[]> {
   const type = sqlName(table);
+  const hidden = await hiddenColumns(query, table);
   const rows = await query(
     `SELECT h.id::text AS id
        FROM unnest($1::bigint[], $2::text[], $3::text[]) AS held(id, side, payload)
-       JOIN ${SCHEMA}.change h ON h.id = held.id
-      WHERE to_jsonb(jsonb_populate_record(NULL::${type}, held.payload::jsonb))
-            IS DISTINCT FROM to_jsonb((CASE held.side WHEN 'old' THEN h.old_row ELSE h.new_row END)::${type})`,
+       JOIN ${HISTORY_SCHEMA}.change h ON h.id = held.id
+      WHERE to_jsonb(jsonb_populate_record(NULL::${type}, held.payload::jsonb)) - ${hidden}
+            IS DISTINCT FROM to_jsonb((CASE held.side WHEN 'old' THEN h.old_row ELSE h.new_row END)::${type}) - ${hidden}`,
     [
       held.map((version) => version.historyId),
       held.map((version) => version.row),
@@ -130,22 +125,4 @@ export async function compareRows(
     ],
   );
   return rows.map((row) => String(row['id']));
-}
-
-/** A key as a record id: its text, or a JSON array of texts. */
-function recordId(key: unknown): string {
-  if (!Array.isArray(key)) return '';
-  return key.length === 1 ? String(key[0]) : JSON.stringify(key.map(String));
-}
-
-function sqlName(table: HistoryTable): string {
-  return `${identifier(table.schema)}.${identifier(table.name)}`;
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

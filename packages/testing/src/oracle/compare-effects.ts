@@ -3,10 +3,16 @@ import {
   compareRows,
   type ExpectedVersion,
   type HeldVersion,
-  type HistoryTable,
-  type OracleQuery,
   readHistory,
 } from './committed-history.ts';
+import type { HistoryTable, OracleQuery } from './history-table.ts';
+import {
+  countReordered,
+  distinctVersions,
+  heldByRecord,
+  push,
+  recordName,
+} from './held-effects.ts';
 import { tableLabel } from '@certyo-cdc/core/internal';
 
 /** What Certyo holds against what the database committed. */
@@ -71,9 +77,7 @@ export async function compareEffects(
     const wanted = expected.get(record) ?? [];
     const found = distinctVersions(held.get(record) ?? []);
     duplicated += (held.get(record)?.length ?? 0) - found.length;
-    for (let i = 1; i < found.length; i++) {
-      if ((found[i]?.sequence ?? 0) < (found[i - 1]?.sequence ?? 0)) reordered += 1;
-    }
+    reordered += countReordered(found);
     if (found.length < wanted.length) lost += wanted.length - found.length;
     if (found.length > wanted.length) duplicated += found.length - wanted.length;
     if (found.length !== wanted.length) {
@@ -126,23 +130,6 @@ async function expectedByRecord(query: OracleQuery): Promise<Map<string, Expecte
   }
 }
 
-function heldByRecord(effects: readonly CertyoEffect[]): Map<string, CertyoEffect[]> {
-  const byRecord = new Map<string, CertyoEffect[]>();
-  for (const effect of effects) push(byRecord, recordName(effect), effect);
-  return byRecord;
-}
-
-/** The first effect of each version, in the order of versions. */
-function distinctVersions(effects: readonly CertyoEffect[]): readonly CertyoEffect[] {
-  const first = new Map<string, CertyoEffect>();
-  for (const effect of effects) {
-    if (!first.has(effect.recordVersion)) first.set(effect.recordVersion, effect);
-  }
-  return [...first.values()].sort((a, b) =>
-    a.recordVersion < b.recordVersion ? -1 : a.recordVersion > b.recordVersion ? 1 : 0,
-  );
-}
-
 function totals(
   expected: ReadonlyMap<string, readonly ExpectedVersion[]>,
   effects: readonly CertyoEffect[],
@@ -184,14 +171,4 @@ function totals(
     attempts,
     byCollection,
   };
-}
-
-function recordName(record: { readonly collection: string; readonly recordId: string }): string {
-  return `${record.collection} ${record.recordId}`;
-}
-
-function push<T>(map: Map<string, T[]>, key: string, value: T): void {
-  const list = map.get(key);
-  if (list === undefined) map.set(key, [value]);
-  else list.push(value);
 }
