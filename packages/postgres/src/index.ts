@@ -1,6 +1,7 @@
 export { readPublication } from './catalog/publication.ts';
 export { resolveTables } from './catalog/resolve-tables.ts';
 export { serverInfo } from './catalog/server-info.ts';
+export { acceptCheckpoint, REPLACED_KINDS } from './checkpoint/accept-checkpoint.ts';
 export { postgresCheckpointStore } from './checkpoint/postgres-checkpoint-store.ts';
 export { checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql } from './checkpoint/sql.ts';
 export { connect } from './connection/connect.ts';
@@ -34,7 +35,9 @@ export {
 } from './row/tuple.ts';
 export { FLUSHED_LSN_SQL, waitForFlush, WRITTEN_LSN_SQL } from './sequence-log/flush-fence.ts';
 export { openSequenceLog } from './sequence-log/sequence-log.ts';
+export { reopeningCheckpointStore, reopeningDeadLetterStore } from './setup/reopening-stores.ts';
 export { runSetup } from './setup/run-setup.ts';
+export { stateSetupSql, stateTeardownSql } from './setup/state-tables.ts';
 export { DEFAULT_SCHEMA } from './setup/store-session.ts';
 export { classifyPostgresError } from './sqlstate/classify-postgres-error.ts';
 export { describePostgresError, redactPostgresError } from './sqlstate/describe-postgres-error.ts';
@@ -51,6 +54,11 @@ export type {
   ReplicaIdentity,
   TableDescription,
 } from './catalog/table-description.ts';
+export type {
+  AcceptedCheckpoint,
+  CheckpointExpectation,
+  ReplacedKind,
+} from './checkpoint/accept-checkpoint.ts';
 export type { PostgresCheckpointStore } from './checkpoint/postgres-checkpoint-store.ts';
 export type { ConnectOptions } from './connection/connect.ts';
 export type {
@@ -91,6 +99,7 @@ export type {
   SequenceLogRow,
 } from './sequence-log/sequence-log.ts';
 export type { RunSetupOptions, SetupStatement } from './setup/run-setup.ts';
+export type { StateTable, StateTableOptions } from './setup/state-tables.ts';
 export type { PostgresStoreOptions } from './setup/store-session.ts';
 export type { ServerErrorFields } from './sqlstate/postgres-error.ts';
 export type { TypeDescriptor, TypeKind, TypeQuery } from './values/type-descriptor.ts';

@@ -28,6 +28,7 @@ describe(normalizeReplicationOptions, () => {
       keys: {},
       includeGenerated: false,
       acceptTables: false,
+      replaces: null,
       slotWaitMs: 60_000,
       statusIntervalMs: 5_000,
       deadAfterMs: 15_000,
@@ -92,6 +93,7 @@ describe(normalizeReplicationOptions, () => {
     [{ keys: { t: 'id' } }, "Expected `keys['t']` to be a list of column names"],
     [{ keys: { other: ['id'] } }, 'public.other'],
     [{ includeGenerated: 1 }, 'Expected `includeGenerated` to be true or false'],
+    [{ replaces: 'replication' }, 'Expected `replaces` to be'],
     [{ acceptTables: 'yes' }, 'Expected `acceptTables` to be true or false'],
     [
       { slotWaitMs: -1 },

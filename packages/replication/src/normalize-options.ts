@@ -2,6 +2,8 @@ import { ConfigurationError } from '@certyo-cdc/core';
 import { MAX_TIMER_MS, OptionReader, tableLabel, wrongOption } from '@certyo-cdc/core/internal';
 import {
   parseTableName,
+  REPLACED_KINDS,
+  type ReplacedKind,
   type QualifiedName,
   resolveConnection,
   type ResolvedConnection,
@@ -17,6 +19,7 @@ const OPTIONS = [
   'keys',
   'includeGenerated',
   'acceptTables',
+  'replaces',
   'stateSchema',
   'stateConnection',
   'checkpoints',
@@ -30,6 +33,10 @@ const OPTIONS = [
   'env',
 ] as const satisfies readonly (keyof ReplicationSourceOptions)[];
 
+const REPLACEABLE: readonly ReplacedKind[] = REPLACED_KINDS.filter(
+  (kind) => kind !== 'replication',
+);
+
 /** Options as settled. */
 export interface ReplicationSettings {
   readonly connection: ResolvedConnection;
@@ -42,6 +49,7 @@ export interface ReplicationSettings {
   readonly keys: Readonly<Record<string, readonly string[]>>;
   readonly includeGenerated: boolean;
   readonly acceptTables: boolean;
+  readonly replaces: ReplacedKind | null;
   readonly slotWaitMs: number | false;
   readonly statusIntervalMs: number;
   readonly deadAfterMs: number | false;
@@ -98,6 +106,8 @@ export function normalizeReplicationOptions(
     keys: keys(reader.value('keys'), listed),
     includeGenerated: reader.flag('includeGenerated'),
     acceptTables: reader.flag('acceptTables'),
+    replaces:
+      options.replaces === undefined ? null : reader.oneOf('replaces', REPLACEABLE, 'polling'),
     slotWaitMs: reader.positiveIntegerOrFalse('slotWaitMs', 60_000),
     statusIntervalMs: reader.positive('statusIntervalMs', 5_000, MAX_TIMER_MS),
     deadAfterMs: reader.positiveIntegerOrFalse('deadAfterMs', 15_000, MAX_TIMER_MS),

@@ -1,5 +1,5 @@
 import type { CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
-import type { ConnectionOptions } from '@certyo-cdc/postgres';
+import type { ConnectionOptions, ReplacedKind } from '@certyo-cdc/postgres';
 
 /** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
 export type TableName = string | { readonly schema: string; readonly name: string };
@@ -25,6 +25,12 @@ export interface ReplicationSourceOptions {
   readonly includeGenerated?: boolean | undefined;
   /** Goes on with a checkpoint that was saved for another list of tables. @default false */
   readonly acceptTables?: boolean | undefined;
+  /**
+   * Goes on where a source of another kind over the same database stopped: its checkpoint is taken over, and reading begins
+   * at the slot's beginning, in the next epoch. Run `setup()` while the old pipeline runs, let that one catch up and drain,
+   * then start this one under the same pipeline name. May stay set. @default none
+   */
+  readonly replaces?: Exclude<ReplacedKind, 'replication'> | undefined;
   /** Schema of the tables that hold checkpoints and parked records. @default 'certyo' */
   readonly stateSchema?: string | undefined;
   /** The database that holds them, where it is not the captured one. @default `connection` */

@@ -3,9 +3,13 @@ import { OptionReader } from '@certyo-cdc/core/internal';
 import {
   postgresCheckpointStore,
   postgresDeadLetterStore,
+  reopeningCheckpointStore,
+  reopeningDeadLetterStore,
   runSetup as runPrinted,
   sqlSession,
   type SqlSession,
+  stateSetupSql,
+  stateTeardownSql,
 } from '@certyo-cdc/postgres';
 import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
 import type { ReplicationSourceOptions } from './options.ts';
@@ -15,8 +19,6 @@ import {
   SLOT_LOCK_TIMEOUT_MS,
   teardownStatements,
 } from './setup/setup.ts';
-import { stateSetupSql, stateTeardownSql } from './setup/state.ts';
-import { reopeningCheckpointStore, reopeningDeadLetterStore } from './state-stores.ts';
 import { openReplicationStream } from './stream/open-stream.ts';
 
 /** How `setup` and `teardown` go about it. */

@@ -1,4 +1,5 @@
-import { type Checkpoint, GapError, type JsonValue, type SourceIdentity } from '@certyo-cdc/core';
+import type { Checkpoint, SourceIdentity } from '@certyo-cdc/core';
+import { acceptCheckpoint, type AcceptedCheckpoint, type ReplacedKind } from '@certyo-cdc/postgres';
 
 /** What a checkpoint of this source is bound to. */
 export interface ReplicationIdentity {
@@ -10,7 +11,7 @@ export interface ReplicationIdentity {
   readonly tables: readonly string[];
 }
 
-/** How each member is called in a message, and what to do when it differs. */
+/** What to do when a member differs. */
 const MEMBERS: Readonly<Record<Exclude<keyof ReplicationIdentity, 'timeline'>, string>> = {
   systemIdentifier:
     'Connect to the server that the checkpoint was saved for; or, if this one was made on purpose, start under a new pipeline name after a copy.',
@@ -32,40 +33,28 @@ export function identityToJson(identity: ReplicationIdentity): SourceIdentity {
   };
 }
 
-/**
- * Refuses a checkpoint of another source (I8): another server, database, slot, publication or table set. The timeline
- * is judged apart, because a checkpoint of an ancestor is good.
- */
-export function assertSameIdentity(
-  checkpoint: Checkpoint,
-  identity: ReplicationIdentity,
-  options: { readonly acceptTables: boolean },
-): void {
-  if (checkpoint.kind !== 'replication') {
-    throw new GapError(
-      'GAP_CHECKPOINT_FOREIGN',
-      `The stored checkpoint was saved by a source of kind "${checkpoint.kind}", not by logical replication.`,
-      { remedy: 'Give this pipeline another name.' },
-    );
-  }
-  const own: Readonly<Record<string, JsonValue>> = identityToJson(identity);
-  for (const [member, remedy] of Object.entries(MEMBERS)) {
-    if (member === 'tables' && options.acceptTables) continue;
-    const stored = describe(checkpoint.identity[member]);
-    const current = describe(own[member]);
-    if (stored !== current) {
-      throw new GapError(
-        'GAP_CHECKPOINT_FOREIGN',
-        `The stored checkpoint belongs to another source: its ${member} is ${stored}, here it is ${current}.`,
-        { remedy },
-      );
-    }
-  }
+/** What a source knows of the stored checkpoint and of how to go on. */
+export interface IdentityOptions {
+  readonly acceptTables: boolean;
+  readonly replaces: ReplacedKind | null;
 }
 
-function describe(value: JsonValue | undefined): string {
-  return (
-    JSON.stringify(Array.isArray(value) ? [...(value as readonly string[])].sort() : value) ??
-    'unknown'
-  );
+/**
+ * Refuses a checkpoint of another source (I8): another server, database, slot, publication or table set; takes over that of
+ * the kind which is replaced. The timeline is judged apart, because a checkpoint of an ancestor is good.
+ */
+export function acceptIdentity(
+  checkpoint: Checkpoint | null,
+  identity: ReplicationIdentity,
+  options: IdentityOptions,
+): AcceptedCheckpoint {
+  // Nobody knows when a slot was made: whether it covers the old source's end cannot be checked.
+  return acceptCheckpoint({
+    checkpoint,
+    kind: 'replication',
+    identity: identityToJson(identity),
+    members: MEMBERS,
+    accepted: options.acceptTables ? ['tables'] : [],
+    replaces: options.replaces,
+  });
 }

@@ -2,7 +2,7 @@ import { CdcError, type Checkpoint, type ErrorCode, GapError } from '@certyo-cdc
 import type { PublicationDescription, TableDescription } from '@certyo-cdc/postgres';
 import { describe, expect, test } from 'vitest';
 import { parseLsn } from '../protocol/lsn.ts';
-import { assertSameIdentity, identityToJson, type ReplicationIdentity } from './identity.ts';
+import { acceptIdentity, identityToJson, type ReplicationIdentity } from './identity.ts';
 import {
   createPublicationSql,
   publicationProblems,
@@ -115,7 +115,7 @@ describe(assertServer, () => {
   });
 });
 
-describe(assertSameIdentity, () => {
+describe(acceptIdentity, () => {
   const identity: ReplicationIdentity = {
     systemIdentifier: '1',
     timeline: 1,
@@ -131,6 +131,7 @@ describe(assertSameIdentity, () => {
     epoch: 1,
     state: null,
   };
+  const options = { acceptTables: false, replaces: null };
 
   test.each([
     ['the same', {}, null],
@@ -142,17 +143,29 @@ describe(assertSameIdentity, () => {
     ['another publication', { publications: ['q'] }, 'GAP_CHECKPOINT_FOREIGN'],
     ['fewer tables', { tables: ['public.a'] }, 'GAP_CHECKPOINT_FOREIGN'],
   ])('I8: %s', (_name, change, code) => {
-    const check = (): void =>
-      assertSameIdentity(checkpoint, { ...identity, ...change }, { acceptTables: false });
+    const check = (): void => void acceptIdentity(checkpoint, { ...identity, ...change }, options);
     expect(codeOf(check)).toBe(code);
   });
 
   test('acceptTables accepts other tables and nothing else', () => {
-    const options = { acceptTables: true };
-    assertSameIdentity(checkpoint, { ...identity, tables: [] }, options);
-    expect(() => assertSameIdentity(checkpoint, { ...identity, slot: 't' }, options)).toThrow(
+    const accepting = { ...options, acceptTables: true };
+    expect(acceptIdentity(checkpoint, { ...identity, tables: [] }, accepting)).toEqual({
+      resume: checkpoint,
+      epoch: 1,
+    });
+    expect(() => acceptIdentity(checkpoint, { ...identity, slot: 't' }, accepting)).toThrow(
       GapError,
     );
+  });
+
+  test('one of the kind that is replaced begins the next epoch at the beginning', () => {
+    const { systemIdentifier, database } = identity;
+    const old = { ...checkpoint, kind: 'polling', identity: { systemIdentifier, database } };
+    expect(codeOf(() => acceptIdentity(old, identity, options))).toBe('GAP_CHECKPOINT_FOREIGN');
+    expect(acceptIdentity(old, identity, { ...options, replaces: 'polling' })).toEqual({
+      resume: null,
+      epoch: 2,
+    });
   });
 });
 

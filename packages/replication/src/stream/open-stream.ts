@@ -1,13 +1,15 @@
 import {
   type ChangeStream,
   type EventSource,
+  GapError,
   type OpenOptions,
   type SourceEvent,
+  SourceSetupError,
 } from '@certyo-cdc/core';
 import { createTypeRegistry, restoreTypeRegistry } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { assertReady } from '../setup/assert-ready.ts';
-import { assertSameIdentity, type ReplicationIdentity } from '../setup/identity.ts';
+import { acceptIdentity, type ReplicationIdentity } from '../setup/identity.ts';
 import { publicationFingerprint, PublicationWatch } from '../setup/publication-watch.ts';
 import { knownRelationsFromJson } from './known-relation.ts';
 import { RelationResolver } from './relation-resolver.ts';
@@ -23,7 +25,7 @@ export async function openReplicationStream(
   settings: ReplicationSettings,
   options: OpenOptions,
 ): Promise<ChangeStream> {
-  const { signal, after } = options;
+  const { signal } = options;
   const onEvent = (event: SourceEvent): void => options.onEvent?.(event);
   const keeper = new SessionKeeper({
     session: {
@@ -46,7 +48,7 @@ export async function openReplicationStream(
   });
   try {
     const server = await assertReady(side, settings, {
-      hasCheckpoint: after !== null,
+      hasCheckpoint: options.after !== null,
       signal,
       onEvent,
     });
@@ -59,9 +61,7 @@ export async function openReplicationStream(
       publications: [settings.publication],
       tables: names,
     });
-    if (after !== null) {
-      assertSameIdentity(after, identityOn(0), { acceptTables: settings.acceptTables });
-    }
+    const { resume: after, epoch } = acceptIdentity(options.after, identityOn(0), settings);
     const storedTimeline = Number(after?.identity['timeline'] ?? 0);
     const state = (after?.state ?? null) as { readonly [key: string]: unknown } | null;
     const watch = new PublicationWatch({
@@ -73,16 +73,20 @@ export async function openReplicationStream(
     });
     publication = watch;
     await watch.check();
-    const begin = await keeper.first(
-      side,
-      after === null
-        ? null
-        : {
-            server: { systemIdentifier: server.systemIdentifier, timeline: storedTimeline },
-            position: lsnFromPosition(after.position),
-            epoch: after.epoch,
-          },
-    );
+    const begin = await keeper
+      .first(
+        side,
+        after === null
+          ? null
+          : {
+              server: { systemIdentifier: server.systemIdentifier, timeline: storedTimeline },
+              position: lsnFromPosition(after.position),
+            },
+        epoch,
+      )
+      .catch((error: unknown) => {
+        throw after === null && options.after !== null ? notSetUpInTime(error) : error;
+      });
     const types =
       state?.['types'] === undefined
         ? createTypeRegistry()
@@ -127,4 +131,14 @@ export async function openReplicationStream(
     await side.close();
     throw error;
   }
+}
+
+/** A slot that is only made now does not hold what was committed since the old source ended. */
+function notSetUpInTime(error: unknown): unknown {
+  if (!(error instanceof SourceSetupError)) return error;
+  return new GapError('GAP_SWITCH', error.message, {
+    cause: error,
+    remedy:
+      'It has to be there before the old pipeline ends: start that one again, run source.setup(), let the old one catch up and drain, then start this one.',
+  });
 }

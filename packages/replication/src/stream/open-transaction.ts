@@ -3,6 +3,7 @@ import { formatLsn, sortableLsn } from '../protocol/lsn.ts';
 import { isoFromPgTime } from '../protocol/pg-time.ts';
 import type { BeginMessage } from '../protocol/pgoutput.ts';
 import { tableLabel } from '@certyo-cdc/core/internal';
+import { versionText } from '@certyo-cdc/postgres';
 
 /** Identity and version of one change. */
 export interface ChangeIdentity {
@@ -24,7 +25,8 @@ export class OpenTransaction {
   /** Events of this transaction that have been made so far. */
   made = 0;
   readonly #idPrefix: string;
-  readonly #versionPrefix: string;
+  readonly #epoch: number;
+  readonly #commit: string;
   /** By name, not by oid: one name may pass from table to table within a transaction (I5). */
   readonly #counters = new Map<string, number>();
 
@@ -44,9 +46,9 @@ export class OpenTransaction {
       beginLsn: formatLsn(context.beginLsn),
       commitLsn: formatLsn(begin.commitLsn),
     });
-    const commit = sortableLsn(begin.commitLsn);
-    this.#idPrefix = `${context.systemIdentifier}/${commit}/${begin.xid}/`;
-    this.#versionPrefix = `${String(context.epoch).padStart(6, '0')}-${commit}-`;
+    this.#epoch = context.epoch;
+    this.#commit = sortableLsn(begin.commitLsn);
+    this.#idPrefix = `${context.systemIdentifier}/${this.#commit}/${begin.xid}/`;
   }
 
   /** Counts one change of a table and gives its number, from 1. */
@@ -60,7 +62,7 @@ export class OpenTransaction {
   identify(table: { readonly schema: string; readonly name: string }, n: number): ChangeIdentity {
     return {
       id: `${this.#idPrefix}${tableLabel(table)}/${n}`,
-      version: `${this.#versionPrefix}${String(n).padStart(10, '0')}`,
+      version: versionText(this.#epoch, this.#commit, n),
     };
   }
 }

@@ -50,6 +50,7 @@ export class SessionKeeper {
   #current: ReplicationSession | null = null;
   #server: ServerIdentity | null = null;
   #epochs: Epochs | null = null;
+  #firstEpoch = 1;
   #failure: unknown = null;
   #attempts = 0;
   #strikes = 0;
@@ -79,12 +80,13 @@ export class SessionKeeper {
     after: {
       readonly server: ServerIdentity;
       readonly position: Lsn;
-      readonly epoch: number;
     } | null,
+    epoch: number,
   ): Promise<Lsn> {
     this.#side = side;
     this.#server = after?.server ?? null;
-    this.#epochs = after === null ? null : new Epochs(after.server.timeline, after.epoch);
+    this.#epochs = after === null ? null : new Epochs(after.server.timeline, epoch);
+    this.#firstEpoch = epoch;
     const position = after?.position ?? null;
     const session = await this.#waitForSlot(() =>
       ReplicationSession.open(
@@ -211,7 +213,7 @@ export class SessionKeeper {
     }
     this.#current = session;
     this.#server = session.server;
-    this.#epochs ??= new Epochs(session.server.timeline, 1);
+    this.#epochs ??= new Epochs(session.server.timeline, this.#firstEpoch);
     this.#epochs.follow(session.server.timeline, session.history);
   }
 
