@@ -4,16 +4,12 @@ import {
   parseTableName,
   type QualifiedName,
   quoteIdentifier,
+  REPLACED_KINDS,
+  type ReplacedKind,
   resolveConnection,
   type ResolvedConnection,
 } from '@certyo-cdc/postgres';
-import {
-  type Doorbell,
-  DOORBELLS,
-  type DurableSourceOptions,
-  REPLACED_KINDS,
-  type ReplacedKind,
-} from './options.ts';
+import { type Doorbell, DOORBELLS, type DurableSourceOptions } from './options.ts';
 
 const OPTIONS = [
   'mode',
@@ -43,6 +39,10 @@ const OPTIONS = [
   'deadLetters',
   'env',
 ] as const satisfies readonly (keyof DurableSourceOptions)[];
+
+const REPLACEABLE: readonly ReplacedKind[] = REPLACED_KINDS.filter(
+  (kind) => kind !== 'listen-notify',
+);
 
 /** Options as settled. */
 export interface DurableSettings {
@@ -103,9 +103,7 @@ export function normalizeDurableOptions(options: DurableSourceOptions): DurableS
     keys: configuredKeys(reader.value('keys'), tables),
     acceptTables: reader.flag('acceptTables'),
     replaces:
-      options.replaces === undefined
-        ? null
-        : reader.oneOf('replaces', REPLACED_KINDS, 'listen-notify'),
+      options.replaces === undefined ? null : reader.oneOf('replaces', REPLACEABLE, 'polling'),
     copy: reader.flag('copy'),
     ddl: reader.flag('ddl'),
     doorbell: options.doorbell === false ? false : reader.oneOf('doorbell', DOORBELLS, 'armed'),

@@ -1,5 +1,5 @@
 import type { CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
-import type { ConnectionOptions } from '@certyo-cdc/postgres';
+import type { ConnectionOptions, ReplacedKind } from '@certyo-cdc/postgres';
 
 /** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
 export type TableName = string | { readonly schema: string; readonly name: string };
@@ -9,18 +9,6 @@ export const DOORBELLS = ['armed', 'always'] as const;
 
 /** How writers wake the reader: only while it sleeps, with every statement, or never. */
 export type Doorbell = (typeof DOORBELLS)[number];
-
-/** Kinds of sources whose checkpoint a new source may take over. */
-export const REPLACED_KINDS = [
-  'polling',
-  'replication',
-  'listen-notify',
-  'outbox',
-  'debezium',
-] as const;
-
-/** Kinds of sources whose checkpoint a new source may take over. */
-export type ReplacedKind = (typeof REPLACED_KINDS)[number];
 
 /** Options of `listenNotifySource` in durable mode. */
 export interface DurableSourceOptions {
@@ -42,10 +30,11 @@ export interface DurableSourceOptions {
   /** Goes on with a checkpoint that was saved for another list of tables. @default false */
   readonly acceptTables?: boolean | undefined;
   /**
-   * Goes on with the checkpoint of a source of this kind over the same database, from the beginning of the change log: set
-   * the log up while the old pipeline runs, drain that one, then start. @default none
+   * Goes on where a source of another kind over the same database stopped: its checkpoint is taken over, and reading begins
+   * at the log's beginning, in the next epoch. Run `setup()` while the old pipeline runs, let that one catch up and drain,
+   * then start this one under the same pipeline name. May stay set. @default none
    */
-  readonly replaces?: ReplacedKind | undefined;
+  readonly replaces?: Exclude<ReplacedKind, 'listen-notify'> | undefined;
   /** Before the first change, hands over the tables' rows as they are, as `snapshot` events. @default false */
   readonly copy?: boolean | undefined;
   /** Has `setup()` make event triggers, so that changes of a table's structure are told at once. Takes a superuser. @default false */

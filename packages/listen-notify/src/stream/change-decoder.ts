@@ -1,0 +1,165 @@
+import { type ChangeEvent, type EventSource, SourceProtocolError } from '@certyo-cdc/core';
+import {
+  createRowChange,
+  createSchemaChange,
+  createTruncate,
+  parseRecordText,
+  recordVersion,
+  tupleFromTexts,
+} from '@certyo-cdc/postgres';
+import { columnInfos, hasSameColumns, type KnownRelations } from './known-relation.ts';
+import type { LogColumnsReader } from './log-columns.ts';
+import type { LogRow } from './log-row.ts';
+import type { Relation, RelationResolver } from './relation-resolver.ts';
+
+export interface ChangeDecoderOptions {
+  readonly source: EventSource & { readonly systemIdentifier: string };
+  readonly columns: LogColumnsReader;
+  readonly resolver: RelationResolver;
+  readonly isCaptured: (label: string) => boolean;
+  readonly known: KnownRelations;
+}
+
+const ROW_OPERATIONS = { I: 'insert', U: 'update', D: 'delete' } as const;
+
+/** Turns rows of the log into events, and follows what the log says about tables. */
+export class ChangeDecoder {
+  readonly #options: ChangeDecoderOptions;
+  #known: KnownRelations;
+  /** By digest; a description never changes. */
+  readonly #relations = new Map<string, Relation>();
+  /** By the captured table's oid: the descriptions that agree with what is known of it. */
+  readonly #agreeing = new Map<number, Set<Relation>>();
+
+  constructor(options: ChangeDecoderOptions) {
+    this.#options = options;
+    this.#known = options.known;
+  }
+
+  /** What is known of the tables after the rows that were decoded so far. */
+  get known(): KnownRelations {
+    return this.#known;
+  }
+
+  /** Goes back to what was known before rows that have to be decoded again. */
+  rewind(known: KnownRelations): void {
+    this.#known = known;
+    this.#agreeing.clear();
+  }
+
+  /** Decodes the rows of one page, which are in sequence order. */
+  async decode(rows: readonly LogRow[], epoch: number): Promise<readonly ChangeEvent[]> {
+    const { columns } = this.#options;
+    await columns.load(rows.flatMap((row) => (row.columns === null ? [] : [row.columns])));
+    const events: ChangeEvent[] = [];
+    for (const row of rows) {
+      if (row.columns === null) {
+        throw new SourceProtocolError('A row of the change log names no columns.');
+      }
+      const relation = this.#relations.get(row.columns) ?? (await this.#resolve(row.columns));
+      if (!this.#options.isCaptured(relation.label)) continue;
+      this.#follow(row, relation, epoch, events);
+      if (row.operation === 'T') events.push(this.#truncate(row, relation, epoch));
+      else if (row.operation !== 'S') this.#change(row, relation, epoch, events);
+    }
+    return events;
+  }
+
+  async #resolve(digest: string): Promise<Relation> {
+    const columns = this.#options.columns.get(digest);
+    const known = this.#known.get(columns.rootOid) ?? null;
+    const relation = await this.#options.resolver.resolve(columns, known);
+    this.#relations.set(digest, relation);
+    return relation;
+  }
+
+  /** Tells a change of the table's columns before the first row that has them. */
+  #follow(row: LogRow, relation: Relation, epoch: number, events: ChangeEvent[]): void {
+    const { oid } = relation.known;
+    const agreeing = this.#agreeing.get(oid);
+    if (agreeing?.has(relation) === true) return;
+    const known = this.#known.get(oid);
+    const isSame = known !== undefined && hasSameColumns(known, relation.known);
+    // Partitions have the columns of one table in orders of their own.
+    if (isSame && agreeing !== undefined) agreeing.add(relation);
+    else this.#agreeing.set(oid, new Set([relation]));
+    if (!isSame || known.layout === relation.known.layout) {
+      this.#known = new Map(this.#known).set(oid, relation.known);
+    }
+    if (known === undefined || isSame) return;
+    const { id, version } = this.#identify(row, relation, epoch);
+    events.push(
+      createSchemaChange({
+        table: relation.table,
+        previousColumns: columnInfos(known.columns),
+        id: `${id}/schema`,
+        version,
+        transaction: { xid: row.xid, committedAt: row.changedAt },
+        source: this.#options.source,
+      }),
+    );
+  }
+
+  #truncate(row: LogRow, relation: Relation, epoch: number): ChangeEvent {
+    return createTruncate({
+      table: relation.table,
+      // A trigger is not told.
+      cascade: null,
+      restartIdentity: null,
+      ...this.#identify(row, relation, epoch),
+      transaction: { xid: row.xid, committedAt: row.changedAt },
+      source: this.#options.source,
+    });
+  }
+
+  #change(row: LogRow, relation: Relation, epoch: number, events: ChangeEvent[]): void {
+    const operation = ROW_OPERATIONS[row.operation as keyof typeof ROW_OPERATIONS];
+    if ((operation as string | undefined) === undefined) {
+      throw new SourceProtocolError('A row of the change log is of an unknown kind.');
+    }
+    const before = row.oldRow === null ? null : parseRecordText(row.oldRow);
+    const after = row.newRow === null ? null : parseRecordText(row.newRow);
+    if (before !== null && after !== null && isOwnUpdate(before, after, relation.ownColumns)) {
+      return;
+    }
+    events.push(
+      createRowChange({
+        descriptor: relation.descriptor,
+        operation,
+        ...this.#identify(row, relation, epoch),
+        transaction: { xid: row.xid, committedAt: row.changedAt },
+        source: this.#options.source,
+        before: before === null ? null : tupleFromTexts(before),
+        after: after === null ? null : tupleFromTexts(after),
+      }),
+    );
+  }
+
+  #identify(
+    row: LogRow,
+    relation: Relation,
+    epoch: number,
+  ): { readonly id: string; readonly version: string } {
+    const { systemIdentifier } = this.#options.source;
+    return {
+      id: `${systemIdentifier}/${relation.label}/${row.sequence}`,
+      version: recordVersion(epoch, row.sequence, 0),
+    };
+  }
+}
+
+/** True when an update changed this library's own columns and nothing else (I10). */
+function isOwnUpdate(
+  before: readonly (string | null)[],
+  after: readonly (string | null)[],
+  ownColumns: readonly number[],
+): boolean {
+  if (ownColumns.length === 0 || before.length !== after.length) return false;
+  let isChanged = false;
+  for (const [i, text] of after.entries()) {
+    if (text === before[i]) continue;
+    if (!ownColumns.includes(i)) return false;
+    isChanged = true;
+  }
+  return isChanged;
+}

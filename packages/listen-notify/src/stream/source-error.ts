@@ -1,0 +1,95 @@
+import {
+  CdcError,
+  GapError,
+  SourceConnectionError,
+  SourceProtocolError,
+  SourceSetupError,
+} from '@certyo-cdc/core';
+import { tableLabel } from '@certyo-cdc/core/internal';
+import {
+  classifyPostgresError,
+  describePostgresError,
+  type QualifiedName,
+  quoteIdentifier,
+  redactPostgresError,
+} from '@certyo-cdc/postgres';
+
+/** Deadlocks and the like, lack of memory, disk or time, a failing disk: worth another attempt. */
+const PASSING_STATES = /^(?:40|53|55P03|57|58)/;
+
+/** Something that the statement names does not exist: a table, a column, a schema, a function. */
+const MISSING_STATES: readonly string[] = ['42P01', '42703', '3F000', '42883'];
+
+/**
+ * Turns what a statement about the log failed with into an error of this library: by SQLSTATE, never by text.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export function asSourceError(
+  error: unknown,
+  names: {
+    readonly log: QualifiedName;
+    readonly user: string;
+    /** True once changes were read, of which some may then be lost. */
+    readonly hasBegun: boolean;
+  },
+): Error {
+  if (CdcError.is(error)) return error;
+  const { log, user } = names;
+  const state = sqlState(error);
+  const said = describePostgresError(error);
+  const cause = redactPostgresError(error);
+  if (state !== null && MISSING_STATES.includes(state)) {
+    return names.hasBegun
+      ? new GapError(
+          'GAP_LOG',
+          `The change log ${tableLabel(log)} is not what it was, or gone (${said}).`,
+          {
+            cause,
+            remedy: 'Run source.setup(); then copy the tables again under a new pipeline name.',
+          },
+        )
+      : new SourceSetupError(`The change log ${tableLabel(log)} is not set up (${said}).`, {
+          cause,
+          remedy:
+            'Run source.setup(), or have a DBA run what source.setup({ dryRun: true }) prints.',
+        });
+  }
+  if (state === '42501') {
+    return new SourceSetupError(`The role "${user}" may not read the change log (${said}).`, {
+      cause,
+      remedy: grantsSql(log, user).join('\n'),
+    });
+  }
+  const known = classifyPostgresError(error);
+  if (known !== undefined) return known;
+  if (state !== null && PASSING_STATES.test(state)) {
+    return new SourceConnectionError(
+      'SOURCE_UNREACHABLE',
+      `The server could not go on with the change log (${said}).`,
+      { cause },
+    );
+  }
+  if (state === null && error instanceof Error) return error;
+  return new SourceProtocolError(`Reading the change log failed: ${said}.`, { cause });
+}
+
+/** What a role needs to read and prune the log. */
+function grantsSql(log: QualifiedName, user: string): readonly string[] {
+  const schema = quoteIdentifier(log.schema);
+  const role = quoteIdentifier(user);
+  const name = (suffix: string): string => `${schema}.${quoteIdentifier(`${log.name}${suffix}`)}`;
+  return [
+    'Run, as the owner of the change log:',
+    `  GRANT USAGE ON SCHEMA ${schema} TO ${role};`,
+    `  GRANT SELECT, DELETE ON ${name('')} TO ${role};`,
+    `  GRANT SELECT ON ${name('_columns')}, ${name('_sequence')} TO ${role};`,
+    `  GRANT SELECT, UPDATE ON ${name('_state')} TO ${role};`,
+    `  GRANT SELECT, INSERT, UPDATE, DELETE ON ${schema}.leases TO ${role};`,
+  ];
+}
+
+function sqlState(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  const { code } = error as { readonly code?: unknown };
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : null;
+}
