@@ -21,6 +21,8 @@ export {
 } from './dead-letter/sql.ts';
 export { qualifiedName, quoteIdentifier, quoteLiteral } from './identifier/quote.ts';
 export { parseTableName } from './identifier/table-name.ts';
+export { acquireLease } from './lease/acquire-lease.ts';
+export { leaseGrantSql, leaseSetupSql, leaseTeardownSql } from './lease/sql.ts';
 export { OWN_COLUMNS, STATUS_COLUMNS, XID_COLUMN } from './row/own-columns.ts';
 export { createRowChange } from './row/row-change.ts';
 export { createRowDescriptor } from './row/row-descriptor.ts';
