@@ -3,10 +3,10 @@ import type { Campaign, CampaignOptions, CampaignResult } from './runner/campaig
 import { eachRun, type RunContext } from './runner/each-run.ts';
 import { Client, type Failpoint } from './support/client.ts';
 import { assertExact, type Counters, Scenario } from './support/scenario.ts';
+import { SOURCES } from './support/sources.ts';
 
 /** Kills in one run; each life of the client ends with one. */
 const KILLS = 4;
-const SLOT = 'certyo_cdc';
 
 /** Moments at which the client kills itself. */
 const OWN_MOMENTS = [
@@ -47,12 +47,12 @@ export async function runClientKills(
           await armed.client?.kill();
         },
       },
-      SLOT,
+      context.source,
     );
     scenario.startWriters(3, context.random);
     const counters: Counters = { kills: 0 };
     for (let kill = 0; kill < KILLS; kill++) {
-      const moment = MOMENTS[(context.run * KILLS + kill) % MOMENTS.length] ?? 'random-time';
+      const moment = MOMENTS[(context.turn * KILLS + kill) % MOMENTS.length] ?? 'random-time';
       await oneLife(scenario, context, armed, moment, mutant);
       counters['kills'] = (counters['kills'] ?? 0) + 1;
       counters[`kills ${moment}`] = (counters[`kills ${moment}`] ?? 0) + 1;
@@ -108,6 +108,7 @@ function environment(scenario: Scenario, mutant: Mutant): Readonly<Record<string
 export const campaign: Campaign = {
   name: 'client-kill',
   description: `The client is killed (-9) ${KILLS} times a run at chosen moments, under load.`,
-  runs: 50,
+  runs: 125,
+  sources: SOURCES,
   run: (options) => runClientKills(options),
 };

@@ -3,6 +3,7 @@ import type { Campaign } from './runner/campaign.ts';
 import { eachRun } from './runner/each-run.ts';
 import { Client } from './support/client.ts';
 import { assertExact, Scenario } from './support/scenario.ts';
+import { SOURCES } from './support/sources.ts';
 
 /** Kills in one run. */
 const KILLS = 5;
@@ -15,14 +16,16 @@ const MAJORS = [18, 17, 16, 15, 14];
 export const campaign: Campaign = {
   name: 'server-kill',
   description: `The server is killed (-9) ${KILLS} times a run under load; the client goes on by itself.`,
-  runs: 10,
+  runs: 20,
+  sources: SOURCES,
   run: (options) =>
-    eachRun(options, async ({ run, random }) => {
-      await using server = await startPostgres({ major: MAJORS[run % MAJORS.length] ?? 18 });
-      await using scenario = await Scenario.create(server, {}, 'certyo_cdc');
+    eachRun(options, async ({ source, turn, random }) => {
+      await using server = await startPostgres({ major: MAJORS[turn % MAJORS.length] ?? 18 });
+      await using scenario = await Scenario.create(server, {}, source);
       const client = await Client.start(scenario.environment);
       await client.started();
-      scenario.startWriters(3, random);
+      // In every other run one writer does not wait for the disk (P-17).
+      scenario.startWriters(3, random, turn % 2);
       for (let kill = 0; kill < KILLS; kill++) {
         await new Promise((resolve) => setTimeout(resolve, 300 + random() * 700));
         if (kill % 2 === 1) await server.query('CHECKPOINT');

@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util';
 export interface CampaignArguments {
   /** The campaign's name, or null to list them. */
   readonly name: string | null;
+  /** The sources to run with, or null for all that the campaign has. */
+  readonly sources: readonly string[] | null;
   readonly seed: number | null;
   readonly runs: number | null;
   readonly only: number | null;
@@ -12,7 +14,7 @@ export interface CampaignArguments {
 }
 
 export const USAGE: string =
-  'Usage: pnpm campaign <name> [--seed n] [--runs n] [--only n] [--json] [--resume]';
+  'Usage: pnpm campaign <name> [--source a,b] [--seed n] [--runs n] [--only n] [--json] [--resume]';
 
 function integer(name: string, text: string | undefined, least: number): number | null {
   if (text === undefined) {
@@ -33,6 +35,7 @@ export function parseCampaignArguments(args: readonly string[]): CampaignArgumen
     args: [...args],
     allowPositionals: true,
     options: {
+      source: { type: 'string' },
       seed: { type: 'string' },
       runs: { type: 'string' },
       only: { type: 'string' },
@@ -45,6 +48,7 @@ export function parseCampaignArguments(args: readonly string[]): CampaignArgumen
   }
   const parsed: CampaignArguments = {
     name: positionals[0] ?? null,
+    sources: values.source?.split(',') ?? null,
     seed: integer('seed', values.seed, 0),
     runs: integer('runs', values.runs, 1),
     only: integer('only', values.only, 0),

@@ -21,6 +21,8 @@ export interface CampaignOptions {
   readonly first: number;
   /** How many runs. */
   readonly runs: number;
+  /** The sources to run with, in turn: run n takes the n-th of them, from the start again after the last. */
+  readonly sources: readonly string[];
   /** Called after each run with the sum since `first`. */
   readonly onProgress: (soFar: CampaignResult) => void;
   readonly signal: AbortSignal;
@@ -31,7 +33,9 @@ export interface Campaign {
   readonly name: string;
   /** One sentence. */
   readonly description: string;
-  /** The full number of runs. */
+  /** The full number of runs; with sources, of each of them. */
   readonly runs: number;
+  /** The sources that it can be run with; all of them unless `--source` names some. */
+  readonly sources?: readonly string[] | undefined;
   run(options: CampaignOptions): Promise<CampaignResult>;
 }

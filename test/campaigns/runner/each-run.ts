@@ -3,6 +3,10 @@ import type { CampaignFailure, CampaignOptions, CampaignResult } from './campaig
 /** What one run gets. */
 export interface RunContext {
   readonly run: number;
+  /** The source of this run; '' in a campaign that has none. */
+  readonly source: string;
+  /** The number of this run among those with the same source. */
+  readonly turn: number;
   /** Random numbers in [0, 1) that depend on the campaign's seed and the number of the run only. */
   readonly random: () => number;
   readonly signal: AbortSignal;
@@ -36,6 +40,20 @@ export function addCounters(
   return sum;
 }
 
+/** What counts most of a run, under the name of its source. */
+function bySource(
+  source: string,
+  counted: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const names = ['kills', 'aways', 'committed', 'lost', 'duplicated', 'reordered', 'mismatched'];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = counted[name];
+      return value === undefined ? [] : [[`${source} ${name}`, value]];
+    }),
+  );
+}
+
 /**
  * Runs `one` for every number that the options ask for, one after the other, and adds up what it counts. A run that
  * throws is a failure and does not end the campaign; an abort does, with `signal.reason`.
@@ -47,18 +65,24 @@ export async function eachRun(
   const failures: CampaignFailure[] = [];
   let counters: Record<string, number> = {};
   let done = 0;
+  const { sources } = options;
   for (let run = options.first; run < options.first + options.runs; run++) {
     options.signal.throwIfAborted();
+    const source = sources[run % Math.max(1, sources.length)] ?? '';
     try {
       const counted = await one({
         run,
+        source,
+        turn: Math.floor(run / Math.max(1, sources.length)),
         random: seededRandom(Math.imul(options.seed, 0x9e3779b1) ^ Math.imul(run + 1, 0x85ebca6b)),
         signal: options.signal,
       });
       counters = addCounters(counters, counted);
+      if (sources.length > 1) counters = addCounters(counters, bySource(source, counted));
     } catch (error) {
       options.signal.throwIfAborted();
-      failures.push({ run, message: error instanceof Error ? error.message : String(error) });
+      const message = error instanceof Error ? error.message : String(error);
+      failures.push({ run, message: source === '' ? message : `${source}: ${message}` });
     }
     done++;
     options.onProgress({ runs: done, failures: [...failures], counters });

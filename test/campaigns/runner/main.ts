@@ -16,20 +16,34 @@ function add(left: CampaignResult, right: CampaignResult): CampaignResult {
   };
 }
 
+function chooseSources(campaign: Campaign, asked: readonly string[] | null): readonly string[] {
+  const known = campaign.sources ?? [];
+  if (asked === null) return known;
+  const unknown = asked.find((source) => !known.includes(source));
+  if (unknown !== undefined) {
+    const list = known.join(', ') || 'none';
+    throw new Error(`${campaign.name} cannot be run with \`${unknown}\`. Its sources: ${list}.`);
+  }
+  return asked;
+}
+
+function allRuns(campaign: Campaign, sources: readonly string[]): number {
+  return campaign.runs * Math.max(1, sources.length);
+}
+
 function list(campaigns: readonly Campaign[], json: boolean): void {
   if (!json) {
     console.log(USAGE);
   }
-  for (const { name, description, runs } of campaigns) {
-    if (!json) {
-      console.log(`  ${name.padEnd(24)} ${String(runs).padStart(5)} runs  ${description}`);
-    }
+  const listed = campaigns.map((campaign) => {
+    const { name, description, sources = [] } = campaign;
+    return { name, description, runs: allRuns(campaign, sources), sources };
+  });
+  for (const { name, description, runs, sources } of json ? [] : listed) {
+    const choice = sources.length === 0 ? '' : ` Sources: ${sources.join(', ')}.`;
+    console.log(`  ${name.padEnd(24)} ${String(runs).padStart(5)} runs  ${description}${choice}`);
   }
-  if (json) {
-    console.log(
-      JSON.stringify(campaigns.map(({ name, description, runs }) => ({ name, description, runs }))),
-    );
-  }
+  if (json) console.log(JSON.stringify(listed));
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -45,7 +59,10 @@ async function main(args: readonly string[]): Promise<number> {
     throw new Error(`There is no campaign \`${options.name}\`. Known: ${known}.`);
   }
 
-  const kept = options.resume ? loadState(stateFolder, campaign.name) : null;
+  const sources = chooseSources(campaign, options.sources);
+  // Another choice of sources is another campaign: run n of it is another run.
+  const stateName = [campaign.name, ...(options.sources === null ? [] : sources)].join('-');
+  const kept = options.resume ? loadState(stateFolder, stateName) : null;
   if (kept !== null && options.seed !== null && options.seed !== kept.seed) {
     throw new Error(
       `The interrupted campaign has seed ${kept.seed}, not ${options.seed}: leave out \`--seed\`, or \`--resume\`.`,
@@ -54,7 +71,7 @@ async function main(args: readonly string[]): Promise<number> {
   const seed = kept?.seed ?? options.seed ?? Math.floor(Math.random() * 2 ** 31);
   const before: CampaignResult = kept ?? { runs: 0, failures: [], counters: {} };
   const first = options.only ?? before.runs;
-  const of = options.only === null ? (options.runs ?? kept?.of ?? campaign.runs) : 1;
+  const of = options.only === null ? (options.runs ?? kept?.of ?? allRuns(campaign, sources)) : 1;
   const remaining = options.only === null ? Math.max(0, of - before.runs) : 1;
   const startedAt = performance.now();
   const seconds = (): number =>
@@ -72,11 +89,12 @@ async function main(args: readonly string[]): Promise<number> {
     seed,
     first,
     runs: remaining,
+    sources,
     signal: abort.signal,
     onProgress: (soFar) => {
       const sum = add(before, soFar);
       if (options.only === null) {
-        saveState(stateFolder, { name: campaign.name, seed, of, seconds: seconds(), ...sum });
+        saveState(stateFolder, { name: stateName, seed, of, seconds: seconds(), ...sum });
       }
       const counted = Object.entries(sum.counters).map(([name, value]) => `${name} ${value}`);
       console.log(
@@ -87,14 +105,15 @@ async function main(args: readonly string[]): Promise<number> {
 
   const sum = add(before, result);
   if (options.only === null) {
-    clearState(stateFolder, campaign.name);
+    clearState(stateFolder, stateName);
   }
   for (const { run, message } of sum.failures) {
-    console.log(`  run ${run} failed (--seed ${seed} --only ${run}): ${message}`);
+    const choice = options.sources === null ? '' : `--source ${sources.join(',')} `;
+    console.log(`  run ${run} failed (${choice}--seed ${seed} --only ${run}): ${message}`);
   }
   const { runs, failures, counters } = sum;
   if (options.json) {
-    const report = { campaign: campaign.name, seed, runs, failed: failures.length };
+    const report = { campaign: campaign.name, sources, seed, runs, failed: failures.length };
     console.log(JSON.stringify({ ...report, ...counters, failures, seconds: seconds() }));
   } else {
     console.log(`${campaign.name}: ${runs} runs, ${failures.length} failed, ${seconds()} s`);

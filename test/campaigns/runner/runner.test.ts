@@ -9,6 +9,7 @@ const options = (over: Partial<CampaignOptions>): CampaignOptions => ({
   seed: 7,
   first: 0,
   runs: 3,
+  sources: [],
   onProgress: () => {},
   signal: new AbortController().signal,
   ...over,
@@ -39,6 +40,24 @@ describe('eachRun', () => {
       failures: [{ run: 1, message: 'lost 1' }],
       counters: { events: 4, maxMs: 2 },
     });
+  });
+
+  test('takes the sources in turn and counts by source', async () => {
+    const drawn: string[] = [];
+    const result = await eachRun(options({ runs: 4, sources: ['a', 'b'] }), ({ source, turn }) => {
+      drawn.push(`${source}${turn}`);
+      return turn === 1 && source === 'b'
+        ? Promise.reject(new Error('lost 1'))
+        : Promise.resolve({ committed: 2, events: 3 });
+    });
+    expect(drawn).toEqual(['a0', 'b0', 'a1', 'b1']);
+    expect(result.counters).toEqual({
+      committed: 6,
+      'a committed': 4,
+      'b committed': 2,
+      events: 9,
+    });
+    expect(result.failures).toEqual([{ run: 3, message: 'b: lost 1' }]);
   });
 
   test('rejects with the reason of the signal', async () => {
@@ -76,6 +95,7 @@ describe('parseCampaignArguments', () => {
       'Expected `--runs` to be an integer of at least 1, got `0`.',
     );
     expect(() => parseCampaignArguments(['x', '--sed', '1'])).toThrow('--sed');
+    expect(parseCampaignArguments(['x', '--source', 'a,b']).sources).toEqual(['a', 'b']);
     expect(() => parseCampaignArguments(['x', 'y'])).toThrow('Expected one campaign');
   });
 

@@ -1,5 +1,5 @@
 /**
- * The process that a campaign kills: a replication pipeline to the emulator, with failpoints around the library (not in
+ * The process that a campaign kills: a pipeline to the emulator, with failpoints around the library (not in
  * it) where it kills itself without another instruction.
  */
 import {
@@ -9,10 +9,9 @@ import {
   type CheckpointStore,
   createPipeline,
 } from '@certyo-cdc/core';
-import { replicationSource } from '@certyo-cdc/replication';
 import { acknowledgeOnReceive } from './mutants.ts';
+import { campaignSource } from './sources.ts';
 
-const tables = (process.env['CAMPAIGN_TABLES'] ?? '').split(',');
 const failpoint = process.env['CAMPAIGN_FAILPOINT'] ?? '';
 let countdown = Number(process.env['CAMPAIGN_FAILPOINT_AFTER'] ?? '0');
 
@@ -72,7 +71,10 @@ function streamWithFailpoints(stream: ChangeStream): ChangeStream {
   };
 }
 
-const source = replicationSource({ tables, reconnect: { minDelayMs: 20, maxDelayMs: 200 } });
+const source = campaignSource(process.env['CAMPAIGN_SOURCE'] ?? '', {
+  tables: (process.env['CAMPAIGN_TABLES'] ?? '').split(','),
+  softDeletes: JSON.parse(process.env['CAMPAIGN_SOFT_DELETES'] ?? '{}') as Record<string, string>,
+});
 const pipeline = createPipeline(
   process.env['CAMPAIGN_MUTANT'] === 'acknowledge-on-receive'
     ? acknowledgeOnReceive(source)
@@ -87,9 +89,9 @@ const pipeline = createPipeline(
 );
 
 process.on('message', (message) => {
-  if (message !== 'drain') return;
+  if (message !== 'drain' && message !== 'stop') return;
   void (async () => {
-    await pipeline.caughtUp();
+    if (message === 'drain') await pipeline.caughtUp();
     place('in-drain');
     await pipeline.drain();
   })();

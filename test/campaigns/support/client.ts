@@ -76,6 +76,11 @@ export class Client {
     if (this.isAlive && this.#child.connected) this.#child.send('drain', () => {});
   }
 
+  /** Asks it to finish what it has read and to end; does not wait. */
+  askToStop(): void {
+    if (this.isAlive && this.#child.connected) this.#child.send('stop', () => {});
+  }
+
   /** Waits for an orderly end; throws otherwise. */
   async ended(timeoutMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;

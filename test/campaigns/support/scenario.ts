@@ -1,15 +1,28 @@
-import { replicationSource } from '@certyo-cdc/replication';
 import {
+  type CertyoEffect,
   type CertyoEmulator,
   type CertyoEmulatorOptions,
+  type Comparison,
   compareEffects,
+  compareFinalStates,
+  type HistoryTable,
   installHistory,
+  type OracleQuery,
   type PostgresServer,
   startCertyoEmulator,
   type TestDatabase,
 } from '@certyo-cdc/testing';
 import { Client as PgClient } from 'pg';
-import { CAMPAIGN_SCHEMA_SQL, CAMPAIGN_TABLES, FULL_ROWS, writeUntil } from './writers.ts';
+import { campaignSource, showsLatestState } from './sources.ts';
+import {
+  CAMPAIGN_SCHEMA_SQL,
+  CAMPAIGN_TABLES,
+  FULL_ROWS,
+  LATEST_STATE_TABLES,
+  MEMBER_SQL,
+  SOFT_DELETES,
+  writeUntil,
+} from './writers.ts';
 
 /** What one run counts; the four that must stay 0 and what shows that something happened. */
 export type Counters = Record<string, number>;
@@ -18,59 +31,80 @@ export type Counters = Record<string, number>;
 export class Scenario implements AsyncDisposable {
   readonly database: TestDatabase;
   readonly emulator: CertyoEmulator;
+  readonly #source: string;
   #writers: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
-  private constructor(database: TestDatabase, emulator: CertyoEmulator) {
+  private constructor(database: TestDatabase, emulator: CertyoEmulator, source: string) {
     this.database = database;
     this.emulator = emulator;
+    this.#source = source;
   }
 
   static async create(
     server: PostgresServer,
     emulatorOptions: CertyoEmulatorOptions,
-    slot: string,
+    source: string,
   ): Promise<Scenario> {
     const database = await server.createDatabase();
     await database.query(CAMPAIGN_SCHEMA_SQL);
-    await installHistory((sql, values) => database.query(sql, values), CAMPAIGN_TABLES);
+    if (showsLatestState(source)) await database.query(MEMBER_SQL);
     const emulator = await startCertyoEmulator({
       batchAgeMs: 50,
       anchorDelayMs: 10,
       ...emulatorOptions,
     });
-    const scenario = new Scenario(database, emulator);
-    await replicationSource({
+    const scenario = new Scenario(database, emulator, source);
+    await installHistory(scenario.#query, scenario.#tables);
+    await campaignSource(source, {
       connection: database.url,
       tables: scenario.tables,
-      slot,
-      publication: slot,
+      softDeletes: SOFT_DELETES,
     }).setup();
     return scenario;
   }
 
   get tables(): readonly string[] {
-    return CAMPAIGN_TABLES.map(({ schema, name }) => `${schema}.${name}`);
+    return this.#tables.map(({ schema, name }) => `${schema}.${name}`);
+  }
+
+  get #tables(): readonly HistoryTable[] {
+    return showsLatestState(this.#source) ? LATEST_STATE_TABLES : CAMPAIGN_TABLES;
   }
 
   /** Environment for a client process. */
   get environment(): Readonly<Record<string, string>> {
     return {
       PG_DSN: this.database.url,
+      CAMPAIGN_SOURCE: this.#source,
       CAMPAIGN_TABLES: this.tables.join(','),
+      CAMPAIGN_SOFT_DELETES: JSON.stringify(SOFT_DELETES),
       ...this.emulator.environment,
     };
   }
 
-  startWriters(count: number, random: () => number): void {
-    const connect = async (): Promise<PgClient> => {
+  /**
+   * @param relaxed How many of the writers commit without waiting for the disk (P-17): after a crash of the server some of
+   * what others have read already never happened.
+   */
+  startWriters(count: number, random: () => number, relaxed: number = 0): void {
+    const connect = async (isRelaxed: boolean): Promise<PgClient> => {
       const client = new PgClient(this.database.url);
       client.on('error', () => undefined);
       await client.connect();
+      if (isRelaxed) await client.query('SET synchronous_commit = off');
       return client;
     };
+    const options = { softDeletes: showsLatestState(this.#source) };
     this.#writers = Promise.all(
-      Array.from({ length: count }, () => writeUntil(connect, random, () => this.#stopped)),
+      Array.from({ length: count }, (_, i) =>
+        writeUntil(
+          () => connect(i < relaxed),
+          random,
+          options,
+          () => this.#stopped,
+        ),
+      ),
     );
   }
 
@@ -84,17 +118,28 @@ export class Scenario implements AsyncDisposable {
     await this.emulator.waitUntilAnchored();
     const effects = this.emulator.records();
     const { committed, accepted, attempts, lost, duplicated, reordered, mismatched, examples } =
-      await compareEffects(
-        (sql, values) => this.database.query(sql, values),
-        CAMPAIGN_TABLES,
-        effects,
-        { fullRows: FULL_ROWS },
-      );
+      await this.#comparison(effects);
     const ghosts = effects.filter((effect) => effect.payload.includes('ghost')).length;
     return {
       counters: { committed, accepted, attempts, lost, duplicated, reordered, mismatched, ghosts },
       examples,
     };
+  }
+
+  readonly #query: OracleQuery = (sql, values) => this.database.query(sql, values);
+
+  async #comparison(effects: readonly CertyoEffect[]): Promise<Comparison> {
+    const tables = this.#tables;
+    // A trigger sees the whole old row, whatever the replica identity.
+    const wholeRows = new Set(CAMPAIGN_TABLES.map((table) => `${table.schema}.${table.name}`));
+    if (showsLatestState(this.#source)) {
+      return await compareFinalStates(this.#query, tables, effects, {
+        softDeletes: SOFT_DELETES,
+        fullRows: wholeRows,
+      });
+    }
+    const fullRows = this.#source === 'replication' ? FULL_ROWS : wholeRows;
+    return await compareEffects(this.#query, tables, effects, { fullRows });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

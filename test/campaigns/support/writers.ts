@@ -7,7 +7,18 @@ export const CAMPAIGN_TABLES: readonly HistoryTable[] = [
   { schema: 'public', name: 'entry', key: ['account', 'code'] },
 ];
 
-/** Collections whose deletes show the whole old row. */
+/** A table whose records are deleted by a mark; only for sources that read rows as they are. */
+const MEMBER: HistoryTable = { schema: 'public', name: 'member', key: ['id'] };
+
+/** The column that marks a record as deleted, by collection. */
+export const SOFT_DELETES: Readonly<Record<string, string>> = { 'public.member': 'deleted_at' };
+
+/** The tables of a campaign whose source reads rows as they are. */
+export const LATEST_STATE_TABLES: readonly HistoryTable[] = [...CAMPAIGN_TABLES, MEMBER];
+
+export const MEMBER_SQL = `CREATE TABLE member (id int PRIMARY KEY, name text NOT NULL, deleted_at timestamptz)`;
+
+/** Collections whose deletes show the whole old row in replication. */
 export const FULL_ROWS: ReadonlySet<string> = new Set(['public.entry']);
 
 export const CAMPAIGN_SCHEMA_SQL = `
@@ -17,11 +28,21 @@ export const CAMPAIGN_SCHEMA_SQL = `
 
 const RECORDS = 30;
 
+/** What a writer does beside the usual. */
+interface WriterOptions {
+  /** Also writes to the table whose records are deleted by a mark. */
+  readonly softDeletes: boolean;
+}
+
 /**
  * One random transaction over few records, so that they are changed again and again: inserts, updates, deletes, changes
  * of keys, savepoints, several tables, and a rollback now and then whose changes must never be seen.
  */
-export async function writeOnce(client: Client, random: () => number): Promise<void> {
+async function writeOnce(
+  client: Client,
+  random: () => number,
+  options: WriterOptions,
+): Promise<void> {
   const any = (n: number): number => Math.floor(random() * n);
   const steps = 1 + any(5);
   const rollsBack = random() < 0.1;
@@ -32,6 +53,7 @@ export async function writeOnce(client: Client, random: () => number): Promise<v
     for (const id of ids) {
       const note = rollsBack ? 'ghost' : `n${any(1000)}`;
       const kind = random();
+      if (options.softDeletes && random() < 0.3) await writeMember(client, random, id, note);
       if (kind < 0.35) {
         await client.query(
           'INSERT INTO account VALUES ($1, 1.50, $2) ON CONFLICT (id) DO UPDATE SET balance = account.balance + 1.50, note = $2',
@@ -72,17 +94,39 @@ export async function writeOnce(client: Client, random: () => number): Promise<v
   }
 }
 
+/** A record that is marked as deleted, and comes back, or is purged. */
+async function writeMember(
+  client: Client,
+  random: () => number,
+  id: number,
+  name: string,
+): Promise<void> {
+  const kind = random();
+  await (kind < 0.6
+    ? client.query(
+        'INSERT INTO member VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET name = $2, deleted_at = NULL',
+        [id, name],
+      )
+    : client.query(
+        kind < 0.9
+          ? 'UPDATE member SET deleted_at = clock_timestamp() WHERE id = $1'
+          : 'DELETE FROM member WHERE id = $1',
+        [id],
+      ));
+}
+
 /** Writes until stopped. A lost connection is made again by `connect`. */
 export async function writeUntil(
   connect: () => Promise<Client>,
   random: () => number,
+  options: WriterOptions,
   isStopped: () => boolean,
 ): Promise<void> {
   let client: Client | null = null;
   while (!isStopped()) {
     try {
       client ??= await connect();
-      await writeOnce(client, random);
+      await writeOnce(client, random, options);
       await new Promise((resolve) => setTimeout(resolve, 5 + random() * 20));
     } catch {
       // The server was killed: whatever was not committed did not happen.
