@@ -8,7 +8,7 @@ import {
   tupleFromTexts,
 } from '@certyo-cdc/postgres';
 import { columnInfos, hasSameColumns, type KnownRelations } from './known-relation.ts';
-import type { LogColumnsReader } from './log-columns.ts';
+import type { LogColumns, LogColumnsReader } from './log-columns.ts';
 import type { LogRow } from './log-row.ts';
 import type { Relation, RelationResolver } from './relation-resolver.ts';
 
@@ -18,6 +18,8 @@ export interface ChangeDecoderOptions {
   readonly resolver: RelationResolver;
   readonly isCaptured: (label: string) => boolean;
   readonly known: KnownRelations;
+  /** True for a change that was handed over already, with the copy. */
+  readonly wasCopied: (row: LogRow) => boolean;
 }
 
 const ROW_OPERATIONS = { I: 'insert', U: 'update', D: 'delete' } as const;
@@ -47,6 +49,14 @@ export class ChangeDecoder {
     this.#agreeing.clear();
   }
 
+  /** Takes in a table as it is, before its first change is read. */
+  async describe(columns: LogColumns): Promise<Relation> {
+    const known = this.#known.get(columns.rootOid) ?? null;
+    const relation = await this.#options.resolver.resolve(columns, known);
+    if (known === null) this.#known = new Map(this.#known).set(columns.rootOid, relation.known);
+    return relation;
+  }
+
   /** Decodes the rows of one page, which are in sequence order. */
   async decode(rows: readonly LogRow[], epoch: number): Promise<readonly ChangeEvent[]> {
     const { columns } = this.#options;
@@ -57,7 +67,7 @@ export class ChangeDecoder {
         throw new SourceProtocolError('A row of the change log names no columns.');
       }
       const relation = this.#relations.get(row.columns) ?? (await this.#resolve(row.columns));
-      if (!this.#options.isCaptured(relation.label)) continue;
+      if (!this.#options.isCaptured(relation.label) || this.#options.wasCopied(row)) continue;
       this.#follow(row, relation, epoch, events);
       if (row.operation === 'T') events.push(this.#truncate(row, relation, epoch));
       else if (row.operation !== 'S') this.#change(row, relation, epoch, events);

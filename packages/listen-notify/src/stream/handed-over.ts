@@ -12,6 +12,7 @@ export class HandedOver {
   #ends: EndState[] = [];
 
   yielded(state: EndState): void {
+    if (this.#ends.at(-1)?.end === state.end) this.#ends.pop();
     this.#ends.push(state);
   }
 

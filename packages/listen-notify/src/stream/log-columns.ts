@@ -30,7 +30,7 @@ export class LogColumnsReader {
     const missing = [...new Set(digests)].filter((digest) => !this.#known.has(digest));
     if (missing.length === 0) return;
     for (const row of await this.#query(this.#sql, [missing])) {
-      this.#known.set(row['digest'] ?? '', parse(row));
+      this.#known.set(row['digest'] ?? '', parseLogColumns(row));
     }
   }
 
@@ -57,7 +57,8 @@ interface StoredColumn {
   readonly generated: boolean | string;
 }
 
-function parse(row: Readonly<Record<string, string | null>>): LogColumns {
+/** Reads a description as the trigger writes it. */
+export function parseLogColumns(row: Readonly<Record<string, string | null>>): LogColumns {
   const stored = JSON.parse(row['columns'] ?? 'null') as unknown;
   if (!Array.isArray(stored)) {
     throw new SourceProtocolError('A description of columns in the change log cannot be read.');

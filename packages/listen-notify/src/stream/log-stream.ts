@@ -13,6 +13,8 @@ import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 import { reconnectDelayMs, type SqlSession } from '@certyo-cdc/postgres';
 import type { ChangeDecoder } from './change-decoder.ts';
 import { type ChangeLog, LeaseLost, type LogPage } from './change-log.ts';
+import type { CopyFilter } from './copy-filter.ts';
+import type { CopyReader } from './copy-reader.ts';
 import { type EndState, HandedOver } from './handed-over.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import { bytesOf } from './log-row.ts';
@@ -32,7 +34,8 @@ export interface LogStreamParts {
   readonly log: { readonly schema: string; readonly name: string };
   readonly delays: { readonly minDelayMs: number; readonly maxDelayMs: number };
   /** Rows that come before the log: of the first copy. */
-  readonly copy: AsyncIterator<ChangeBatch> | null;
+  readonly copy: CopyReader | null;
+  readonly onCopied: (filter: CopyFilter) => void;
   /** Checks everything that must still hold, before reading goes on after a loss and now and then. */
   readonly check: (options: { readonly signal: AbortSignal }) => Promise<void>;
   readonly lease: Pick<LeaseKeeper, 'isHeld' | 'regain'>;
@@ -156,7 +159,7 @@ export class LogStream implements ChangeStream {
     this.#closing.abort(this.#failure);
     this.#waiters.wake();
     await this.#checking;
-    await this.#parts.copy?.return?.();
+    await this.#parts.copy?.close();
     await this.#parts.close();
   }
 
@@ -198,13 +201,20 @@ export class LogStream implements ChangeStream {
   }
 
   async #copy(): Promise<void> {
-    const next = await this.#parts.copy?.next();
-    if (next !== undefined && next.done !== true) {
-      this.#queue.push({ batch: next.value, through: this.#yieldedTo });
+    const { changeLog, copy, decoder, onCopied } = this.#parts;
+    if (this.#isLost) await this.#resume();
+    const copied = await copy?.next({ signal: this.#signal });
+    const through = this.#yieldedTo;
+    if (copied !== undefined && 'batch' in copied) {
+      this.#queue.push({ batch: copied.batch, through });
       return;
     }
+    if (copied !== undefined) onCopied(copied.filter);
+    // That the copy is whole is worth a checkpoint, before the first change.
+    this.#ends.yielded({ end: through, epoch: changeLog.epoch, known: decoder.known });
+    const end = positionFromSequence(through);
+    this.#queue.push({ batch: { events: [], bytes: 0, end }, through });
     this.#isCopying = false;
-    this.#waiters.wake();
   }
 
   /** One look at the log: queues what it gave, else waits until it is time for the next. */

@@ -23,9 +23,12 @@ import {
 import { type Doorbell, openDoorbell } from '../listener/doorbell.ts';
 import { normalizeListenerOptions } from '../listener/listener-options.ts';
 import type { DurableSettings } from '../normalize-options.ts';
+import { DOORBELL_LOCK_CLASS, doorbellChannel } from '../setup/log-names.ts';
 import { type CaptureFingerprint, captureFingerprint, CaptureWatch } from './capture-watch.ts';
 import { ChangeDecoder } from './change-decoder.ts';
 import { ChangeLog } from './change-log.ts';
+import { type CopyFilter, copyFilterFromJson } from './copy-filter.ts';
+import { CopyReader } from './copy-reader.ts';
 import type { EndState } from './handed-over.ts';
 import { acceptIdentity, identityToJson, type LogIdentity } from './identity.ts';
 import {
@@ -42,9 +45,6 @@ import { RelationResolver, type TextQuery } from './relation-resolver.ts';
 import { asSourceError } from './source-error.ts';
 import { positionFromSequence, sequenceFromPosition } from './source-position.ts';
 import { Waker } from './waker.ts';
-
-/** Writers and reader of all logs agree on this; the log's oid is the other half of the key. */
-const DOORBELL_CLASS = 1_129_599_060;
 
 /** Checks that the log is filled and ours to read, and begins to read. */
 export async function openLogStream(
@@ -158,6 +158,7 @@ class Opening {
     });
     const query = textQuery(this.#reader, signal);
     const captured = new Set(identity.tables);
+    let copied = stored?.copied ?? null;
     const decoder = new ChangeDecoder({
       source,
       columns: new LogColumnsReader(this.#log, query),
@@ -169,6 +170,7 @@ class Opening {
       }),
       isCaptured: (label) => captured.has(label),
       known: stored?.relations ?? new Map(),
+      wasCopied: (row) => copied?.hasSeen(row) === true,
     });
     const lease = this.#heldLease();
     const changeLog = new ChangeLog({
@@ -201,7 +203,10 @@ class Opening {
       log: this.#log,
       lease,
       delays: settings.reconnect,
-      copy: null,
+      copy: stored === null && settings.copy ? this.#copyReader(decoder, source, epoch) : null,
+      onCopied: (filter) => {
+        copied = filter;
+      },
       check: async (options) => {
         await this.#assertServer(identity.systemIdentifier, options);
         await watch.check();
@@ -213,6 +218,7 @@ class Opening {
           capture: watch.toJSON(),
           logId: state.logId,
           timeline: changeLog.timeline,
+          copied: copied?.toJSON(end.end) ?? null,
         }),
       asError: this.asError,
       close: () => this.close(),
@@ -239,6 +245,27 @@ class Opening {
 
   #onEvent(event: SourceEvent): void {
     this.#options.onEvent?.(event);
+  }
+
+  #copyReader(
+    decoder: ChangeDecoder,
+    source: EventSource & { readonly systemIdentifier: string },
+    epoch: number,
+  ): CopyReader {
+    const { connection, deadAfterMs, maxBatchBytes, maxBatchRows, tables } = this.#settings;
+    return new CopyReader(
+      {
+        tables,
+        log: this.#log,
+        source,
+        epoch,
+        maxRows: maxBatchRows,
+        maxBytes: maxBatchBytes,
+        deadAfterMs,
+        describe: (columns) => decoder.describe(columns),
+      },
+      () => sqlSession(connection, { applicationName: 'certyo-cdc copy' }),
+    );
   }
 
   #heldLease(): LeaseKeeper {
@@ -289,7 +316,7 @@ class Opening {
   }
 
   async #openDoorbell(): Promise<void> {
-    const { connection, doorbell, log, reconnect } = this.#settings;
+    const { connection, doorbell, reconnect } = this.#settings;
     const { signal } = this.#options;
     if (doorbell === false) return;
     const [row] = await textQuery(this.#reader, signal)(
@@ -298,9 +325,11 @@ class Opening {
     );
     this.#doorbell = await openDoorbell({
       connection,
-      channel: `certyo_${log}`,
+      channel: doorbellChannel(this.#settings),
       lock:
-        doorbell === 'always' ? null : { classId: DOORBELL_CLASS, objectId: Number(row?.['oid']) },
+        doorbell === 'always'
+          ? null
+          : { classId: DOORBELL_LOCK_CLASS, objectId: Number(row?.['oid']) },
       settings: normalizeListenerOptions({ reconnect }),
       signal,
       onEvent: (event) => this.#onEvent(event),
@@ -313,6 +342,8 @@ interface StoredState extends StoredLog {
   readonly types: TypeRegistry;
   readonly relations: KnownRelations;
   readonly capture: CaptureFingerprint | null;
+  /** What the copy has seen, as long as the log may hold changes that it has. */
+  readonly copied: CopyFilter | null;
 }
 
 function storedState(checkpoint: Checkpoint): StoredState {
@@ -324,6 +355,7 @@ function storedState(checkpoint: Checkpoint): StoredState {
     types: restoreTypeRegistry(state['types'] ?? []),
     relations: knownRelationsFromJson(state['relations']) ?? new Map(),
     capture: captureFingerprint(state['capture']),
+    copied: copyFilterFromJson(state['copied'] ?? null),
   };
 }
 
