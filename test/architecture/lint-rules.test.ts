@@ -34,10 +34,19 @@ const DIRECTIONS: Readonly<Record<string, { readonly good: string[]; readonly ba
     bad: ['pg', '@certyo-cdc/polling', '@certyo-cdc/outbox', '@certyo-cdc/testing'],
   },
   'listen-notify': {
-    good: ['@certyo-cdc/core', '@certyo-cdc/postgres'],
-    bad: ['@certyo-cdc/replication', '@certyo-cdc/polling'],
+    good: ['@certyo-cdc/core', '@certyo-cdc/core/internal', '@certyo-cdc/postgres'],
+    bad: ['pg', 'zod', '@certyo-cdc/replication', '@certyo-cdc/polling', '@certyo-cdc/testing'],
   },
-  polling: { good: ['@certyo-cdc/postgres'], bad: ['@certyo-cdc/listen-notify'] },
+  polling: {
+    good: ['@certyo-cdc/core', '@certyo-cdc/core/internal', '@certyo-cdc/postgres'],
+    bad: [
+      'pg',
+      'zod',
+      '@certyo-cdc/listen-notify',
+      '@certyo-cdc/replication',
+      '@certyo-cdc/testing',
+    ],
+  },
   outbox: { good: ['@certyo-cdc/postgres'], bad: ['@certyo-cdc/polling'] },
   debezium: { good: ['@certyo-cdc/core'], bad: ['@certyo-cdc/postgres', '@certyo-cdc/outbox'] },
   verification: { good: ['@certyo-cdc/postgres'], bad: ['@certyo-cdc/replication'] },
@@ -84,11 +93,11 @@ const OTHER: readonly Case[] = [
     source: imports('@certyo-cdc/testing/vitest'),
     rule: null,
   },
-  {
-    file: 'packages/replication/src/part/types.ts',
+  ...['replication', 'listen-notify', 'polling'].map((name) => ({
+    file: `packages/${name}/src/part/types.ts`,
     source: `import type { Client } from 'pg';\nexport type Connection = Client;\n`,
     rule: null,
-  },
+  })),
   { file: 'packages/core/src/part/c.test.ts', source: imports('../index.ts'), rule: DIRECTION },
   {
     file: 'test/end-to-end/d.test.ts',
