@@ -1,1 +1,17 @@
-export {};
+export { pollingSource } from './polling-source.ts';
+
+export type {
+  HardDeleteCapability,
+  PollingCapabilities,
+  TableCapabilities,
+} from './capabilities.ts';
+export type {
+  HardDeletes,
+  IdCursor,
+  PollingCursor,
+  PollingSourceOptions,
+  PollingTable,
+  TimestampCursor,
+  XidCursor,
+} from './options.ts';
+export type { PollingSource, SetupOptions } from './polling-source.ts';

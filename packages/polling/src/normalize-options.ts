@@ -1,8 +1,8 @@
 import { ConfigurationError } from '@certyo-cdc/core';
 import { MAX_TIMER_MS, OptionReader } from '@certyo-cdc/core/internal';
-import { quoteIdentifier, resolveConnection } from '@certyo-cdc/postgres';
+import { quoteIdentifier, REPLACED_KINDS, resolveConnection } from '@certyo-cdc/postgres';
 import { normalizeTables } from './normalize-tables.ts';
-import { type PollingSourceOptions, REPLACED_KINDS } from './options.ts';
+import type { PollingSourceOptions } from './options.ts';
 import type { PollingSettings } from './settings.ts';
 
 const OPTIONS = [

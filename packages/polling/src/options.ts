@@ -1,23 +1,11 @@
 import type { CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
-import type { ConnectionOptions } from '@certyo-cdc/postgres';
+import type { ConnectionOptions, ReplacedKind } from '@certyo-cdc/postgres';
 
 /** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
 export type TableName = string | { readonly schema: string; readonly name: string };
 
 /** By what a table's changes are found. */
 export const CURSOR_KINDS = ['xid', 'timestamp', 'id'] as const;
-
-/** Kinds of sources whose checkpoint a new source may take over. */
-export const REPLACED_KINDS = [
-  'polling',
-  'replication',
-  'listen-notify',
-  'outbox',
-  'debezium',
-] as const;
-
-/** Kinds of sources whose checkpoint a new source may take over. */
-export type ReplacedKind = (typeof REPLACED_KINDS)[number];
 
 /**
  * By an `xid8` column that a trigger keeps: the number of the transaction that wrote the row last. Exact: rows are read when

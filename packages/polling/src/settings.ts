@@ -1,5 +1,5 @@
-import type { QualifiedName, ResolvedConnection } from '@certyo-cdc/postgres';
-import type { HardDeletes, ReplacedKind } from './options.ts';
+import type { QualifiedName, ReplacedKind, ResolvedConnection } from '@certyo-cdc/postgres';
+import type { HardDeletes } from './options.ts';
 
 /** A cursor as settled. */
 export type CursorSettings =

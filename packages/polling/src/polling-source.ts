@@ -1,0 +1,72 @@
+import type { ChangeSource, CheckpointStore, DeadLetterStore, OpenOptions } from '@certyo-cdc/core';
+import {
+  type HintedStream,
+  postgresCheckpointStore,
+  postgresDeadLetterStore,
+  reopeningCheckpointStore,
+  reopeningDeadLetterStore,
+} from '@certyo-cdc/postgres';
+import { type PollingCapabilities, pollingCapabilities } from './capabilities.ts';
+import { normalizePollingOptions } from './normalize-options.ts';
+import type { PollingSourceOptions } from './options.ts';
+import { openPollingStream } from './stream/open-stream.ts';
+
+/** How `setup` and `teardown` go about it. */
+export interface SetupOptions {
+  /** Only gives the SQL, for a DBA to run. @default false */
+  readonly dryRun?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A change source that polls tables. */
+export interface PollingSource extends ChangeSource {
+  readonly kind: 'polling';
+  readonly checkpoints: CheckpointStore;
+  readonly deadLetters: DeadLetterStore;
+  /** What this source sees and what it cannot see. */
+  readonly capabilities: PollingCapabilities;
+  open(options: OpenOptions): Promise<HintedStream>;
+  /** Makes every open stream of this source look at once, instead of at the end of its interval. */
+  pollNow(): void;
+}
+
+/**
+ * Captures changes by reading tables again and again: of every row its latest state, from the first look on, which is a copy
+ * of the table.
+ *
+ * Guarantees: a row that was changed and committed is handed over, with its state then or a later one, however long its
+ * transaction took and in whatever order transactions commit (xid cursor; see the README for the others); nothing of a
+ * transaction that is not committed is; of one record, what is handed over later is later; a position is acknowledged only after
+ * the pipeline has saved it; whatever makes completeness unprovable stops with a `GapError`.
+ *
+ * It does not see states between two looks, and hard deletes only by tombstones or by comparing keys: see `capabilities`.
+ *
+ * @throws ConfigurationError for options that are missing or wrong.
+ * @example
+ * const source = pollingSource({ tables: ['public.orders'] });
+ * await source.setup();
+ * const pipeline = createPipeline(source, certyoSink());
+ * await pipeline.start();
+ */
+export function pollingSource(options: PollingSourceOptions): PollingSource {
+  const settings = normalizePollingOptions(options);
+  const state = { connection: settings.stateConnection, schema: settings.stateSchema };
+  const open = new Set<HintedStream>();
+  return Object.freeze({
+    name: settings.name,
+    kind: 'polling' as const,
+    capabilities: pollingCapabilities(settings),
+    checkpoints:
+      options.checkpoints ?? reopeningCheckpointStore(() => postgresCheckpointStore(state)),
+    deadLetters:
+      options.deadLetters ?? reopeningDeadLetterStore(() => postgresDeadLetterStore(state)),
+    open: async (opening: OpenOptions) => {
+      const stream = await openPollingStream(settings, opening, () => open.delete(stream));
+      open.add(stream);
+      return stream;
+    },
+    pollNow: () => {
+      for (const stream of open) stream.nudge();
+    },
+  } satisfies PollingSource);
+}

@@ -1,0 +1,64 @@
+import { CheckpointFencedError, type SourceEvent } from '@certyo-cdc/core';
+import { acquireLease, type Lease, type SqlSession } from '@certyo-cdc/postgres';
+
+export interface LeaseKeeperOptions {
+  readonly session: SqlSession;
+  readonly schema: string;
+  readonly name: string;
+  readonly ttlMs: number;
+  readonly waitMs: number | false;
+  readonly onEvent: (event: SourceEvent) => void;
+}
+
+/** Longest wait for the server at the end: a lease that is not given back ends by itself. */
+const RELEASE_MS = 1_000;
+
+/** Keeps the right to be the only poller under a name. */
+export class LeaseKeeper {
+  readonly #options: LeaseKeeperOptions;
+  #lease: Lease;
+
+  private constructor(options: LeaseKeeperOptions, lease: Lease) {
+    this.#options = options;
+    this.#lease = lease;
+  }
+
+  /** Waits for another holder as long as the options say. */
+  static async acquire(
+    options: LeaseKeeperOptions,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<LeaseKeeper> {
+    return new LeaseKeeper(options, await acquireLease(options.session, { ...options, signal }));
+  }
+
+  get guardSql(): string {
+    return this.#lease.guardSql;
+  }
+
+  get isHeld(): boolean {
+    return this.#lease.isHeld();
+  }
+
+  /**
+   * Takes a lease that ended again, for example after the server was away for longer than it lasts.
+   *
+   * @throws CheckpointFencedError when another instance had it meanwhile: it has read on from a newer checkpoint than ours.
+   */
+  async regain(options: { readonly signal: AbortSignal }): Promise<void> {
+    if (this.#lease.isHeld()) return;
+    const before = this.#lease.token;
+    // Ours may last by the server's clock, but no longer by our own.
+    await this.#lease.release(options);
+    const lease = await acquireLease(this.#options.session, { ...this.#options, ...options });
+    this.#lease = lease;
+    if (lease.token === before + 1n) return;
+    throw new CheckpointFencedError(
+      `The lease ${JSON.stringify(this.#options.name)} ended, and another instance has polled since.`,
+      { remedy: 'Start again: it goes on behind the checkpoint of the other instance.' },
+    );
+  }
+
+  async release(): Promise<void> {
+    await this.#lease.release({ signal: AbortSignal.timeout(RELEASE_MS) }).catch(() => undefined);
+  }
+}

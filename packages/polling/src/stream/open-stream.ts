@@ -1,0 +1,224 @@
+import {
+  type Checkpoint,
+  type EventSource,
+  GapError,
+  type JsonValue,
+  type OpenOptions,
+  PipelineStateError,
+  type SourceEvent,
+} from '@certyo-cdc/core';
+import {
+  createTypeRegistry,
+  type HintedStream,
+  restoreTypeRegistry,
+  type SqlSession,
+  sqlSession,
+  type TypeRegistry,
+} from '@certyo-cdc/postgres';
+import { openReader } from '../cursor/open-reader.ts';
+import type { ReaderContext } from '../cursor/table-reader.ts';
+import type { PollingSettings } from '../settings.ts';
+import { storedTable } from '../table/stored-table.ts';
+import { TableAccess } from '../table/table-access.ts';
+import {
+  acceptIdentity,
+  assertSameTimeline,
+  type PollingIdentity,
+  tableIdentity,
+} from './identity.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
+import { type PolledTable, PollingStream } from './polling-stream.ts';
+import { assertOwnStamps, type PolledServer, readServer } from './server-check.ts';
+import { asSourceError } from './source-error.ts';
+
+/** Checks that the tables are ready and ours to poll, and begins to look. */
+export async function openPollingStream(
+  settings: PollingSettings,
+  options: OpenOptions,
+  onClose: () => void,
+): Promise<HintedStream> {
+  const opening = new Opening(settings, options, onClose);
+  try {
+    return await opening.open();
+  } catch (error) {
+    await opening.close();
+    options.signal.throwIfAborted();
+    throw opening.asError(error);
+  }
+}
+
+/** What is open so far, so that it can be closed when a later step fails. */
+class Opening {
+  readonly #settings: PollingSettings;
+  readonly #options: OpenOptions;
+  readonly #onClose: () => void;
+  readonly #session: SqlSession;
+  readonly #leaseSession: SqlSession;
+  #lease: LeaseKeeper | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(settings: PollingSettings, options: OpenOptions, onClose: () => void) {
+    this.#onClose = onClose;
+    this.#settings = settings;
+    this.#options = options;
+    const answerTimeoutMs = settings.deadAfterMs === false ? undefined : settings.deadAfterMs;
+    this.#session = sqlSession(settings.connection, {
+      applicationName: 'certyo-cdc polling',
+      answerTimeoutMs,
+    });
+    this.#leaseSession = sqlSession(settings.stateConnection, {
+      applicationName: 'certyo-cdc lease',
+      answerTimeoutMs,
+    });
+  }
+
+  readonly asError = (error: unknown): Error =>
+    asSourceError(error, {
+      user: this.#settings.connection.user,
+      stateSchema: this.#settings.stateSchema,
+    });
+
+  readonly #onEvent = (event: SourceEvent): void => this.#options.onEvent?.(event);
+
+  async open(): Promise<HintedStream> {
+    const settings = this.#settings;
+    const { after, savedAtMs, signal } = this.#options;
+    signal.throwIfAborted();
+    const server = await readServer(this.#session, settings, { signal });
+    await this.#acquireLease(server, signal);
+    const identity: PollingIdentity = {
+      systemIdentifier: server.systemIdentifier,
+      timeline: server.timeline,
+      database: settings.connection.database,
+      tables: settings.tables.map(tableIdentity).sort(),
+    };
+    const { resume, epoch } = acceptIdentity(after, identity, settings, savedAtMs);
+    await assertOwnStamps(this.#session, settings.tables, { signal });
+    const state = stateOf(resume);
+    const types =
+      state['types'] === undefined ? createTypeRegistry() : restoreTypeRegistry(state['types']);
+    const source: EventSource & { readonly systemIdentifier: string } = Object.freeze({
+      kind: 'polling',
+      name: settings.name,
+      systemIdentifier: server.systemIdentifier,
+    });
+    const context: ReaderContext = {
+      session: this.#session,
+      source,
+      epoch,
+      guard: () => (this.#isLeaseBeside() ? (this.#lease?.guardSql ?? null) : null),
+      maxRows: settings.maxPageRows,
+      maxBytes: settings.maxPageBytes,
+    };
+    const tables = await this.#openTables(context, types, state['tables'], signal);
+    this.#onEvent({ type: 'source-connected', position: resume?.position ?? null });
+    return new PollingStream({
+      settings,
+      identity,
+      epoch,
+      after: resume?.position ?? null,
+      tables,
+      types,
+      session: this.#session,
+      lease: this.#lease,
+      signal,
+      onEvent: this.#onEvent,
+      asError: this.asError,
+      verify: (options) => this.#verify(identity, options),
+      betweenRounds: async () => Promise.resolve(),
+      extraState: () => ({}),
+      onClose: async () => {
+        this.#onClose();
+        await this.close();
+      },
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#session.close();
+    await this.#lease?.release();
+    await this.#leaseSession.close();
+  }
+
+  async #openTables(
+    context: ReaderContext,
+    types: TypeRegistry,
+    stored: JsonValue | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly PolledTable[]> {
+    const settings = this.#settings;
+    const tables: PolledTable[] = [];
+    for (const table of settings.tables) {
+      const known = storedTable(stored, table.label);
+      const access = await TableAccess.open(
+        {
+          context,
+          settings: table,
+          database: settings.connection.database,
+          user: settings.connection.user,
+          types,
+          allowStandby: settings.allowStandby,
+          onEvent: this.#onEvent,
+          isHeld: () => this.#lease?.isHeld ?? true,
+          known: known?.columns ?? null,
+          oid: known?.oid ?? null,
+        },
+        { signal },
+      );
+      tables.push(openReader(settings, context, access, types, known?.state ?? null));
+    }
+    return tables;
+  }
+
+  /** A standby can hold no lease: there it is kept in the state database, where that is another one. */
+  async #acquireLease(server: PolledServer, signal: AbortSignal): Promise<void> {
+    const { leaseMs, leaseWaitMs, name, stateSchema } = this.#settings;
+    if (server.isStandby && this.#isLeaseBeside()) return;
+    this.#lease = await LeaseKeeper.acquire(
+      {
+        session: this.#leaseSession,
+        schema: stateSchema,
+        name: `polling/${name}`,
+        ttlMs: leaseMs,
+        waitMs: leaseWaitMs,
+        onEvent: this.#onEvent,
+      },
+      { signal },
+    );
+  }
+
+  /** Whether lease and tables are in one database, so that a read can tell whether it was ours to make. */
+  #isLeaseBeside(): boolean {
+    return this.#settings.stateConnection === this.#settings.connection;
+  }
+
+  async #verify(
+    identity: PollingIdentity,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    const server = await readServer(this.#session, this.#settings, options);
+    if (server.systemIdentifier !== identity.systemIdentifier) {
+      throw new GapError(
+        'GAP_CHECKPOINT_FOREIGN',
+        `The server's system identifier is ${server.systemIdentifier} now, and was ${identity.systemIdentifier}.`,
+        { remedy: 'Connect to the server that the checkpoint was saved for.' },
+      );
+    }
+    if (identity.timeline !== null) assertSameTimeline(identity.timeline, server.timeline);
+    await assertOwnStamps(this.#session, this.#settings.tables, options);
+  }
+}
+
+function stateOf(checkpoint: Checkpoint | null): Readonly<Record<string, JsonValue>> {
+  const state = checkpoint?.state;
+  if (state === undefined) return {};
+  if (typeof state === 'object' && state !== null && !Array.isArray(state)) {
+    return state as Readonly<Record<string, JsonValue>>;
+  }
+  throw new PipelineStateError('The checkpoint holds no state of polling.');
+}

@@ -1,0 +1,62 @@
+import {
+  CdcError,
+  SourceConnectionError,
+  SourceProtocolError,
+  SourceSetupError,
+} from '@certyo-cdc/core';
+import {
+  classifyPostgresError,
+  describePostgresError,
+  quoteIdentifier,
+  redactPostgresError,
+} from '@certyo-cdc/postgres';
+
+/** Deadlocks and the like, lack of memory, disk or time, a failing disk: worth another attempt. */
+const PASSING_STATES = /^(?:40|53|55P03|57|58)/;
+/** Something that a statement names does not exist: a table, a column, a schema, a function. */
+const MISSING_STATES: readonly string[] = ['42P01', '42703', '3F000', '42883'];
+
+/**
+ * Turns what a statement failed with into an error of this library: by SQLSTATE, never by text.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export function asSourceError(
+  error: unknown,
+  names: { readonly user: string; readonly stateSchema: string },
+): Error {
+  if (CdcError.is(error)) return error;
+  const state = sqlState(error);
+  const said = describePostgresError(error);
+  const cause = redactPostgresError(error);
+  if (state !== null && MISSING_STATES.includes(state)) {
+    return new SourceSetupError(`The tables are not set up for polling (${said}).`, {
+      cause,
+      remedy: 'Run source.setup(), or have a DBA run what source.setup({ dryRun: true }) prints.',
+    });
+  }
+  if (state === '42501') {
+    const schema = quoteIdentifier(names.stateSchema);
+    const role = quoteIdentifier(names.user);
+    return new SourceSetupError(`The role "${names.user}" lacks a right (${said}).`, {
+      cause,
+      remedy: `Grant it, as the owner: GRANT USAGE ON SCHEMA ${schema} TO ${role}; and on its tables as the README says.`,
+    });
+  }
+  const known = classifyPostgresError(error);
+  if (known !== undefined) return known;
+  if (state !== null && PASSING_STATES.test(state)) {
+    return new SourceConnectionError(
+      'SOURCE_UNREACHABLE',
+      `The server could not go on with polling (${said}).`,
+      { cause },
+    );
+  }
+  if (state === null && error instanceof Error) return error;
+  return new SourceProtocolError(`Polling failed: ${said}.`, { cause });
+}
+
+function sqlState(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  const { code, severity } = error as { readonly code?: unknown; readonly severity?: unknown };
+  return typeof code === 'string' && typeof severity === 'string' ? code : null;
+}
