@@ -1,0 +1,176 @@
+import { qualifiedName, type QualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
+import { captureFunction, describeFunction, reorderFunction } from './capture-function.ts';
+import type { CaptureSettings } from './capture-settings.ts';
+import { type FunctionBody, functionSql } from './function-header.ts';
+import {
+  type CaptureTrigger,
+  type ChangeLogName,
+  eventTriggerName,
+  type LogPart,
+  sqlPart,
+  sqlTrigger,
+} from './log-names.ts';
+import { columnsTableSql, logTableSql, secretSql, stateTableSql } from './log-tables.ts';
+import { ddlFunction, doorbellFunction, truncateFunction } from './statement-functions.ts';
+
+/** A function of the log and the part that it is. */
+export interface LogFunction {
+  readonly part: LogPart;
+  readonly definition: FunctionBody;
+}
+
+/** The functions that these settings need, each behind those that it calls. */
+export function logFunctions(
+  settings: Pick<CaptureSettings, 'stateSchema' | 'log' | 'doorbell' | 'ddl'>,
+): readonly LogFunction[] {
+  const { ddl, doorbell } = settings;
+  return [
+    { part: 'describe', definition: describeFunction(settings) },
+    { part: 'reorder', definition: reorderFunction(settings) },
+    { part: 'capture', definition: captureFunction(settings) },
+    { part: 'truncate', definition: truncateFunction(settings) },
+    ...(doorbell === false
+      ? []
+      : [{ part: 'doorbell' as const, definition: doorbellFunction(settings, doorbell) }]),
+    ...(ddl ? [{ part: 'ddl' as const, definition: ddlFunction(settings) }] : []),
+  ];
+}
+
+/** Where each kind of trigger fires. The row trigger of a partitioned table comes to its partitions by itself. */
+const FIRES: Readonly<Record<CaptureTrigger, string>> = {
+  row: 'INSERT OR UPDATE OR DELETE',
+  truncate: 'TRUNCATE',
+  doorbell: 'INSERT OR UPDATE OR DELETE OR TRUNCATE',
+};
+
+const CALLS: Readonly<Record<CaptureTrigger, LogPart>> = {
+  row: 'capture',
+  truncate: 'truncate',
+  doorbell: 'doorbell',
+};
+
+/** The part that a trigger calls. */
+export function triggerFunction(trigger: CaptureTrigger): LogPart {
+  return CALLS[trigger];
+}
+
+/** The SQL of one trigger. ENABLE ALWAYS: it fires under `session_replication_role = replica` too (N-12). */
+export function triggerSql(
+  name: ChangeLogName,
+  table: QualifiedName,
+  trigger: CaptureTrigger,
+): readonly string[] {
+  const each = trigger === 'row' ? 'ROW' : 'STATEMENT';
+  return [
+    `CREATE TRIGGER ${sqlTrigger(name, trigger)} AFTER ${FIRES[trigger]} ON ${qualifiedName(table)} FOR EACH ${each} EXECUTE FUNCTION ${sqlPart(name, CALLS[trigger])}();`,
+    enableTriggerSql(table, sqlTrigger(name, trigger)),
+  ];
+}
+
+/** @param sqlName The trigger's name, quoted. */
+export function enableTriggerSql(table: QualifiedName, sqlName: string): string {
+  return `ALTER TABLE ${qualifiedName(table)} ENABLE ALWAYS TRIGGER ${sqlName};`;
+}
+
+/** @param sqlName The trigger's name, quoted. */
+export function dropTriggerSql(table: QualifiedName, sqlName: string): string {
+  return `DROP TRIGGER ${sqlName} ON ${qualifiedName(table)};`;
+}
+
+/** Has changes of captured tables' structure written into the log. Takes a superuser. */
+export function eventTriggerSql(name: ChangeLogName): readonly string[] {
+  const trigger = quoteIdentifier(eventTriggerName(name));
+  return [
+    `CREATE EVENT TRIGGER ${trigger} ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION ${sqlPart(name, 'ddl')}();`,
+    `ALTER EVENT TRIGGER ${trigger} ENABLE ALWAYS;`,
+  ];
+}
+
+/** The kinds of triggers that a table gets. */
+export function wantedTriggers(doorbell: CaptureSettings['doorbell']): readonly CaptureTrigger[] {
+  return doorbell === false ? ['row', 'truncate'] : ['row', 'truncate', 'doorbell'];
+}
+
+/** All the SQL that sets a change log up in a database that has nothing of it. `partitions` are those of the tables. */
+export function changeLogSetupSql(
+  settings: CaptureSettings,
+  server: {
+    readonly versionNumber: number;
+    readonly partitions?: readonly QualifiedName[] | undefined;
+  },
+): readonly string[] {
+  const wanted = wantedTriggers(settings.doorbell);
+  return [
+    `CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(settings.stateSchema)};`,
+    ...logTableSql(settings),
+    ...columnsTableSql(settings),
+    ...secretSql(settings, server.versionNumber),
+    ...stateTableSql(settings, server.versionNumber),
+    ...logFunctions(settings).flatMap(({ definition }) => functionSql(definition)),
+    ...settings.tables.flatMap((table) =>
+      wanted.flatMap((trigger) => triggerSql(settings, table, trigger)),
+    ),
+    ...(server.partitions ?? []).flatMap((partition) =>
+      wanted
+        .filter((trigger) => trigger !== 'row')
+        .flatMap((trigger) => triggerSql(settings, partition, trigger)),
+    ),
+    ...(settings.ddl ? eventTriggerSql(settings) : []),
+  ];
+}
+
+/** A trigger that calls a function of the log. */
+export interface FoundTrigger {
+  readonly table: QualifiedName;
+  /** Unquoted. */
+  readonly name: string;
+}
+
+/** The SQL that removes a change log. The schema stays: it may hold other things. */
+export function changeLogTeardownSql(
+  name: ChangeLogName,
+  found: {
+    readonly triggers: readonly FoundTrigger[];
+    readonly eventTriggers: readonly string[];
+  },
+): readonly string[] {
+  const functions = logFunctions({ ...name, doorbell: 'armed', ddl: true });
+  return [
+    ...found.eventTriggers.map((trigger) => `DROP EVENT TRIGGER ${quoteIdentifier(trigger)};`),
+    ...found.triggers.map(({ name: trigger, table }) =>
+      dropTriggerSql(table, quoteIdentifier(trigger)),
+    ),
+    ...[...functions]
+      .reverse()
+      .map(({ definition }) => `DROP FUNCTION IF EXISTS ${argumentTypes(definition.signature)};`),
+    `DROP TABLE IF EXISTS ${sqlPart(name, 'log')};`,
+    `DROP TABLE IF EXISTS ${sqlPart(name, 'columns')};`,
+    `DROP TABLE IF EXISTS ${sqlPart(name, 'state')};`,
+    `DROP SEQUENCE IF EXISTS ${sqlPart(name, 'sequence')};`,
+    `DROP SEQUENCE IF EXISTS ${sqlPart(name, 'secret')};`,
+  ];
+}
+
+/** The signature without names of arguments. */
+function argumentTypes(signature: string): string {
+  const at = signature.lastIndexOf('(');
+  return signature.slice(0, at) + signature.slice(at).replaceAll(/\bp_\w+ /g, '');
+}
+
+/** What a role needs besides CONNECT to read a change log and to prune what is acknowledged. */
+export function changeLogGrantSql(
+  role: string,
+  settings: Pick<CaptureSettings, 'stateSchema' | 'log'> & {
+    /** Those that are copied first (option copy), which takes SELECT. @default none */
+    readonly copies?: readonly QualifiedName[] | undefined;
+  },
+): readonly string[] {
+  const to = `TO ${quoteIdentifier(role)};`;
+  return [
+    `GRANT USAGE ON SCHEMA ${quoteIdentifier(settings.stateSchema)} ${to}`,
+    `GRANT SELECT, DELETE ON ${sqlPart(settings, 'log')} ${to}`,
+    `GRANT SELECT ON ${sqlPart(settings, 'columns')}, ${sqlPart(settings, 'sequence')} ${to}`,
+    `GRANT SELECT, UPDATE (pruned_through) ON ${sqlPart(settings, 'state')} ${to}`,
+    ...(settings.copies ?? []).map((table) => `GRANT SELECT ON ${qualifiedName(table)} ${to}`),
+  ];
+}
