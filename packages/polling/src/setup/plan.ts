@@ -21,11 +21,15 @@ const LOCK_TIMEOUT = "SET LOCAL lock_timeout = '10s';";
 
 /** Everything that is not as it has to be, in the order in which it is mended. */
 export function pollingProblems(spec: PollingSpec, state: PollingState): readonly Problem[] {
-  const tables = state.tables.flatMap((table) => tableProblems(spec, table, state.user));
+  const tables = state.tables.flatMap((table) => tableProblems(spec, table, state));
   return [...objectProblems(spec, state), ...tables];
 }
 
-function tableProblems(spec: PollingSpec, state: TableState, user: string): readonly Problem[] {
+function tableProblems(
+  spec: PollingSpec,
+  state: TableState,
+  { user, functions }: PollingState,
+): readonly Problem[] {
   const key = keyProblems(state);
   if (key.some(({ mendedBy }) => mendedBy === 'person')) return key;
   return [
@@ -38,7 +42,7 @@ function tableProblems(spec: PollingSpec, state: TableState, user: string): read
         ]
       : []),
     ...columnProblems(state),
-    ...triggerProblems(spec, state),
+    ...triggerProblems(spec, state, functions),
     ...indexProblems(state, spec.concurrently !== false),
   ];
 }

@@ -77,6 +77,8 @@ export interface PollingState {
   readonly hasSchema: boolean;
   /** Names of the source's tables that exist in the state schema. */
   readonly objects: ReadonlySet<string>;
+  /** Bodies of the trigger functions in the state schema, by name. */
+  readonly functions: ReadonlyMap<string, string>;
   readonly tables: readonly TableState[];
 }
 
@@ -101,12 +103,16 @@ export async function readPollingState(
     readonly user: string;
     readonly has_schema: string;
     readonly objects: string;
+    readonly functions: string;
   }>(
     `SELECT pg_catalog.current_setting('server_version_num') AS version, current_user::text AS user,
             EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1)::text AS has_schema,
             coalesce((SELECT pg_catalog.json_agg(c.relname) FROM pg_catalog.pg_class c
                         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                       WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND c.relkind = 'r'), '[]')::text AS objects`,
+                       WHERE n.nspname = $1 AND c.relname = ANY ($2::text[]) AND c.relkind = 'r'), '[]')::text AS objects,
+            coalesce((SELECT pg_catalog.json_object_agg(p.proname, p.prosrc) FROM pg_catalog.pg_proc p
+                        JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+                       WHERE n.nspname = $1 AND p.pronargs = 0 AND p.prorettype = 'pg_catalog.trigger'::regtype), '{}')::text AS functions`,
     [spec.schema, names],
     options,
   );
@@ -120,6 +126,9 @@ export async function readPollingState(
     user: rows[0]?.user ?? '',
     hasSchema: rows[0]?.has_schema === 'true',
     objects: new Set(JSON.parse(rows[0]?.objects ?? '[]') as string[]),
+    functions: new Map(
+      Object.entries(JSON.parse(rows[0]?.functions ?? '{}') as Record<string, string>),
+    ),
     tables,
   };
 }

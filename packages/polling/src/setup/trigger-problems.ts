@@ -37,11 +37,17 @@ export function expectedTriggers(
 }
 
 /** What is wrong with the triggers of a table and its partitions (P-06). */
-export function triggerProblems(target: DeletesTarget, state: TableState): readonly Problem[] {
+export function triggerProblems(
+  target: DeletesTarget,
+  state: TableState,
+  functions: ReadonlyMap<string, string>,
+): readonly Problem[] {
   const problems = expectedTriggers(target, state).flatMap((expected) =>
     expected.level === 'ROW'
-      ? rowTriggerProblems(target, state, expected)
-      : state.relations.flatMap((relation) => oneTriggerProblems(state, relation, expected)),
+      ? rowTriggerProblems(target, state, expected, functions)
+      : state.relations.flatMap((relation) =>
+          oneTriggerProblems(state, relation, expected, functions),
+        ),
   );
   return [...problems, ...laterTriggers(state)];
 }
@@ -51,11 +57,12 @@ function rowTriggerProblems(
   target: DeletesTarget,
   state: TableState,
   expected: ExpectedTrigger,
+  functions: ReadonlyMap<string, string>,
 ): readonly Problem[] {
   const [root, ...partitions] = state.relations;
   if (root === undefined) return [];
   const also = expected.name === STAMP_TRIGGER ? otherStamps(target, state) : [];
-  const wrong = oneTriggerProblems(state, root, expected, also);
+  const wrong = oneTriggerProblems(state, root, expected, functions, also);
   if (wrong.some(({ sql }) => sql.some((one) => one.sql.startsWith('CREATE TRIGGER')))) {
     // One of the same name that was made on a partition by itself would be in the way.
     const own = partitions.filter(
@@ -86,6 +93,7 @@ function oneTriggerProblems(
   state: TableState,
   relation: RelationState,
   expected: ExpectedTrigger,
+  functions: ReadonlyMap<string, string>,
   also: readonly TriggerFunction[] = [],
 ): readonly Problem[] {
   const label = tableLabel(relation);
@@ -99,7 +107,7 @@ function oneTriggerProblems(
     return [
       problem(
         `The trigger "${expected.name}" of ${label} ${reason ?? 'is missing'}.`,
-        [...createFunctionSql(expected.made), ...createTriggerSql(relation, expected)],
+        [...missingFunctionSql(expected.made, functions), ...createTriggerSql(relation, expected)],
         kind,
       ),
     ];
@@ -124,6 +132,14 @@ function oneTriggerProblems(
     );
   }
   return problems;
+}
+
+/** One that is there is never replaced: other triggers may use it, and it would be another row of the catalog (P-06). */
+function missingFunctionSql(
+  made: TriggerFunction,
+  functions: ReadonlyMap<string, string>,
+): readonly string[] {
+  return functions.get(made.function.name) === made.body ? [] : createFunctionSql(made);
 }
 
 /** Why a trigger is not the expected one, or null. */
