@@ -1,5 +1,8 @@
+export { listenNotifySource } from './listen-notify-source.ts';
 export { notifications } from './notifications/notifications.ts';
 
+export type { DurableSource, SetupOptions } from './durable-source.ts';
+export type { ListenNotifySourceOptions } from './listen-notify-source.ts';
 export type { ListenerOptions } from './listener/listener-options.ts';
 export type { WhenFull } from './notifications/notification-buffer.ts';
 export type {
@@ -9,3 +12,10 @@ export type {
 } from './notifications/notification-item.ts';
 export type { NotificationStream } from './notifications/notifications.ts';
 export type { NotificationsOptions } from './notifications/options.ts';
+export type { Doorbell, DurableSourceOptions, TableName } from './options.ts';
+export type {
+  CatchUpSource,
+  PayloadSetupOptions,
+  PayloadSourceOptions,
+} from './payload/options.ts';
+export type { PayloadSource } from './payload/payload-source.ts';

@@ -16,6 +16,7 @@ import {
   qualifiedName,
   restoreTypeRegistry,
   serverInfo,
+  type ServerInfo,
   type SqlSession,
   sqlSession,
   type TypeRegistry,
@@ -23,8 +24,9 @@ import {
 import { type Doorbell, openDoorbell } from '../listener/doorbell.ts';
 import { normalizeListenerOptions } from '../listener/listener-options.ts';
 import type { DurableSettings } from '../normalize-options.ts';
+import type { CaptureFingerprint } from '../setup/capture-state.ts';
 import { DOORBELL_LOCK_CLASS, doorbellChannel } from '../setup/log-names.ts';
-import { type CaptureFingerprint, captureFingerprint, CaptureWatch } from './capture-watch.ts';
+import { captureFingerprint, CaptureWatch } from './capture-watch.ts';
 import { ChangeDecoder } from './change-decoder.ts';
 import { ChangeLog } from './change-log.ts';
 import { type CopyFilter, copyFilterFromJson } from './copy-filter.ts';
@@ -101,13 +103,13 @@ class Opening {
     const { after, savedAtMs, signal } = this.#options;
     signal.throwIfAborted();
     this.#hasBegun = after?.kind === 'listen-notify';
-    const systemIdentifier = await this.#systemIdentifier({ signal });
+    const server = await this.#server({ signal });
     await this.#acquireLease({ signal });
     const query = textQuery(this.#reader, signal);
     const state = await readLogState(query, this.#log);
     const labels = tables.map(tableLabel).sort();
     const identity: LogIdentity = {
-      systemIdentifier,
+      systemIdentifier: server.systemIdentifier,
       database: this.#settings.connection.database,
       log: tableLabel(this.#log),
       tables: labels,
@@ -122,12 +124,13 @@ class Opening {
     const stored = accepted.resume === null ? null : storedState(accepted.resume);
     const hasSwitched = stored !== null && assertContinues(state, stored, this.#log);
     const watch = new CaptureWatch({
-      query: textQuery(this.#side, signal),
-      log: this.#log,
-      tables,
+      session: this.#side,
+      settings: this.#settings,
+      versionNumber: server.versionNumber,
       stored: stored?.capture ?? null,
+      onEvent: (event) => this.#onEvent(event),
     });
-    await watch.check();
+    await watch.check({ signal });
     this.#hasBegun = true;
     return this.#assemble({
       identity,
@@ -209,7 +212,7 @@ class Opening {
       },
       check: async (options) => {
         await this.#assertServer(identity.systemIdentifier, options);
-        await watch.check();
+        await watch.check(options);
       },
       toCheckpoint: (end) =>
         toCheckpoint(end, identity, {
@@ -273,9 +276,9 @@ class Opening {
     return this.#lease;
   }
 
-  async #systemIdentifier(options: { readonly signal: AbortSignal }): Promise<string> {
+  async #server(options: { readonly signal: AbortSignal }): Promise<ServerInfo> {
     const server = await serverInfo(this.#side, options);
-    if (!server.isInRecovery) return server.systemIdentifier;
+    if (!server.isInRecovery) return server;
     throw new SourceSetupError(
       'The server is a standby; the change log can only be read on the primary, which is also where it is pruned.',
       { remedy: 'Connect to the primary.' },

@@ -9,10 +9,11 @@ import { tableLabel } from '@certyo-cdc/core/internal';
 import {
   classifyPostgresError,
   describePostgresError,
+  leaseGrantSql,
   type QualifiedName,
-  quoteIdentifier,
   redactPostgresError,
 } from '@certyo-cdc/postgres';
+import { changeLogGrantSql } from '../setup/change-log-sql.ts';
 
 /** Deadlocks and the like, lack of memory, disk or time, a failing disk: worth another attempt. */
 const PASSING_STATES = /^(?:40|53|55P03|57|58)/;
@@ -57,7 +58,7 @@ export function asSourceError(
   if (state === '42501') {
     return new SourceSetupError(`The role "${user}" may not read the change log (${said}).`, {
       cause,
-      remedy: grantsSql(log, user).join('\n'),
+      remedy: grants(log, user),
     });
   }
   const known = classifyPostgresError(error);
@@ -74,18 +75,12 @@ export function asSourceError(
 }
 
 /** What a role needs to read and prune the log. */
-function grantsSql(log: QualifiedName, user: string): readonly string[] {
-  const schema = quoteIdentifier(log.schema);
-  const role = quoteIdentifier(user);
-  const name = (suffix: string): string => `${schema}.${quoteIdentifier(`${log.name}${suffix}`)}`;
-  return [
-    'Run, as the owner of the change log:',
-    `  GRANT USAGE ON SCHEMA ${schema} TO ${role};`,
-    `  GRANT SELECT, DELETE ON ${name('')} TO ${role};`,
-    `  GRANT SELECT ON ${name('_columns')}, ${name('_sequence')} TO ${role};`,
-    `  GRANT SELECT, UPDATE ON ${name('_state')} TO ${role};`,
-    `  GRANT SELECT, INSERT, UPDATE, DELETE ON ${schema}.leases TO ${role};`,
+function grants(log: QualifiedName, user: string): string {
+  const sql = [
+    ...changeLogGrantSql(user, { stateSchema: log.schema, log: log.name }),
+    ...leaseGrantSql(user, log.schema),
   ];
+  return `Run, as the owner of the change log:\n${[...new Set(sql)].map((statement) => `  ${statement}`).join('\n')}`;
 }
 
 function sqlState(error: unknown): string | null {
