@@ -14,4 +14,5 @@ export type {
   TimestampCursor,
   XidCursor,
 } from './options.ts';
-export type { PollingSource, SetupOptions } from './polling-source.ts';
+export type { PollingSource } from './polling-source.ts';
+export type { SetupOptions } from './run-setup.ts';

@@ -9,14 +9,8 @@ import {
 import { type PollingCapabilities, pollingCapabilities } from './capabilities.ts';
 import { normalizePollingOptions } from './normalize-options.ts';
 import type { PollingSourceOptions } from './options.ts';
+import { type SetupOptions, setUpPolling, tearDownPolling } from './run-setup.ts';
 import { openPollingStream } from './stream/open-stream.ts';
-
-/** How `setup` and `teardown` go about it. */
-export interface SetupOptions {
-  /** Only gives the SQL, for a DBA to run. @default false */
-  readonly dryRun?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** A change source that polls tables. */
 export interface PollingSource extends ChangeSource {
@@ -26,6 +20,22 @@ export interface PollingSource extends ChangeSource {
   /** What this source sees and what it cannot see. */
   readonly capabilities: PollingCapabilities;
   open(options: OpenOptions): Promise<HintedStream>;
+  /**
+   * Makes what is missing: columns, triggers and indexes of the tables, the tables of tombstones and keys, and those that hold
+   * checkpoints, parked records and leases. Running it again changes nothing.
+   *
+   * @returns The statements that it ran; with `dryRun`, that it would run.
+   */
+  setup(options?: SetupOptions): Promise<readonly string[]>;
+  /**
+   * Removes what `setup` made, and with `state: true` also the tables that hold the state of all pipelines. The pipeline must
+   * be stopped.
+   *
+   * @returns The statements that it ran; with `dryRun`, that it would run.
+   */
+  teardown(
+    options?: SetupOptions & { readonly state?: boolean | undefined },
+  ): Promise<readonly string[]>;
   /** Makes every open stream of this source look at once, instead of at the end of its interval. */
   pollNow(): void;
 }
@@ -65,6 +75,9 @@ export function pollingSource(options: PollingSourceOptions): PollingSource {
       open.add(stream);
       return stream;
     },
+    setup: (setup: SetupOptions = {}) => setUpPolling(settings, setup),
+    teardown: (teardown: SetupOptions & { readonly state?: boolean | undefined } = {}) =>
+      tearDownPolling(settings, teardown),
     pollNow: () => {
       for (const stream of open) stream.nudge();
     },

@@ -30,8 +30,10 @@ export function openReader(
           },
           cursorFromJson(state?.['tombstones']),
         );
+  const usesHorizon = access.plan.settings.cursor.kind === 'xid' || deletes !== null;
   return {
     reader: readerOf(context, access, deletes, state),
+    header: () => (usesHorizon ? access.header : null),
     prune: async (acknowledged: JsonValue, options) => {
       const cursor = cursorFromJson((acknowledged as TableState)['tombstones']);
       if (cursor !== null) await deletes?.prune(cursor.xid, options);

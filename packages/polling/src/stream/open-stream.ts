@@ -18,6 +18,8 @@ import {
 import { openReader } from '../cursor/open-reader.ts';
 import type { ReaderContext } from '../cursor/table-reader.ts';
 import type { PollingSettings } from '../settings.ts';
+import { assertPollingReady } from '../setup/plan.ts';
+import { triggerFingerprint, TriggerWatch } from '../setup/trigger-watch.ts';
 import { storedTable } from '../table/stored-table.ts';
 import { TableAccess } from '../table/table-access.ts';
 import {
@@ -26,7 +28,9 @@ import {
   type PollingIdentity,
   tableIdentity,
 } from './identity.ts';
+import { HorizonWatch } from './horizon-watch.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { pollingSpec } from './polling-spec.ts';
 import { type PolledTable, PollingStream } from './polling-stream.ts';
 import { assertOwnStamps, type PolledServer, readServer } from './server-check.ts';
 import { asSourceError } from './source-error.ts';
@@ -47,6 +51,9 @@ export async function openPollingStream(
   }
 }
 
+/** Between two looks at the triggers. */
+const TRIGGER_CHECK_MS = 5_000;
+
 /** What is open so far, so that it can be closed when a later step fails. */
 class Opening {
   readonly #settings: PollingSettings;
@@ -55,6 +62,7 @@ class Opening {
   readonly #session: SqlSession;
   readonly #leaseSession: SqlSession;
   #lease: LeaseKeeper | null = null;
+  #checkedAtMs: number = Date.now();
   #closed: Promise<void> | null = null;
 
   constructor(settings: PollingSettings, options: OpenOptions, onClose: () => void) {
@@ -93,8 +101,9 @@ class Opening {
       tables: settings.tables.map(tableIdentity).sort(),
     };
     const { resume, epoch } = acceptIdentity(after, identity, settings, savedAtMs);
-    await assertOwnStamps(this.#session, settings.tables, { signal });
     const state = stateOf(resume);
+    const watch = await this.#watchTriggers(resume !== null, state['triggers'], signal);
+    await assertOwnStamps(this.#session, settings.tables, { signal });
     const types =
       state['types'] === undefined ? createTypeRegistry() : restoreTypeRegistry(state['types']);
     const source: EventSource & { readonly systemIdentifier: string } = Object.freeze({
@@ -111,6 +120,12 @@ class Opening {
       maxBytes: settings.maxPageBytes,
     };
     const tables = await this.#openTables(context, types, state['tables'], signal);
+    const horizon = new HorizonWatch({
+      session: this.#session,
+      warningMs: settings.horizonWarningMs,
+      onEvent: this.#onEvent,
+      now: Date.now,
+    });
     this.#onEvent({ type: 'source-connected', position: resume?.position ?? null });
     return new PollingStream({
       settings,
@@ -124,9 +139,9 @@ class Opening {
       signal,
       onEvent: this.#onEvent,
       asError: this.asError,
-      verify: (options) => this.#verify(identity, options),
-      betweenRounds: async () => Promise.resolve(),
-      extraState: () => ({}),
+      verify: (options) => this.#verify(identity, watch, options),
+      betweenRounds: (options) => this.#betweenRounds(watch, horizon, tables, options),
+      extraState: () => ({ triggers: watch.toJSON() }),
       onClose: async () => {
         this.#onClose();
         await this.close();
@@ -197,8 +212,38 @@ class Opening {
     return this.#settings.stateConnection === this.#settings.connection;
   }
 
+  async #watchTriggers(
+    hasCheckpoint: boolean,
+    stored: JsonValue | undefined,
+    signal: AbortSignal,
+  ): Promise<TriggerWatch> {
+    const spec = pollingSpec(this.#settings);
+    const ready = await assertPollingReady(this.#session, spec, {
+      hasCheckpoint,
+      signal,
+      onEvent: this.#onEvent,
+    });
+    const watch = new TriggerWatch(spec, ready, triggerFingerprint(stored));
+    await watch.check(this.#session, { signal });
+    return watch;
+  }
+
+  async #betweenRounds(
+    watch: TriggerWatch,
+    horizon: HorizonWatch,
+    tables: readonly PolledTable[],
+    options: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    const header = tables.find(({ header }) => header() !== null)?.header() ?? null;
+    if (header !== null) await horizon.look(header, options);
+    if (Date.now() - this.#checkedAtMs < TRIGGER_CHECK_MS) return;
+    await watch.check(this.#session, options);
+    this.#checkedAtMs = Date.now();
+  }
+
   async #verify(
     identity: PollingIdentity,
+    watch: TriggerWatch,
     options: { readonly signal: AbortSignal },
   ): Promise<void> {
     const server = await readServer(this.#session, this.#settings, options);
@@ -210,6 +255,7 @@ class Opening {
       );
     }
     if (identity.timeline !== null) assertSameTimeline(identity.timeline, server.timeline);
+    await watch.check(this.#session, options);
     await assertOwnStamps(this.#session, this.#settings.tables, options);
   }
 }

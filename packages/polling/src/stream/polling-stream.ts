@@ -18,6 +18,7 @@ import {
 } from '@certyo-cdc/postgres';
 import type { CaughtUpTarget, TablePage, TableReader } from '../cursor/table-reader.ts';
 import type { PollingSettings } from '../settings.ts';
+import type { PageHeader } from '../table/header-sql.ts';
 import { Ends, type TableStates } from './ends.ts';
 import { identityToJson, type PollingIdentity } from './identity.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
@@ -27,6 +28,8 @@ import { Waker } from './waker.ts';
 /** One table with what the stream needs of it besides its reader. */
 export interface PolledTable {
   readonly reader: TableReader;
+  /** What its newest page told of the snapshot; null before the first, and where the horizon does not matter. */
+  header(): PageHeader | null;
   /** Removes what is acknowledged with this state. */
   prune(state: JsonValue, options: { readonly signal: AbortSignal }): Promise<void>;
 }

@@ -16,6 +16,7 @@ import {
 } from '@certyo-cdc/postgres';
 import type { ReaderContext } from '../cursor/table-reader.ts';
 import type { TableSettings } from '../settings.ts';
+import type { PageHeader } from './header-sql.ts';
 import { type PageRequest, type RawPage, readPage } from './read-page.ts';
 import { planTable, type TablePlan } from './table-plan.ts';
 
@@ -41,6 +42,7 @@ const ATTEMPTS = 5;
 export class TableAccess {
   readonly #options: TableAccessOptions;
   #plan: TablePlan;
+  #header: PageHeader | null = null;
   /** The columns of the last event that was handed over. */
   #known: readonly ColumnInfo[] | null;
 
@@ -63,6 +65,11 @@ export class TableAccess {
     if (options.oid !== null) access.#assertSameTable(options.oid);
     access.#warnOfHidden();
     return access;
+  }
+
+  /** What the newest page told of its snapshot. */
+  get header(): PageHeader | null {
+    return this.#header;
   }
 
   get plan(): TablePlan {
@@ -94,6 +101,7 @@ export class TableAccess {
         page = await this.#altered(error, attempt, signal);
       }
       if (page !== null) {
+        this.#header = page.header;
         this.#check(page);
         if (page.header.columns === this.#plan.fingerprint) return page;
       }
