@@ -17,7 +17,7 @@ const EVENT = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom('look', 'look', 'look', 'restart') },
 );
 
-const SCRIPT = fc.array(fc.tuple(EVENT, fc.nat(7)), { minLength: 1, maxLength: 60 });
+const SCRIPT = fc.array(fc.tuple(EVENT, fc.nat(7)), { minLength: 1, maxLength: 60, size: 'max' });
 
 describe('GapFence', () => {
   test('nothing up to what is settled is held by anybody, whatever happens between reading and looking', () => {
