@@ -21,14 +21,39 @@ export interface PayloadRig extends AsyncDisposable {
   readonly rows: string[];
 }
 
+type RigOptions = Partial<PayloadSourceOptions> & {
+  readonly statements?: readonly string[];
+  /** The database; it goes with the rig. @default one on the shared server */
+  readonly db?: TestDatabase;
+};
+
 /** A database with a table `t`, payload mode set up on it, over a source that notes what it gets. */
-export async function payloadRig(
-  options: Partial<PayloadSourceOptions> & { readonly statements?: readonly string[] } = {},
-): Promise<PayloadRig> {
-  const db = await testDatabase();
-  const catchUp = recordingSource();
-  const { statements = ['CREATE TABLE t (id int PRIMARY KEY, v text)'], ...given } = options;
+export async function payloadRig(options: RigOptions = {}): Promise<PayloadRig> {
+  const {
+    db = await testDatabase(),
+    statements = ['CREATE TABLE t (id int PRIMARY KEY, v text)'],
+    ...given
+  } = options;
   for (const statement of statements) await db.query(statement);
+  const rig = rigOver(db, given, async () => db[Symbol.asyncDispose]());
+  await rig.source.setup();
+  return rig;
+}
+
+/** The same over a database that is set up already, and stays. */
+export function payloadRigOver(
+  rig: PayloadRig,
+  options: Partial<PayloadSourceOptions>,
+): PayloadRig {
+  return rigOver(rig.db, options, () => Promise.resolve());
+}
+
+function rigOver(
+  db: TestDatabase,
+  options: Partial<PayloadSourceOptions>,
+  dispose: () => Promise<void>,
+): PayloadRig {
+  const catchUp = recordingSource();
   const source = payloadSource(
     normalizePayloadOptions({
       mode: 'payload',
@@ -37,10 +62,9 @@ export async function payloadRig(
       connection: db.url,
       env: {},
       listener: { heartbeatMs: 100, reconnect: { minDelayMs: 10, maxDelayMs: 50 } },
-      ...given,
+      ...options,
     }),
   );
-  await source.setup();
   const events: SourceEvent[] = [];
   const streams: ChangeStream[] = [];
   const abort = new AbortController();
@@ -82,7 +106,7 @@ export async function payloadRig(
     async [Symbol.asyncDispose]() {
       abort.abort();
       for (const stream of streams) await stream[Symbol.asyncDispose]();
-      await db[Symbol.asyncDispose]();
+      await dispose();
     },
   };
   return rig;

@@ -4,6 +4,8 @@ import type { TestDatabase } from '@certyo-cdc/testing';
 import { urlVia } from './proxied.ts';
 
 export interface FakePooler extends AsyncDisposable {
+  /** Sends an error to all clients that nobody has asked for. */
+  sendError(severity: string, code: string): void;
   /** The database through the pooler. */
   readonly url: string;
   /** Notifications that it has swallowed. */
@@ -19,11 +21,15 @@ const NOTIFICATION = 'A'.charCodeAt(0);
  */
 export async function fakeTransactionPooler(
   database: Pick<TestDatabase, 'host' | 'port' | 'url'>,
+  options: { readonly swallows?: boolean } = {},
 ): Promise<FakePooler> {
   let swallowed = 0;
   const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect({ host: database.host, port: database.port });
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => undefined);
@@ -49,7 +55,7 @@ export async function fakeTransactionPooler(
         const length = rest.readInt32BE(1) + 1;
         const message = rest.subarray(0, length);
         rest = rest.subarray(length);
-        if (message[0] === NOTIFICATION) swallowed += 1;
+        if (message[0] === NOTIFICATION && options.swallows !== false) swallowed += 1;
         else client.write(message);
       }
     });
@@ -62,6 +68,12 @@ export async function fakeTransactionPooler(
     url: urlVia(database.url, port),
     get swallowed() {
       return swallowed;
+    },
+    sendError(severity, code) {
+      const fields = Buffer.from(`S${severity}\0V${severity}\0C${code}\0Mmade by a test\0\0`);
+      const head = Buffer.from([0x45, 0, 0, 0, 0]);
+      head.writeInt32BE(fields.length + 4, 1);
+      for (const client of clients) client.write(Buffer.concat([head, fields]));
     },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
