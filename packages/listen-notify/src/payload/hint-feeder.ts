@@ -22,6 +22,9 @@ export interface HintFeederParts {
 /** Ignored transactions after which a fence is sent for their sake alone. */
 const MOST_IGNORED = 100;
 
+/** A stream that never takes a hint is offered one of so many: an offer costs a fence, which is a NOTIFY of our own. */
+const MOST_PASSED_OVER = 1_023;
+
 /**
  * Turns notifications into hints and nudges for the catch-up stream.
  *
@@ -41,6 +44,9 @@ export class HintFeeder {
   #catchUpAgain = false;
   #isBehind = false;
   #isWarned = false;
+  /** Row versions that are not offered but only nudged for, because the stream has declined so many. */
+  #passOver = 0;
+  #declined = 0;
   #offering: Promise<void> = Promise.resolve();
 
   constructor(parts: HintFeederParts) {
@@ -74,10 +80,11 @@ export class HintFeeder {
         return;
       }
     }
-    if (this.#isBehind) {
+    if (this.#isBehind || this.#passOver > 0) {
+      if (this.#passOver > 0) this.#passOver -= 1;
       this.#drop(message.transaction);
       this.#parts.stream.nudge();
-      if (!this.#isCatchingUp) this.#catchUp();
+      if (this.#isBehind && !this.#isCatchingUp) this.#catchUp();
       return;
     }
     if (!this.#told.add(message, this.#fence) || message.kind === 'large') {
@@ -178,7 +185,11 @@ export class HintFeeder {
       if (signal.aborted) return;
       const known = await columns(relation, digest);
       if (known === null) stream.nudge();
-      else stream.offer({ relation, columns: known, row });
+      else if (stream.offer({ relation, columns: known, row })) this.#declined = 0;
+      else {
+        this.#declined = Math.min(this.#declined * 2 + 1, MOST_PASSED_OVER);
+        this.#passOver = this.#declined;
+      }
     }
   }
 }

@@ -7,6 +7,8 @@ export interface RecordingSource extends ChangeSource {
   readonly memory: MemorySource;
   readonly offers: RowHint[];
   nudges: number;
+  /** What `offer` answers. */
+  takes: boolean;
   /** Called when the stream is asked to catch up. */
   onCaughtUp: (() => Promise<void>) | null;
   /** Called as soon as the stream is open. */
@@ -22,6 +24,7 @@ export function recordingSource(): RecordingSource {
     memory,
     offers: [],
     nudges: 0,
+    takes: true,
     onCaughtUp: null,
     onOpened: null,
     events: [],
@@ -42,7 +45,7 @@ export function recordingSource(): RecordingSource {
         },
         offer: (hint) => {
           source.offers.push(hint);
-          return true;
+          return source.takes;
         },
         [Symbol.asyncDispose]: () => stream[Symbol.asyncDispose](),
       };
