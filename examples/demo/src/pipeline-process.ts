@@ -1,11 +1,13 @@
 import { certyoSink, createPipeline } from '@certyo-cdc/core';
-import { replicationSource } from '@certyo-cdc/replication';
+import { isSourceName, makeSource } from './sources.ts';
 
 // The process that the demo kills and starts again. Where the database and the API are comes from the environment:
 // PG_DSN, CERTYO_BASE_URL, CERTYO_API_KEY, CERTYO_TENANT_ID.
+const name = process.env['DEMO_SOURCE'];
+if (!isSourceName(name)) throw new Error('DEMO_SOURCE names no source.');
 const tables = (process.env['DEMO_TABLES'] ?? '').split(',');
 
-const pipeline = createPipeline(replicationSource({ tables }), certyoSink(), {
+const pipeline = createPipeline(makeSource(name, { tables }), certyoSink(), {
   // A life in this demo is short: with the default of a second it would hardly ever save where it is.
   checkpointIntervalMs: 100,
 });

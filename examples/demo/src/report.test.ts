@@ -15,6 +15,7 @@ const RESULT: DemoResult = {
     examples: [],
     byCollection: { 'public.movies': { records: 2, committed: 3, accepted: 3, anchored: 3 } },
   },
+  effects: 3,
   restarts: 2,
   seconds: 1.5,
 };
@@ -25,10 +26,11 @@ const having = (comparison: Partial<DemoResult['comparison']>): DemoResult => ({
 });
 
 describe(jsonLine, () => {
-  test('is one line with every count', () => {
-    const line = jsonLine(RESULT);
+  test('is one line with every count, in total and by source', () => {
+    const polling = { ...having({ attempts: 3 }), restarts: 1, seconds: 2 };
+    const line = jsonLine({ replication: RESULT, polling }, 3.5);
     expect(line).not.toContain('\n');
-    expect(JSON.parse(line)).toEqual({
+    const one = {
       committed: 3,
       delivered: 3,
       accepted: 3,
@@ -37,10 +39,34 @@ describe(jsonLine, () => {
       duplicated: 0,
       reordered: 0,
       mismatched: 0,
-      attempts: 4,
-      restarts: 2,
-      seconds: 1.5,
+    };
+    expect(JSON.parse(line)).toEqual({
+      committed: 6,
+      delivered: 6,
+      accepted: 6,
+      anchored: 6,
+      lost: 0,
+      duplicated: 0,
+      reordered: 0,
+      mismatched: 0,
+      attempts: 7,
+      restarts: 3,
+      seconds: 3.5,
+      sources: {
+        replication: { ...one, attempts: 4, restarts: 2, seconds: 1.5 },
+        polling: { ...one, attempts: 3, restarts: 1, seconds: 2 },
+      },
     });
+  });
+
+  test('sums what is wrong over the sources', () => {
+    const results = { replication: having({ lost: 1 }), polling: having({ lost: 2 }) };
+    const { lost, sources } = JSON.parse(jsonLine(results, 1)) as {
+      readonly lost: number;
+      readonly sources: Readonly<Record<string, { readonly lost: number }>>;
+    };
+    expect(lost).toBe(3);
+    expect(sources['polling']?.lost).toBe(2);
   });
 });
 
@@ -65,7 +91,10 @@ describe(isClean, () => {
 
 describe(table, () => {
   test('aligns its columns and ends with the examples of what differs', () => {
-    const lines = table(having({ lost: 1, examples: ['lost: public.movies 7'] })).split('\n');
+    const lines = table(
+      'replication',
+      having({ lost: 1, examples: ['lost: public.movies 7'] }),
+    ).split('\n');
     expect(new Set(lines.slice(0, 3).map((line) => line.length)).size).toBe(1);
     expect(lines.at(-1)).toBe('lost: public.movies 7');
   });

@@ -1,31 +1,49 @@
 import type { Comparison } from '@certyo-cdc/testing';
 
-/** What the demo ends with. */
+/** What the demo ends with, for one source. */
 export interface DemoResult {
   readonly comparison: Comparison;
+  /** Effects that were accepted; with polling, states on the way to the final ones included. */
+  readonly effects: number;
   readonly restarts: number;
   readonly seconds: number;
 }
 
-/** The one line of `--json`. */
-export function jsonLine({ comparison, restarts, seconds }: DemoResult): string {
-  const { committed, delivered, accepted, anchored, lost, duplicated, reordered, mismatched } =
-    comparison;
-  return JSON.stringify({
-    committed,
-    delivered,
-    accepted,
-    anchored,
-    lost,
-    duplicated,
-    reordered,
-    mismatched,
-    attempts: comparison.attempts,
-    restarts,
-    seconds,
-  });
+/** The numbers of the JSON line. */
+const COUNTS = [
+  'committed',
+  'delivered',
+  'accepted',
+  'anchored',
+  'lost',
+  'duplicated',
+  'reordered',
+  'mismatched',
+  'attempts',
+] as const;
+
+/** The one line of `--json`: the totals, and the same by source. */
+export function jsonLine(results: Readonly<Record<string, DemoResult>>, seconds: number): string {
+  const all = Object.values(results);
+  const sum = (of: (result: DemoResult) => number): number =>
+    all.reduce((total, result) => total + of(result), 0);
+  const totals = Object.fromEntries(
+    COUNTS.map((name) => [name, sum(({ comparison }) => comparison[name])]),
+  );
+  const sources = Object.fromEntries(
+    Object.entries(results).map(([source, { comparison, restarts, seconds: own }]) => [
+      source,
+      {
+        ...Object.fromEntries(COUNTS.map((name) => [name, comparison[name]])),
+        restarts,
+        seconds: own,
+      },
+    ]),
+  );
+  return JSON.stringify({ ...totals, restarts: sum(({ restarts }) => restarts), seconds, sources });
 }
 
+/** True when all that was committed is held, once and rightly, and anchored. */
 export function isClean({ comparison }: DemoResult): boolean {
   const { committed, delivered, accepted, anchored } = comparison;
   const errors =
@@ -40,9 +58,9 @@ export function isClean({ comparison }: DemoResult): boolean {
 }
 
 /** A table for people. */
-export function table(result: DemoResult): string {
+export function table(source: string, result: DemoResult): string {
   const { comparison } = result;
-  const head = ['table', 'records', 'committed', 'accepted', 'anchored'];
+  const head = [source, 'records', 'committed', 'accepted', 'anchored'];
   const rows = Object.entries(comparison.byCollection).map(([name, of]) => [
     name,
     String(of.records),
@@ -63,7 +81,7 @@ export function table(result: DemoResult): string {
     ...rows.map(line),
     '',
     `lost ${comparison.lost}, duplicated ${comparison.duplicated}, reordered ${comparison.reordered}, mismatched ${comparison.mismatched}`,
-    `${comparison.attempts} records were sent for ${comparison.accepted} effects; the pipeline was killed ${result.restarts} times; ${result.seconds} s`,
+    `${comparison.attempts} records were sent for ${result.effects} effects; the pipeline was killed ${result.restarts} times; ${result.seconds} s`,
     ...comparison.examples,
   ].join('\n');
 }

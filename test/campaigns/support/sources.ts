@@ -1,4 +1,6 @@
 import type { ChangeSource } from '@certyo-cdc/core';
+import { listenNotifySource } from '@certyo-cdc/listen-notify';
+import { pollingSource } from '@certyo-cdc/polling';
 import { replicationSource } from '@certyo-cdc/replication';
 
 /** A source that campaigns set up, and run in a process of its own. */
@@ -16,13 +18,51 @@ export interface CampaignDatabase {
   readonly softDeletes: Readonly<Record<string, string>>;
 }
 
+const leaseMs = 700;
+const deadAfterMs = 2_000;
 const reconnect = { minDelayMs: 20, maxDelayMs: 200 };
 
 /** How each source is made here: with times that are short, because its lives are. */
 const MAKERS = {
   replication: ({ connection, tables }: CampaignDatabase): CampaignSource =>
     replicationSource({ connection, tables, reconnect }),
+  'listen-notify': ({ connection, tables }: CampaignDatabase): CampaignSource =>
+    listenNotifySource({
+      connection,
+      tables,
+      reconnect,
+      leaseMs,
+      deadAfterMs,
+      sweepMs: 500,
+      pruneIntervalMs: 50,
+    }),
+  polling: (database: CampaignDatabase): CampaignSource => polling(database),
+  payload: (database: CampaignDatabase): CampaignSource =>
+    listenNotifySource({
+      mode: 'payload',
+      connection: database.connection,
+      tables: database.tables,
+      // Looks so seldom that notifications matter.
+      catchUp: polling(database, { min: 300, max: 1_000 }),
+    }),
 };
+
+function polling(
+  { connection, tables, softDeletes }: CampaignDatabase,
+  intervalMs: { readonly min: number; readonly max: number } = { min: 10, max: 200 },
+): CampaignSource {
+  return pollingSource({
+    connection,
+    tables: tables.map((table) => {
+      const column = softDeletes[table];
+      return { table, ...(column === undefined ? {} : { softDelete: { column } }) };
+    }),
+    intervalMs,
+    reconnect,
+    leaseMs,
+    deadAfterMs,
+  });
+}
 
 /** A source by name. */
 export type SourceName = keyof typeof MAKERS;
