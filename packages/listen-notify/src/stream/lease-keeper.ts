@@ -50,8 +50,11 @@ export class LeaseKeeper {
     // Ours may last by the server's clock, but no longer by our own.
     await this.#lease.release(options);
     const lease = await acquireLease(this.#options.session, { ...this.#options, ...options });
-    this.#lease = lease;
-    if (lease.token === before + 1n) return;
+    if (lease.token === before + 1n) {
+      this.#lease = lease;
+      return;
+    }
+    await lease.release(options);
     throw new CheckpointFencedError(
       `The lease ${JSON.stringify(this.#options.name)} ended, and another instance has read the change log since.`,
       { remedy: 'Start again: it goes on behind the checkpoint of the other instance.' },

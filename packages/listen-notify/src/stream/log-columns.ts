@@ -1,8 +1,8 @@
 import { GapError, SourceProtocolError } from '@certyo-cdc/core';
 import type { QualifiedName } from '@certyo-cdc/postgres';
 import type { KnownColumn } from './known-relation.ts';
-import type { TextQuery } from './relation-resolver.ts';
 import { logColumnsSql } from './sql.ts';
+import type { TextQuery } from './text-query.ts';
 
 /** The columns of a table as the trigger noted them with the first change that had them. */
 export interface LogColumns extends QualifiedName {

@@ -2,8 +2,8 @@ import { GapError, SourceSetupError } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
 import type { QualifiedName } from '@certyo-cdc/postgres';
 import { logGap, timelineGap } from './change-log.ts';
-import type { TextQuery } from './relation-resolver.ts';
 import { logStateSql } from './sql.ts';
+import type { TextQuery } from './text-query.ts';
 
 /** The log as it is when it is opened. */
 export interface LogState {

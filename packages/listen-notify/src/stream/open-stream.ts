@@ -14,38 +14,32 @@ import {
   createTypeRegistry,
   type QualifiedName,
   qualifiedName,
-  restoreTypeRegistry,
   serverInfo,
   type ServerInfo,
   type SqlSession,
   sqlSession,
-  type TypeRegistry,
 } from '@certyo-cdc/postgres';
 import { type Doorbell, openDoorbell } from '../listener/doorbell.ts';
 import { normalizeListenerOptions } from '../listener/listener-options.ts';
 import type { DurableSettings } from '../normalize-options.ts';
-import type { CaptureFingerprint } from '../setup/capture-state.ts';
 import { DOORBELL_LOCK_CLASS, doorbellChannel } from '../setup/log-names.ts';
-import { captureFingerprint, CaptureWatch } from './capture-watch.ts';
+import { CaptureWatch } from './capture-watch.ts';
 import { ChangeDecoder } from './change-decoder.ts';
 import { ChangeLog } from './change-log.ts';
-import { type CopyFilter, copyFilterFromJson } from './copy-filter.ts';
 import { CopyReader } from './copy-reader.ts';
 import type { EndState } from './handed-over.ts';
 import { acceptIdentity, identityToJson, type LogIdentity } from './identity.ts';
-import {
-  type KnownRelations,
-  knownRelationsFromJson,
-  knownRelationsToJson,
-} from './known-relation.ts';
+import { knownRelationsToJson } from './known-relation.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { LogColumnsReader } from './log-columns.ts';
-import { assertContinues, type LogState, readLogState, type StoredLog } from './log-state.ts';
+import { assertContinues, type LogState, readLogState } from './log-state.ts';
 import { LogStream } from './log-stream.ts';
 import { Pruner } from './pruner.ts';
-import { RelationResolver, type TextQuery } from './relation-resolver.ts';
+import { RelationResolver } from './relation-resolver.ts';
 import { asSourceError } from './source-error.ts';
-import { positionFromSequence, sequenceFromPosition } from './source-position.ts';
+import { positionFromSequence } from './source-position.ts';
+import { type StoredState, storedState } from './stored-state.ts';
+import { textQuery } from './text-query.ts';
 import { Waker } from './waker.ts';
 
 /** Checks that the log is filled and ours to read, and begins to read. */
@@ -340,28 +334,6 @@ class Opening {
   }
 }
 
-/** What a checkpoint of this source holds. */
-interface StoredState extends StoredLog {
-  readonly types: TypeRegistry;
-  readonly relations: KnownRelations;
-  readonly capture: CaptureFingerprint | null;
-  /** What the copy has seen, as long as the log may hold changes that it has. */
-  readonly copied: CopyFilter | null;
-}
-
-function storedState(checkpoint: Checkpoint): StoredState {
-  const state = (checkpoint.state ?? {}) as Readonly<Record<string, JsonValue>>;
-  return {
-    position: sequenceFromPosition(checkpoint.position),
-    logId: String(state['logId']),
-    timeline: String(state['timeline']),
-    types: restoreTypeRegistry(state['types'] ?? []),
-    relations: knownRelationsFromJson(state['relations']) ?? new Map(),
-    capture: captureFingerprint(state['capture']),
-    copied: copyFilterFromJson(state['copied'] ?? null),
-  };
-}
-
 function toCheckpoint(end: EndState, identity: LogIdentity, state: JsonValue): Checkpoint {
   return {
     kind: 'listen-notify',
@@ -370,8 +342,4 @@ function toCheckpoint(end: EndState, identity: LogIdentity, state: JsonValue): C
     epoch: end.epoch,
     state,
   };
-}
-
-function textQuery(session: SqlSession, signal: AbortSignal): TextQuery {
-  return async (sql, parameters = []) => (await session.query(sql, parameters, { signal })).rows;
 }

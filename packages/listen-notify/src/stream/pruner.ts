@@ -6,6 +6,9 @@ import { pruneSql } from './sql.ts';
 /** Rows that one statement deletes at most: it holds no locks that anybody waits for, but it makes WAL. */
 const ROWS_AT_ONCE = 10_000;
 
+/** Longest wait for the server at the end. */
+const LAST_MS = 1_000;
+
 export interface PrunerOptions {
   readonly session: SqlSession;
   readonly log: QualifiedName;
@@ -50,8 +53,9 @@ export class Pruner {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     await this.#running;
-    if (this.#options.intervalMs !== false && this.#isBehind() && !this.#options.signal.aborted) {
-      await this.#deleteOnce().catch(() => undefined);
+    if (this.#options.intervalMs !== false && this.#isBehind()) {
+      // The pipeline may have ended already: what was acknowledged is deleted all the same, if it goes quickly.
+      await this.#deleteOnce(AbortSignal.timeout(LAST_MS)).catch(() => undefined);
     }
   }
 
@@ -74,7 +78,10 @@ export class Pruner {
 
   async #prune(): Promise<void> {
     try {
-      while (this.#isBehind() && !this.#isClosed && (await this.#deleteOnce()) === ROWS_AT_ONCE);
+      let deleted = ROWS_AT_ONCE;
+      while (deleted === ROWS_AT_ONCE && !this.#isClosed) {
+        deleted = await this.#deleteOnce(this.#options.signal);
+      }
     } catch (error) {
       // A lost connection is made again for the next attempt.
       if (!this.#isClosed && !(CdcError.is(error) && error.retryable)) {
@@ -84,8 +91,8 @@ export class Pruner {
   }
 
   /** @returns The number of rows. */
-  async #deleteOnce(): Promise<number> {
-    const { guard, log, session, signal } = this.#options;
+  async #deleteOnce(signal: AbortSignal): Promise<number> {
+    const { guard, log, session } = this.#options;
     const target = this.#acknowledged;
     const { rows } = await session.query<{
       readonly ok: string | null;

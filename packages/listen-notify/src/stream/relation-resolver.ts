@@ -11,12 +11,7 @@ import { columnInfos, type KnownColumn, type KnownRelation } from './known-relat
 import type { LogColumns } from './log-columns.ts';
 import { recordKeyOf } from './record-key.ts';
 import { PRIMARY_KEY_SQL } from './sql.ts';
-
-/** Runs one statement and gives its rows, every value as PostgreSQL's text. */
-export type TextQuery = (
-  sql: string,
-  parameters?: readonly (string | readonly string[])[],
-) => Promise<readonly Readonly<Record<string, string | null>>[]>;
+import type { TextQuery } from './text-query.ts';
 
 /** A table as it was when a change was made, ready to decode rows. */
 export interface Relation {
