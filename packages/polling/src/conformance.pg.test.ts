@@ -43,3 +43,19 @@ describeChangeSource('polling by xid, tombstones', {
   shows: 'latest-state',
   create: () => fixture({}),
 });
+
+const stamp = { kind: 'timestamp', column: 'updated_at', overlapMs: 5_000 } as const;
+
+describeChangeSource('polling by xid, reconciled', {
+  shows: 'latest-state',
+  create: () => fixture({ hardDeletes: { reconcileMs: 1 } }),
+});
+describeChangeSource('polling by timestamp, tombstones', {
+  shows: 'latest-state',
+  create: () => fixture({ cursor: stamp, hardDeletes: 'tombstone' }),
+});
+describeChangeSource('polling by timestamp alone', {
+  shows: 'latest-state',
+  seesDeletes: false,
+  create: () => fixture({ cursor: stamp }),
+});

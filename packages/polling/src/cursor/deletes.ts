@@ -24,7 +24,7 @@ import type { DeletedKey, Tombstone, TombstoneCursor, Truncated } from '../delet
 import type { DeletesTarget } from '../setup/spec.ts';
 import type { TableAccess } from '../table/table-access.ts';
 import { rowId } from './row-events.ts';
-import type { ReaderContext } from './table-reader.ts';
+import type { CaughtUpTarget, ReaderContext } from './table-reader.ts';
 
 /** Gives a tombstone its version among those of its record. */
 export type TombstoneVersion = (tombstone: Tombstone, old: OldRow | null) => string;
@@ -65,6 +65,11 @@ export class Deletes {
   #after: TombstoneCursor | null;
   #reconcileAtMs: number;
   #reconcileAfter: readonly string[] | null = null;
+  #comparingTick = 0;
+  /** The tick at which the newest whole comparison began. */
+  #comparedTick = 0;
+  /** Its tombstones are of transactions below it. */
+  #comparedAbove = 0n;
 
   constructor(options: DeletesOptions, after: TombstoneCursor | null) {
     this.#options = options;
@@ -115,17 +120,39 @@ export class Deletes {
     await rememberKeys(context.session, target, access.plan.keyed, keys, options);
   }
 
-  /** Compares some of the keys with the table, when it is time to. What is gone becomes tombstones of a later window. */
-  async reconcile(options: { readonly signal: AbortSignal }): Promise<void> {
+  /**
+   * Compares some of the keys with the table, when it is time to, or when somebody waits to be caught up. What is gone
+   * becomes tombstones of a later window.
+   */
+  async reconcile(options: { readonly signal: AbortSignal; readonly tick: number }): Promise<void> {
     const { access, context, target, reconcileMs, now } = this.#options;
-    if (reconcileMs === null || now() < this.#reconcileAtMs) return;
+    if (reconcileMs === null) return;
+    if (this.#reconcileAfter === null) {
+      if (now() < this.#reconcileAtMs && options.tick <= this.#comparedTick) return;
+      this.#comparingTick = options.tick;
+    }
     const step = await reconcileKeys(context.session, target, access.plan.keyed, {
       after: this.#reconcileAfter,
       maxKeys: KEYS_PER_STEP,
-      ...options,
+      signal: options.signal,
     });
     this.#reconcileAfter = step.next;
-    if (step.next === null) this.#reconcileAtMs = now() + reconcileMs;
+    if (step.next !== null) return;
+    const { rows } = await context.session.query<{ readonly above: string }>(
+      'SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text AS above',
+      [],
+      options,
+    );
+    this.#comparedTick = this.#comparingTick;
+    this.#comparedAbove = BigInt(rows[0]?.above ?? 0);
+    this.#reconcileAtMs = now() + reconcileMs;
+  }
+
+  /** Whether what is gone has been handed over for a target, when everything below `through` has been. */
+  covers(target: CaughtUpTarget, through: bigint): boolean {
+    if (through < target.above) return false;
+    if (this.#options.reconcileMs === null) return true;
+    return this.#comparedTick >= target.tick && through >= this.#comparedAbove;
   }
 
   /** Removes tombstones that are acknowledged, some at a time. */

@@ -80,8 +80,8 @@ export class XidReader implements TableReader {
     return this.#state;
   }
 
-  covers({ above }: CaughtUpTarget): boolean {
-    return this.#through >= above;
+  covers(target: CaughtUpTarget): boolean {
+    return this.#deletes?.covers(target, this.#through) ?? this.#through >= target.above;
   }
 
   reset(): void {
@@ -89,7 +89,7 @@ export class XidReader implements TableReader {
     this.#window = null;
   }
 
-  async read(options: { readonly signal: AbortSignal }): Promise<TablePage> {
+  async read(options: { readonly signal: AbortSignal; readonly tick: number }): Promise<TablePage> {
     const window = this.#window;
     if (this.#deletes !== null && window?.phase !== 'rows') {
       if (window === null) await this.#deletes.reconcile(options);

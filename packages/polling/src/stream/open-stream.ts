@@ -19,6 +19,7 @@ import { openReader } from '../cursor/open-reader.ts';
 import type { ReaderContext } from '../cursor/table-reader.ts';
 import type { PollingSettings } from '../settings.ts';
 import { assertPollingReady } from '../setup/plan.ts';
+import type { PollingState } from '../setup/table-state.ts';
 import { triggerFingerprint, TriggerWatch } from '../setup/trigger-watch.ts';
 import { storedTable } from '../table/stored-table.ts';
 import { TableAccess } from '../table/table-access.ts';
@@ -102,7 +103,7 @@ class Opening {
     };
     const { resume, epoch } = acceptIdentity(after, identity, settings, savedAtMs);
     const state = stateOf(resume);
-    const watch = await this.#watchTriggers(resume !== null, state['triggers'], signal);
+    const { ready, watch } = await this.#watchTriggers(resume !== null, state['triggers'], signal);
     await assertOwnStamps(this.#session, settings.tables, { signal });
     const types =
       state['types'] === undefined ? createTypeRegistry() : restoreTypeRegistry(state['types']);
@@ -119,7 +120,7 @@ class Opening {
       maxRows: settings.maxPageRows,
       maxBytes: settings.maxPageBytes,
     };
-    const tables = await this.#openTables(context, types, state['tables'], signal);
+    const tables = await this.#openTables(context, types, ready, state['tables'], signal);
     const horizon = new HorizonWatch({
       session: this.#session,
       warningMs: settings.horizonWarningMs,
@@ -163,12 +164,13 @@ class Opening {
   async #openTables(
     context: ReaderContext,
     types: TypeRegistry,
+    ready: PollingState,
     stored: JsonValue | undefined,
     signal: AbortSignal,
   ): Promise<readonly PolledTable[]> {
     const settings = this.#settings;
     const tables: PolledTable[] = [];
-    for (const table of settings.tables) {
+    for (const [index, table] of settings.tables.entries()) {
       const known = storedTable(stored, table.label);
       const access = await TableAccess.open(
         {
@@ -185,7 +187,8 @@ class Opening {
         },
         { signal },
       );
-      tables.push(openReader(settings, context, access, types, known?.state ?? null));
+      const sequence = ready.tables[index]?.sequence ?? null;
+      tables.push(openReader(settings, context, access, types, sequence, known?.state ?? null));
     }
     return tables;
   }
@@ -216,7 +219,7 @@ class Opening {
     hasCheckpoint: boolean,
     stored: JsonValue | undefined,
     signal: AbortSignal,
-  ): Promise<TriggerWatch> {
+  ): Promise<{ readonly ready: PollingState; readonly watch: TriggerWatch }> {
     const spec = pollingSpec(this.#settings);
     const ready = await assertPollingReady(this.#session, spec, {
       hasCheckpoint,
@@ -225,7 +228,7 @@ class Opening {
     });
     const watch = new TriggerWatch(spec, ready, triggerFingerprint(stored));
     await watch.check(this.#session, { signal });
-    return watch;
+    return { ready, watch };
   }
 
   async #betweenRounds(

@@ -8,8 +8,6 @@ export interface PageRequest {
   /** Conditions over the table as `t`; `$n` counts from `parameters`. */
   readonly where: readonly string[];
   readonly parameters: readonly SqlParameter[];
-  /** Further SQL expressions over the table as `t`, given as text. */
-  readonly extra?: readonly string[] | undefined;
   readonly guard: string | null;
   readonly maxRows: number;
   readonly maxBytes: number;
@@ -21,7 +19,6 @@ export interface PageRow {
   readonly lead: string;
   /** Texts of the plan's columns. */
   readonly texts: readonly (string | null)[];
-  readonly extra: readonly (string | null)[];
 }
 
 /** Rows in the order of the cursor's column and the key, and what was true in their snapshot. */
@@ -44,7 +41,6 @@ export async function readPage(
   request: PageRequest,
   options: { readonly signal: AbortSignal },
 ): Promise<RawPage> {
-  const extra = request.extra ?? [];
   const { rows } = await session.query(
     pageSql(plan, request),
     [request.maxRows, request.maxBytes, ...request.parameters],
@@ -64,11 +60,7 @@ export async function readPage(
     total = Math.max(total, Number(row['total']));
     found.push({
       n: Number(row['n']),
-      row: {
-        lead: row['l'] ?? '',
-        texts,
-        extra: extra.map((_, index) => row[`e${index}`] ?? null),
-      },
+      row: { lead: row['l'] ?? '', texts },
     });
   }
   found.sort((a, b) => a.n - b.n);
@@ -86,7 +78,6 @@ export async function readPage(
  * cast to text would not (boolean, character(n), inet).
  */
 function pageSql(plan: TablePlan, request: PageRequest): string {
-  const extra = request.extra ?? [];
   const order = [plan.lead.name, ...plan.key.map(({ name }) => name)].map(
     (name) => `t.${quoteIdentifier(name)}`,
   );
@@ -98,18 +89,14 @@ function pageSql(plan: TablePlan, request: PageRequest): string {
     .filter(({ mayBeToasted }) => mayBeToasted)
     .map(({ name }) => `coalesce(pg_catalog.octet_length(t.${quoteIdentifier(name)}::text), 0)`);
   const size = [`${plan.columns.length * 16}::int8`, ...large].join(' + ');
-  const extras = extra.map((sql, index) => `(${sql})::text AS e${String(index)}`);
-  const names = [
-    ...plan.columns.map((_, index) => `c${index}`),
-    ...extra.map((_, index) => `e${index}`),
-  ];
+  const names = plan.columns.map((_, index) => `c${index}`);
   const where = request.where.length === 0 ? '' : `WHERE ${request.where.join(' AND ')}`;
   return `SELECT NULL::text AS h, p.n, p.total, p.l, ${names.map((name) => `p.${name}`).join(', ')}
 FROM (
   SELECT s.*, pg_catalog.sum(s.size) OVER (ORDER BY s.n ROWS UNBOUNDED PRECEDING) - s.size AS before,
     pg_catalog.count(*) OVER () AS total
   FROM (
-    SELECT ${lead} AS l, ${[...columns, ...extras].join(', ')}, ${size} AS size,
+    SELECT ${lead} AS l, ${columns.join(', ')}, ${size} AS size,
       pg_catalog.row_number() OVER (ORDER BY ${order.join(', ')}) AS n
     FROM ${fromTable(plan.keyed)} AS t ${where}
     ORDER BY ${order.join(', ')} LIMIT $1::int8

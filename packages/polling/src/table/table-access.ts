@@ -83,7 +83,7 @@ export class TableAccess {
   }
 
   async page(
-    request: Pick<PageRequest, 'where' | 'parameters' | 'extra'>,
+    request: Pick<PageRequest, 'where' | 'parameters'>,
     { signal }: { readonly signal: AbortSignal },
   ): Promise<RawPage> {
     const { context } = this.#options;
