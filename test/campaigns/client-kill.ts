@@ -59,6 +59,7 @@ export async function runClientKills(
     }
     await scenario.stopWriters();
     armed.moment = null;
+    if (mutant !== null) await dieInBurst(scenario, mutant);
     const last = await Client.start(environment(scenario, mutant));
     await last.started();
     last.askToDrain();
@@ -99,6 +100,24 @@ async function oneLife(
   if (Date.now() - startedAtMs > 19_000) {
     throw new Error(`The client did not come to the moment "${moment}" within 20 s.`);
   }
+}
+
+/**
+ * One more life, in which much is received and little is delivered. What a mutant loses while the writers go on may be
+ * hidden by a later change of the same record, for a source that shows only the last state; nothing comes after this.
+ */
+async function dieInBurst(scenario: Scenario, mutant: Mutant): Promise<void> {
+  const client = await Client.start(environment(scenario, mutant));
+  await client.started();
+  const before = scenario.emulator.counters.effects;
+  await scenario.database.query(
+    `INSERT INTO account SELECT g, 1, 'burst' FROM generate_series(-1000, -1) g`,
+  );
+  const isBursting = (): boolean => scenario.emulator.counters.effects > before;
+  for (let waited = 0; !isBursting() && waited < 20_000; waited += 5) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  await client.kill();
 }
 
 function environment(scenario: Scenario, mutant: Mutant): Readonly<Record<string, string>> {

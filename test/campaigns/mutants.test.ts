@@ -6,7 +6,7 @@ test.for(SOURCES)(
   'I1: the client-kill campaign catches a build that acknowledges on receive: %s',
   async (source, { signal }) => {
     const result = await runClientKills(
-      { seed: 7, first: 0, runs: 2, sources: [source], signal, onProgress: () => {} },
+      { seed: 7, first: 0, runs: 1, sources: [source], signal, onProgress: () => {} },
       'acknowledge-on-receive',
     );
     expect(result.failures).toEqual([]);

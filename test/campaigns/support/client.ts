@@ -35,7 +35,9 @@ export class Client {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#errors += text;
+      // With an error Node shows its line, and a line of a bundle is the whole program.
+      const lines = text.split('\n').filter((line) => line.length < 2_000);
+      this.#errors += lines.join('\n');
     });
     this.exited = new Promise((resolve) => {
       this.#child.once('exit', (code) => resolve(code));
