@@ -5,7 +5,13 @@ import {
   quoteLiteral,
   STATUS_COLUMNS,
 } from '@certyo-cdc/postgres';
-import { digest, type ExpectedTrigger, FUNCTION_PATH, type TriggerFunction } from './trigger.ts';
+import {
+  digest,
+  type ExpectedTrigger,
+  FUNCTION_PATH,
+  GENERIC_PLANS,
+  type TriggerFunction,
+} from './trigger.ts';
 
 /** The columns that the stamp trigger keeps. */
 export interface StampColumns {
@@ -42,12 +48,12 @@ DECLARE
   blank pg_catalog.jsonb;
 BEGIN
   IF TG_OP = 'UPDATE' THEN
-    SELECT pg_catalog.jsonb_object_agg(a.attname, NULL) INTO blank
-      FROM pg_catalog.pg_attribute a
-     WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped
-       AND (a.attname IN (${status}) OR a.attgenerated <> '')
-    HAVING pg_catalog.bool_or(a.attname IN (${status}));
-    IF blank IS NOT NULL THEN
+    IF EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a
+                WHERE a.attrelid = TG_RELID AND a.attname IN (${status})) THEN
+      SELECT pg_catalog.jsonb_object_agg(a.attname, NULL) INTO blank
+        FROM pg_catalog.pg_attribute a
+       WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped
+         AND (a.attname IN (${status}) OR a.attgenerated <> '');
       OLD.${touched} := OLD.${touched};
       IF pg_catalog.jsonb_populate_record(NEW, blank) OPERATOR(pg_catalog.*=) pg_catalog.jsonb_populate_record(OLD, blank) THEN
         RETURN NEW;
@@ -65,7 +71,7 @@ END`;
   return {
     function: { schema, name: `stamp_${digest(body)}` },
     body,
-    settings: { search_path: FUNCTION_PATH },
+    settings: { search_path: FUNCTION_PATH, ...GENERIC_PLANS },
     isDefiner: false,
   };
 }

@@ -6,7 +6,13 @@ import {
   quoteLiteral,
 } from '@certyo-cdc/postgres';
 import { type DeletesTarget, pollingObjects } from './spec.ts';
-import { digest, type ExpectedTrigger, FUNCTION_PATH, type TriggerFunction } from './trigger.ts';
+import {
+  digest,
+  type ExpectedTrigger,
+  FUNCTION_PATH,
+  GENERIC_PLANS,
+  type TriggerFunction,
+} from './trigger.ts';
 
 /** The triggers that write tombstones, by what they are for. */
 export interface TombstoneTriggers {
@@ -34,6 +40,7 @@ const ROW_SETTINGS: Readonly<Record<string, string>> = {
   extra_float_digits: PINNED_SETTINGS.extra_float_digits,
   lc_monetary: PINNED_SETTINGS.lc_monetary,
   quote_all_identifiers: PINNED_SETTINGS.quote_all_identifiers,
+  ...GENERIC_PLANS,
 };
 
 /**
@@ -48,27 +55,29 @@ export function deletedFunction(target: DeletesTarget, key: readonly string[]): 
   const { tombstones, tombstoneColumns } = pollingObjects(target);
   const values = key.map((column) => `pg_catalog.format('%s', OLD.${quoteIdentifier(column)})`);
   const body = `
+<<deleted>>
 DECLARE
-  shape pg_catalog.text;
+  shape pg_catalog.text[];
   has_key pg_catalog.bool;
   columns_id pg_catalog.int8;
   key_texts pg_catalog.text[];
 BEGIN
-  SELECT pg_catalog.string_agg(pg_catalog.concat_ws(':', a.attnum, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated, a.attname), ',' ORDER BY a.attnum),
-         pg_catalog.count(*) FILTER (WHERE a.attname IN (${key.map(quoteLiteral).join(', ')})) = ${key.length}
-    INTO shape, has_key
-    FROM pg_catalog.pg_attribute a
-   WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped;
-  SELECT c.id INTO columns_id FROM ${qualifiedName(tombstoneColumns)} c
-   WHERE c.relation = TG_RELID AND c.described = shape LIMIT 1;
+  shape := ARRAY(
+    SELECT pg_catalog.concat_ws(':', a.attnum, a.atttypid, a.atttypmod, a.attnotnull, a.attgenerated, a.attname)
+      FROM pg_catalog.pg_attribute a
+     WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum);
+  SELECT c.id, c.names @> ARRAY[${key.map(quoteLiteral).join(', ')}] INTO columns_id, has_key
+    FROM ${qualifiedName(tombstoneColumns)} c
+   WHERE c.relation = TG_RELID AND c.shape = deleted.shape LIMIT 1;
   IF columns_id IS NULL THEN
-    INSERT INTO ${qualifiedName(tombstoneColumns)} (relation, described, columns)
-    SELECT TG_RELID, shape, pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'typeOid', a.atttypid::pg_catalog.int8,
+    INSERT INTO ${qualifiedName(tombstoneColumns)} AS c (relation, shape, names, columns)
+    SELECT TG_RELID, deleted.shape, pg_catalog.array_agg(a.attname ORDER BY a.attnum),
+           pg_catalog.json_agg(pg_catalog.json_build_object('name', a.attname, 'typeOid', a.atttypid::pg_catalog.int8,
              'typeModifier', a.atttypmod, 'typeName', pg_catalog.format_type(a.atttypid, a.atttypmod),
              'nullable', NOT a.attnotnull, 'generated', a.attgenerated <> '') ORDER BY a.attnum)::pg_catalog.text
       FROM pg_catalog.pg_attribute a
      WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped
-    RETURNING id INTO columns_id;
+    RETURNING c.id, c.names @> ARRAY[${key.map(quoteLiteral).join(', ')}] INTO columns_id, has_key;
   END IF;
   IF has_key THEN
     key_texts := ARRAY[${values.join(', ')}];
@@ -107,7 +116,8 @@ END`;
 /**
  * The triggers of one table: `oid` is the table as it is polled (of a partitioned table the root), noted in every tombstone.
  * An UPDATE only gets here when the bytes of its key have changed (1.0 to 1.00 is another key, as text). Without the casts the
- * operator would be applied to each pair of columns.
+ * operator would be applied to each pair of columns. The condition costs a writer next to nothing; its price is that the
+ * server refuses ALTER COLUMN … TYPE of a key column until the trigger is dropped.
  */
 export function tombstoneTriggers(
   target: DeletesTarget,
@@ -173,7 +183,8 @@ export function tombstoneTablesSql(target: DeletesTarget): readonly string[] {
     `CREATE TABLE IF NOT EXISTS ${qualifiedName(tombstoneColumns)} (
   id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   relation oid NOT NULL,
-  described text NOT NULL,
+  shape text[] NOT NULL,
+  names text[] NOT NULL,
   columns text NOT NULL,
   noted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );`,

@@ -10,6 +10,9 @@ import {
 /** `pg_temp` is last, so that nobody's temporary objects stand in for what is meant. */
 export const FUNCTION_PATH = 'pg_catalog, pg_temp';
 
+/** Planning the look-ups in the catalog anew for every row would cost ten times what they do. */
+export const GENERIC_PLANS = { plan_cache_mode: 'force_generic_plan' } as const;
+
 /** A function of a trigger, as it has to be. */
 export interface TriggerFunction {
   readonly function: QualifiedName;
