@@ -1,6 +1,7 @@
 import type { SourceEvent } from '@certyo-cdc/core';
 import type { HintedStream, RowHint } from '@certyo-cdc/postgres';
 import type { RawNotification } from '../listener/listening-session.ts';
+import { Looks } from './looks.ts';
 import { type PayloadKeys, readPayload, type RowMessage } from './payload-message.ts';
 import { ReplayGuard } from './replay-guard.ts';
 import { ToldTransactions } from './told-transactions.ts';
@@ -34,6 +35,7 @@ const MOST_PASSED_OVER = 1_023;
  */
 export class HintFeeder {
   readonly #parts: HintFeederParts;
+  readonly #looks: Looks;
   readonly #told = new ToldTransactions();
   readonly #replays = new ReplayGuard();
   /** Number of the next fence. */
@@ -51,6 +53,7 @@ export class HintFeeder {
 
   constructor(parts: HintFeederParts) {
     this.#parts = parts;
+    this.#looks = new Looks(() => parts.stream.nudge());
   }
 
   /** Nothing is offered before the stream has caught up for the first time. */
@@ -76,28 +79,27 @@ export class HintFeeder {
       const { mac, writtenAtMicros } = message;
       if (!this.#replays.isNew(mac, writtenAtMicros, this.#parts.monotonicMs())) {
         this.#drop(message.transaction);
-        this.#parts.stream.nudge();
+        this.#looks.now();
         return;
       }
     }
     if (this.#isBehind || this.#passOver > 0) {
       if (this.#passOver > 0) this.#passOver -= 1;
       this.#drop(message.transaction);
-      this.#parts.stream.nudge();
+      this.#looks.now();
       if (this.#isBehind && !this.#isCatchingUp) this.#catchUp();
       return;
     }
     if (!this.#told.add(message, this.#fence) || message.kind === 'large') {
-      this.#parts.stream.nudge();
+      this.#looks.now();
     }
     this.#sendFence();
   }
 
   /** Something may have happened that no hint tells of: look, and offer nothing until the stream has caught up with it. */
   somethingElse(): void {
-    const { stream } = this.#parts;
     this.#isBehind = true;
-    stream.nudge();
+    this.#looks.now();
     if (!this.#isCatchingUp) this.#catchUp();
     else this.#catchUpAgain = true;
   }
@@ -122,8 +124,9 @@ export class HintFeeder {
     if (!this.#told.isEmpty) this.#sendFence();
   }
 
-  /** Resolves when nothing is under way any more. */
-  async closed(): Promise<void> {
+  /** Ends what is under way. */
+  async close(): Promise<void> {
+    this.#looks.close();
     await this.#offering;
   }
 
@@ -184,11 +187,12 @@ export class HintFeeder {
     for (const { columns: digest, relation, row } of rows) {
       if (signal.aborted) return;
       const known = await columns(relation, digest);
-      if (known === null) stream.nudge();
+      if (known === null) this.#looks.now();
       else if (stream.offer({ relation, columns: known, row })) this.#declined = 0;
       else {
         this.#declined = Math.min(this.#declined * 2 + 1, MOST_PASSED_OVER);
         this.#passOver = this.#declined;
+        this.#looks.now();
       }
     }
   }

@@ -89,7 +89,7 @@ export class PayloadListener {
   async close(): Promise<void> {
     this.#closing.abort(new SourceConnectionError('SOURCE_UNREACHABLE', 'The stream is closed.'));
     await this.#listener.close();
-    await this.#feeder?.closed();
+    await this.#feeder?.close();
     await this.#refreshing;
   }
 

@@ -1,0 +1,195 @@
+import {
+  type ChangeEvent,
+  type ChangeSource,
+  type ChangeStream,
+  isRowChange,
+} from '@certyo-cdc/core';
+import { listenNotifySource, type PayloadSource } from '@certyo-cdc/listen-notify';
+import { pollingSource, type PollingSource } from '@certyo-cdc/polling';
+import type { TestDatabase } from '@certyo-cdc/testing';
+import { describeChangeSource, type RowStatement, testDatabase } from '@certyo-cdc/testing/vitest';
+import { describe, expect, test } from 'vitest';
+
+/** Losses, and commits during a start. All of them: LISTENER_RUNS=200. */
+const RUNS = Number(process.env['LISTENER_RUNS'] ?? 10);
+
+const { signal } = new AbortController();
+const TABLES = ['public.records'];
+const CREATE = 'CREATE TABLE records (id int PRIMARY KEY, value text NOT NULL)';
+const RECONNECT = { minDelayMs: 5, maxDelayMs: 50 };
+
+/** Looks by itself every half minute only: what comes sooner is due to a notification. */
+function polling(db: TestDatabase): PollingSource {
+  return pollingSource({
+    connection: db.url,
+    tables: TABLES,
+    intervalMs: { min: 30_000, max: 60_000 },
+    reconnect: RECONNECT,
+  });
+}
+
+function payload(db: TestDatabase): PayloadSource {
+  return listenNotifySource({
+    mode: 'payload',
+    connection: db.url,
+    tables: TABLES,
+    catchUp: polling(db),
+    listener: { heartbeatMs: 100, reconnect: RECONNECT },
+  });
+}
+
+class Reading implements AsyncDisposable {
+  readonly events: ChangeEvent[] = [];
+  readonly stream: ChangeStream;
+  readonly #done: Promise<void>;
+
+  private constructor(stream: ChangeStream) {
+    this.stream = stream;
+    this.#done = this.#read();
+  }
+
+  static async open(source: ChangeSource): Promise<Reading> {
+    return new Reading(await source.open({ after: null, signal }));
+  }
+
+  /** `id value` of each row, as it was handed over. */
+  get told(): string[] {
+    return this.events
+      .filter((event) => isRowChange(event))
+      .map(({ after, key, operation }) =>
+        after === null
+          ? `${operation} ${String(key['id'])}`
+          : `${String(after['id'])} ${String(after['value'])}`,
+      );
+  }
+
+  async #read(): Promise<void> {
+    for await (const batch of this.stream) this.events.push(...batch.events);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stream[Symbol.asyncDispose]();
+    await this.#done;
+  }
+}
+
+describeChangeSource('payload mode over polling by xid', {
+  shows: 'latest-state',
+  create: async () => {
+    const db = await testDatabase();
+    await db.query(CREATE);
+    await payload(db).setup();
+    const client = await db.client();
+    const run = async (statements: readonly RowStatement[], end: string): Promise<void> => {
+      await client.query('BEGIN');
+      for (const statement of statements) {
+        const { id, operation } = statement;
+        if (operation === 'delete') await client.query('DELETE FROM records WHERE id = $1', [id]);
+        else {
+          await client.query(
+            operation === 'insert'
+              ? 'INSERT INTO records VALUES ($1, $2)'
+              : 'UPDATE records SET value = $2 WHERE id = $1',
+            [id, statement.value],
+          );
+        }
+      }
+      await client.query(end);
+    };
+    return {
+      source: () => payload(db),
+      commit: (statements) => run(statements, 'COMMIT'),
+      rollBack: (statements) => run(statements, 'ROLLBACK'),
+      [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
+    };
+  },
+});
+
+describe('payload mode over polling', () => {
+  test('hands changes and deletes over at once, however seldom polling looks by itself', async () => {
+    await using db = await testDatabase();
+    await db.query(CREATE);
+    await payload(db).setup();
+    await using reading = await Reading.open(payload(db));
+    await reading.stream.caughtUp({ signal });
+    for (let id = 1; id <= 20; id += 1) {
+      await db.query('INSERT INTO records VALUES ($1, $2)', [id, 'a']);
+      await expect.poll(() => reading.told).toContain(`${id} a`);
+    }
+    await db.query(`UPDATE records SET value = repeat('é', 50000) WHERE id = 1`);
+    await expect.poll(() => reading.told.at(-1)?.length).toBe(50_002);
+    await db.query('DELETE FROM records WHERE id = 2');
+    await expect.poll(() => reading.told.at(-1)).toBe('delete 2');
+  });
+
+  test('gives the events that polling gives by itself: ids, versions and bytes', async () => {
+    await using db = await testDatabase();
+    await db.query(CREATE);
+    await payload(db).setup();
+    const events = async (
+      source: ChangeSource,
+      work: () => Promise<unknown>,
+    ): Promise<string[]> => {
+      await using reading = await Reading.open(source);
+      await reading.stream.caughtUp({ signal });
+      await work();
+      await reading.stream.caughtUp({ signal });
+      return reading.events.map((event) => JSON.stringify(event)).sort();
+    };
+    const seen = await events(payload(db), () =>
+      db.query(`INSERT INTO records SELECT x, 'größer ' || x FROM generate_series(1, 50) AS x`),
+    );
+    expect(seen).toHaveLength(50);
+    expect(await events(polling(db), () => Promise.resolve())).toEqual(seen);
+  });
+
+  test(`N-01: ${RUNS} losses of the listening connection, with commits in each, lose nothing and wait for no interval`, async () => {
+    await using db = await testDatabase();
+    await db.query(CREATE);
+    await payload(db).setup();
+    await using reading = await Reading.open(payload(db));
+    await reading.stream.caughtUp({ signal });
+    const writer = await db.client();
+    let id = 0;
+    for (let run = 0; run < RUNS; run += 1) {
+      const writing = (async () => {
+        for (let each = 0; each < 5; each += 1) {
+          id += 1;
+          await writer.query('INSERT INTO records VALUES ($1, $2)', [id, 'x']);
+        }
+      })();
+      const [killed] = await Promise.all([endListener(db), writing]);
+      expect(killed).toBeGreaterThanOrEqual(0);
+      await expect.poll(() => new Set(reading.told).size).toBe(id);
+    }
+  }, 600_000);
+
+  test(`N-02: ${RUNS} starts amid commits lose nothing and wait for no interval`, async () => {
+    await using db = await testDatabase();
+    await db.query(CREATE);
+    await payload(db).setup();
+    let id = 0;
+    for (let run = 0; run < RUNS; run += 1) {
+      let isOpen = false;
+      const writing = (async () => {
+        while (!isOpen) {
+          id += 1;
+          await db.query('INSERT INTO records VALUES ($1, $2)', [id, 'x']);
+        }
+      })();
+      await using reading = await Reading.open(payload(db));
+      isOpen = true;
+      await writing;
+      await expect.poll(() => new Set(reading.told).size).toBe(id);
+    }
+  }, 600_000);
+});
+
+/** Ends the connection that listens, where there is one at the moment. */
+async function endListener(db: TestDatabase): Promise<number> {
+  const ended = await db.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND (query LIKE 'LISTEN%' OR query LIKE '%pg_notification_queue_usage%') AND pid <> pg_backend_pid()`,
+  );
+  return ended.length;
+}
