@@ -31,8 +31,7 @@ export interface CatalogTable {
   readonly name: string;
   readonly owner: string;
   readonly is_partitioned: string;
-  /** Null while the function does not exist. */
-  readonly may_execute: string | null;
+  readonly may_execute: string;
 }
 
 /** A trigger that calls a function of the log. */

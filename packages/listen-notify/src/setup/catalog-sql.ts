@@ -20,13 +20,15 @@ SELECT p.proname::text AS name, p.oid::text || '.' || p.xmin::text AS identity, 
   FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace n WHERE n.nspname = $1) AND p.proname = ANY ($2::text[])`;
 
-/** $1 schemas, $2 names. The tables and the partitions below them, with whether the owner may make partitions. $3 function. */
+/** $1 schemas, $2 names. The tables and the partitions below them, with whether the owner can make partitions: he has to be
+ * allowed to call $3, the function, which its own maker will be. */
 export const TREES_SQL = `
 SELECT n.nspname::text AS root_schema, r.relname::text AS root_name, r.oid::text AS root_oid,
        c.oid::text AS oid, cn.nspname::text AS schema, c.relname::text AS name,
        pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, (c.relkind = 'p')::text AS is_partitioned,
-       (SELECT pg_catalog.has_function_privilege(c.relowner, p.oid, 'EXECUTE') FROM pg_catalog.pg_proc p
-         WHERE p.oid = pg_catalog.to_regprocedure($3))::text AS may_execute
+       coalesce((SELECT pg_catalog.has_function_privilege(c.relowner, p.oid, 'EXECUTE') FROM pg_catalog.pg_proc p
+                  WHERE p.oid = pg_catalog.to_regprocedure($3)),
+                (SELECT o.rolsuper OR o.rolname = current_user FROM pg_catalog.pg_roles o WHERE o.oid = c.relowner))::text AS may_execute
   FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS w(schema, name)
   JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
   JOIN pg_catalog.pg_class r ON r.relnamespace = n.oid AND r.relname = w.name AND r.relkind IN ('r', 'p')

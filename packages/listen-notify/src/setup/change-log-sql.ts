@@ -1,5 +1,6 @@
 import { qualifiedName, type QualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
-import { captureFunction, describeFunction, reorderFunction } from './capture-function.ts';
+import { captureFunction } from './capture-function.ts';
+import { describeFunction } from './describe-function.ts';
 import type { CaptureSettings } from './capture-settings.ts';
 import { type FunctionBody, functionSql } from './function-header.ts';
 import {
@@ -11,6 +12,7 @@ import {
   sqlTrigger,
 } from './log-names.ts';
 import { columnsTableSql, logTableSql, secretSql, stateTableSql } from './log-tables.ts';
+import { keyFunction, reorderFunction } from './reorder-function.ts';
 import { ddlFunction, doorbellFunction, truncateFunction } from './statement-functions.ts';
 
 /** A function of the log and the part that it is. */
@@ -26,6 +28,7 @@ export function logFunctions(
   const { ddl, doorbell } = settings;
   return [
     { part: 'describe', definition: describeFunction(settings) },
+    { part: 'key', definition: keyFunction(settings) },
     { part: 'reorder', definition: reorderFunction(settings) },
     { part: 'capture', definition: captureFunction(settings) },
     { part: 'truncate', definition: truncateFunction(settings) },

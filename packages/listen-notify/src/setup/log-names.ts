@@ -20,9 +20,12 @@ export type LogPart =
   | 'state'
   | 'secret'
   | 'successors'
+  | 'predecessors'
+  | 'takers'
   | 'capture'
   | 'reorder'
   | 'describe'
+  | 'key'
   | 'truncate'
   | 'doorbell'
   | 'ddl';

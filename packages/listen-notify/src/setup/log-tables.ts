@@ -12,7 +12,7 @@ function randomText(versionNumber: number): string {
  * The log: one row per change. Numbers are drawn inside the INSERT, so after the lock on the table, one by one (CACHE 1):
  * the reader's gap fence rests on both.
  *
- * old_version and new_version are only set by triggers that run inside other triggers (see `reorderFunctionSql`).
+ * The columns behind changed_at are only set in transactions in which triggers run inside other triggers (see `reorderFunction`).
  */
 export function logTableSql(name: ChangeLogName): readonly string[] {
   const log = sqlPart(name, 'log');
@@ -29,11 +29,16 @@ export function logTableSql(name: ChangeLogName): readonly string[] {
   new_row text,
   changed_at timestamptz NOT NULL,
   old_version text,
-  new_version text
+  new_version text,
+  old_key text,
+  new_key text,
+  depth int4
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
   toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000);`,
     `ALTER SEQUENCE ${sequence} OWNED BY ${log}.sequence;`,
     `CREATE INDEX ${quoteIdentifier(logPart(name, 'successors').name)} ON ${log} (xid, relation, old_version) WHERE old_version IS NOT NULL;`,
+    `CREATE INDEX ${quoteIdentifier(logPart(name, 'predecessors').name)} ON ${log} (xid, relation, new_version) WHERE new_version IS NOT NULL;`,
+    `CREATE INDEX ${quoteIdentifier(logPart(name, 'takers').name)} ON ${log} (xid, relation, new_key) WHERE new_key IS NOT NULL;`,
   ];
 }
 
