@@ -1,3 +1,4 @@
+import { SourceConnectionError } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 
 import type { SqlExecutor } from '../connection/sql-executor.ts';
@@ -16,7 +17,21 @@ function lsnSql(name: string): string {
   return `CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_wal_lsn_diff(pg_catalog.${name}(), '0/0')::text END`;
 }
 
-const FLUSHED_SQL = `SELECT ${FLUSHED_LSN_SQL} AS flushed`;
+/**
+ * An SQL expression that tells lives of a server apart: after a crash the log goes on at an earlier place, and what was
+ * read before says nothing any more. Give it to `waitForFlush` as it was read together with the rows.
+ */
+export const SERVER_LIFE_SQL: string =
+  "(SELECT pg_catalog.concat(pg_catalog.pg_backend_pid(), '@', checkpoint_lsn) FROM pg_catalog.pg_control_checkpoint())";
+
+/** A connection does not outlive a crash, and after a crash there is another checkpoint: where one of both is the same, it is the same life. */
+export function isSameLife(left: string, right: string): boolean {
+  const [pid, checkpoint] = left.split('@');
+  const [otherPid, otherCheckpoint] = right.split('@');
+  return pid === otherPid || checkpoint === otherCheckpoint;
+}
+
+const FLUSHED_SQL = `SELECT ${FLUSHED_LSN_SQL} AS flushed, ${SERVER_LIFE_SQL} AS life`;
 
 /**
  * Where little happens, the log writer sleeps for seconds, and what an open transaction has written wakes it not. The
@@ -36,20 +51,25 @@ const LONGEST_PAUSE_MS = 16;
  * `wal_writer_delay` (200 ms).
  *
  * @returns How far the log is on disk.
+ * @throws SourceConnectionError SOURCE_UNREACHABLE when the server may have been restarted since `options.life`: then read
+ * again.
  */
 export async function waitForFlush(
   session: SqlExecutor,
   written: bigint,
-  options: { readonly signal: AbortSignal },
+  options: { readonly signal: AbortSignal; readonly life?: string | null | undefined },
 ): Promise<bigint> {
   let isWoken = false;
+  let life = options.life ?? null;
   for (let pauseMs = SHORTEST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-    const { rows } = await session.query<{ readonly flushed: string | null }>(
-      FLUSHED_SQL,
-      [],
-      options,
-    );
+    const { rows } = await session.query<{
+      readonly flushed: string | null;
+      readonly life: string;
+    }>(FLUSHED_SQL, [], options);
     const flushed = rows[0]?.flushed;
+    const lifeNow = rows[0]?.life ?? '';
+    if (life !== null && !isSameLife(life, lifeNow)) throw restarted();
+    life = lifeNow;
     // A standby shows only what is on disk here.
     if (flushed == null) return written;
     if (isFlushed(written, BigInt(flushed))) return BigInt(flushed);
@@ -59,6 +79,13 @@ export async function waitForFlush(
     }
     await sleep(SYSTEM_TIME, pauseMs, options.signal);
   }
+}
+
+function restarted(): SourceConnectionError {
+  return new SourceConnectionError(
+    'SOURCE_UNREACHABLE',
+    'The server may have been restarted while rows waited for its disk; they are read again.',
+  );
 }
 
 const WAL_PAGE_BYTES = 8192n;
@@ -96,6 +123,8 @@ export class FlushMarks {
   horizon = 0n;
   /** Numbers up to this one are drawn for good. */
   drawn = 0n;
+  /** How far the log is known to be on disk. */
+  flushed = 0n;
 
   note(mark: FlushMark, flushed: bigint): void {
     if (this.#marks.length === MAX_MARKS) this.#marks.pop();
@@ -104,6 +133,7 @@ export class FlushMarks {
   }
 
   advance(flushed: bigint): void {
+    if (flushed > this.flushed) this.flushed = flushed;
     for (let mark = this.#marks[0]; mark !== undefined; mark = this.#marks[0]) {
       if (!isFlushed(mark.written, flushed)) return;
       if (mark.horizon > this.horizon) this.horizon = mark.horizon;

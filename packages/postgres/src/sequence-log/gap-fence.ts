@@ -39,6 +39,12 @@ export class GapFence {
     return this.#settled;
   }
 
+  /** Numbers up to this one were all seen. */
+  pass(through: bigint): void {
+    if (through > this.#settled) this.#settled = through;
+    if (through > this.#drawn) this.#drawn = through;
+  }
+
   /** Who was there at the last look. */
   get holders(): readonly LockHolder[] {
     return [...this.#holders.values()].map(({ id, pid, xids }) => ({ id, pid, xids }));
@@ -54,9 +60,15 @@ export class GapFence {
     for (const holder of holders) known.set(holder.id, { ...holder, above: this.#above(holder) });
     this.#holders = known;
     this.#drawn = drawn > this.#drawn ? drawn : this.#drawn;
-    let settled = drawn;
-    for (const { above } of known.values()) if (above < settled) settled = above;
+    const settled = this.settledBy(drawn);
     if (settled > this.#settled) this.#settled = settled;
+  }
+
+  /** What the last look would settle, had it been told that `drawn` had been drawn before it. */
+  settledBy(drawn: bigint): bigint {
+    let settled = drawn;
+    for (const { above } of this.#holders.values()) if (above < settled) settled = above;
+    return settled;
   }
 
   #above(holder: LockHolder): bigint {

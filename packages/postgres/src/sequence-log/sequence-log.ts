@@ -4,7 +4,7 @@ import { tableLabel } from '@certyo-cdc/core/internal';
 import type { SqlSession } from '../connection/sql-executor.ts';
 import type { SqlRow } from '../connection/text-query.ts';
 import { type QualifiedName, qualifiedName } from '../identifier/quote.ts';
-import { FlushMarks, waitForFlush } from './flush-fence.ts';
+import { FlushMarks, isSameLife, waitForFlush } from './flush-fence.ts';
 import { GapFence, type LockHolder } from './gap-fence.ts';
 import { committedToSql, HEADER_LENGTH, holdersSql, type PageQuery, pageSql } from './sql.ts';
 import { TransactionEnds } from './transaction-ends.ts';
@@ -106,7 +106,11 @@ interface Page<Column extends string, Guard extends string> {
   /** There may be rows that were not seen. */
   readonly isFull: boolean;
   readonly drawn: bigint;
+  readonly horizon: bigint;
+  /** Null where nobody waits for the disk. */
   readonly written: bigint | null;
+  readonly flushed: bigint;
+  readonly life: string | null;
   readonly guards: Readonly<Record<Guard, string | null>>;
 }
 
@@ -122,6 +126,7 @@ class Log<Column extends string, Guard extends string> implements SequenceLog<Co
   #marks = new FlushMarks();
   #fence: GapFence;
   #through: bigint;
+  #life: string | null = null;
   /** The last page gave nothing because its first number was missing: then one row is enough to see whether it has come. */
   #isStuck = false;
 
@@ -152,11 +157,16 @@ class Log<Column extends string, Guard extends string> implements SequenceLog<Co
       return await this.#read(options);
     } catch (error) {
       // It may be another server from now on, or one that has lost what was not on disk.
-      this.#fence = new GapFence(this.#through);
-      this.#marks = new FlushMarks();
-      this.#isStuck = false;
+      this.#forget();
       throw error;
     }
+  }
+
+  #forget(): void {
+    this.#fence = new GapFence(this.#through);
+    this.#marks = new FlushMarks();
+    this.#isStuck = false;
+    this.#life = null;
   }
 
   async committedTo(options: { readonly signal: AbortSignal }): Promise<bigint> {
@@ -170,17 +180,24 @@ class Log<Column extends string, Guard extends string> implements SequenceLog<Co
 
   async #read(options: { readonly signal: AbortSignal }): Promise<SequenceLogPage<Column, Guard>> {
     for (;;) {
-      const page = await this.#page(options);
       const settled = this.#fence.settled;
+      const page = await this.#page(options);
+      if (page.life !== null && this.#life !== null && !isSameLife(page.life, this.#life)) {
+        this.#forget();
+        continue;
+      }
+      this.#life = page.life;
+      if (page.written !== null) this.#marks.note({ ...page, written: page.written }, page.flushed);
       const last = page.given.at(-1)?.sequence ?? this.#through;
       const through = page.isCut || last > settled ? last : settled;
       const pending = page.drawn > through;
-      if (pending && !page.isCut) await this.#look(page, options);
+      if (pending && !page.isCut) await this.#look(page, through, options);
       const canGoOn = this.#fence.settled > through;
       this.#isStuck = pending && through === this.#through && !page.isCut && !canGoOn;
       if (through === this.#through && (page.isCut || canGoOn)) continue;
       await this.#untilOnDisk(page, options);
       this.#through = through;
+      this.#fence.pass(through);
       return {
         rows: page.given,
         through,
@@ -232,8 +249,8 @@ class Log<Column extends string, Guard extends string> implements SequenceLog<Co
 
   #header(
     members: readonly (string | null)[],
-  ): Pick<Page<Column, Guard>, 'drawn' | 'written' | 'guards'> {
-    const [drawn, isUsable, isStandby, horizon, written, flushed] = members;
+  ): Omit<Page<Column, Guard>, 'given' | 'behind' | 'isCut' | 'isFull'> {
+    const [drawn, isUsable, isStandby, horizon, written, flushed, life] = members;
     const { table, sequence } = this.#query;
     if (isStandby === 'true')
       throw new SourceConnectionError(
@@ -247,8 +264,7 @@ class Log<Column extends string, Guard extends string> implements SequenceLog<Co
           remedy: `Run: ALTER SEQUENCE ${qualifiedName(sequence)} INCREMENT BY 1 CACHE 1 NO CYCLE; then end the sessions that have written through it.`,
         },
       );
-    const mark = { horizon: BigInt(horizon), drawn: BigInt(drawn) };
-    if (mark.drawn < this.#through)
+    if (BigInt(drawn) < this.#through)
       throw new GapError(
         'GAP_LOG',
         `The sequence ${tableLabel(sequence)} stands at ${drawn}, before ${String(this.#through)}, which was read already.`,
@@ -257,19 +273,24 @@ class Log<Column extends string, Guard extends string> implements SequenceLog<Co
             'It was set back or restored from a backup: copy the tables again, and start without the old checkpoint.',
         },
       );
-    if (written != null && flushed != null)
-      this.#marks.note({ ...mark, written: BigInt(written) }, BigInt(flushed));
     const guards: Record<string, string | null> = {};
     for (const [index, name] of this.#guards.entries())
       guards[name] = members[HEADER_LENGTH + index] ?? null;
     return {
-      drawn: mark.drawn,
+      drawn: BigInt(drawn),
+      horizon: BigInt(horizon),
       written: written == null ? null : BigInt(written),
+      flushed: BigInt(flushed ?? 0),
+      life: life ?? null,
       guards: guards as Record<Guard, string | null>,
     };
   }
 
-  async #look(page: Page<Column, Guard>, options: { readonly signal: AbortSignal }): Promise<void> {
+  async #look(
+    page: Page<Column, Guard>,
+    through: bigint,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void> {
     const { rows } = await this.#session.query<{
       readonly id: string;
       readonly pid: string | null;
@@ -282,6 +303,9 @@ class Log<Column extends string, Guard extends string> implements SequenceLog<Co
     }));
     // A number that is not on disk may be drawn again after a crash, when the look would say nothing about it.
     this.#fence.observe(page.written === null ? page.drawn : this.#marks.drawn, holders);
+    if (this.#fence.settled > through || this.#fence.settledBy(page.drawn) <= through) return;
+    await this.#flush(page, options);
+    this.#fence.observe(page.drawn, holders);
   }
 
   /** Rows are on disk when their transactions had ended at a place of the log that is. */
@@ -290,7 +314,14 @@ class Log<Column extends string, Guard extends string> implements SequenceLog<Co
     options: { readonly signal: AbortSignal },
   ): Promise<void> {
     const isOnDisk = page.given.every(({ xid }) => xid !== null && xid < this.#marks.horizon);
-    if (page.written === null || isOnDisk) return;
-    this.#marks.advance(await waitForFlush(this.#session, page.written, options));
+    if (!isOnDisk) await this.#flush(page, options);
+  }
+
+  async #flush(
+    { written, life }: Page<Column, Guard>,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    if (written === null || this.#marks.flushed >= written) return;
+    this.#marks.advance(await waitForFlush(this.#session, written, { signal, life }));
   }
 }

@@ -4,7 +4,7 @@ import {
   quoteIdentifier,
   quoteLiteral,
 } from '../identifier/quote.ts';
-import { FLUSHED_LSN_SQL, WRITTEN_LSN_SQL } from './flush-fence.ts';
+import { FLUSHED_LSN_SQL, SERVER_LIFE_SQL, WRITTEN_LSN_SQL } from './flush-fence.ts';
 
 /** What a page is read from. */
 export interface PageQuery {
@@ -20,7 +20,7 @@ export interface PageQuery {
 }
 
 /** The members of a page's header, in order; the guards follow. */
-export const HEADER_LENGTH = 6;
+export const HEADER_LENGTH = 7;
 
 /**
  * Reads, in one statement and so in one snapshot: a header (one row whose `sequence` is null), and the rows behind $1.
@@ -69,6 +69,7 @@ function headerSql({ sequence, guards, waitForFlush }: PageQuery): string {
     'pg_catalog.txid_snapshot_xmin(pg_catalog.txid_current_snapshot())::text',
     waitForFlush ? WRITTEN_LSN_SQL : 'NULL::text',
     waitForFlush ? FLUSHED_LSN_SQL : 'NULL::text',
+    waitForFlush ? SERVER_LIFE_SQL : 'NULL::text',
     ...Object.values(guards).map((guard) => `(${guard})::text`),
   ];
   return `pg_catalog.json_build_array(${members.join(', ')})::text`;
