@@ -154,6 +154,7 @@ export class ListeningSession {
         },
       });
     }
+    await this.query(PATH_SQL);
     await this.query(SETTINGS_SQL, [String(LOCK_TIMEOUT_MS)]);
     this.#isOpen = true;
     for (const channel of channels) await this.query(listenSql(channel));
@@ -197,9 +198,14 @@ export class ListeningSession {
 /** How long the doorbell's lock is waited for: writers hold it for an instant only. */
 const LOCK_TIMEOUT_MS = 200;
 
+// With every name in full: a role's or database's own path may begin with a schema that has others of the same name.
 const BEGIN_SQL = `SELECT pg_catalog.current_setting('server_version_num') AS version_number,
-  pg_catalog.pg_is_in_recovery()::text AS is_in_recovery, a.pid::text AS pid, a.backend_start::text AS started_at
-FROM pg_catalog.pg_stat_activity AS a WHERE a.pid = pg_catalog.pg_backend_pid()`;
+  pg_catalog.pg_is_in_recovery()::pg_catalog.text AS is_in_recovery, a.pid::pg_catalog.text AS pid,
+  a.backend_start::pg_catalog.text AS started_at
+FROM pg_catalog.pg_stat_activity AS a WHERE a.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()`;
+
+/** From here on names mean what they say. Not before the trial: a pooler may hand this server process to others. */
+const PATH_SQL = `SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', false)`;
 
 /** A role's or database's own settings must not end a connection that only waits. The names are those that the server knows. */
 const SETTINGS_SQL = `SELECT pg_catalog.set_config(name, CASE name WHEN 'lock_timeout' THEN $1 ELSE '0' END, false)
