@@ -78,7 +78,6 @@ export class IdReader implements TableReader {
     if (this.#deletes !== null) {
       await this.#deletes.reconcile(options);
       const page = await this.#deletes.read(null, this.#tombstoneVersion, options);
-      this.#access.assertHeld();
       if (!page.hasMore) this.#deletedBelow = page.below;
       if (page.hasMore) return this.#give(page.events, page.bytes, true);
       if (page.events.length > 0) return this.#give(page.events, page.bytes, true);

@@ -113,7 +113,6 @@ export class TimestampReader implements TableReader {
     if (this.#deletes !== null && this.#pass === null) {
       await this.#deletes.reconcile(options);
       const page = await this.#deletes.read(null, this.#tombstoneVersion, options);
-      this.#access.assertHeld();
       if (!page.hasMore) this.#deletedBelow = page.below;
       if (page.hasMore || page.events.length > 0) {
         return this.#give(page.events, page.bytes, { hasMore: true, isEnd: false });
