@@ -102,12 +102,17 @@ describe('changes', () => {
     await it.db.query(`INSERT INTO p VALUES (2, 'd', 1), (13, 'e', 2)`);
     await it.db.query('ALTER TABLE p DETACH PARTITION p2');
     await it.db.query('DROP TABLE p2');
+    await it.db.query('TRUNCATE p1');
+    await it.db.query('TRUNCATE p');
     await reader.caughtUp();
     expect(reader.told).toEqual([
       'schema p',
       'insert p {"id":2,"v":"d","w":1}',
       'insert p {"id":13,"v":"e","w":2}',
+      'truncate p1',
+      'truncate p',
     ]);
+    expect(reader.events.at(-2)?.id).toContain('/public.p1/');
   });
 
   test('I10: a change of status columns alone is no change, and they are no part of a row', async () => {

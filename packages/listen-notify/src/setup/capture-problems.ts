@@ -129,6 +129,8 @@ function isAsDefined(found: CatalogFunction, definition: FunctionBody): boolean 
   );
 }
 
+const MISSING = 'is missing';
+
 /** Of `pg_trigger.tgtype`: ROW 1, BEFORE 2, INSERT 4, DELETE 8, UPDATE 16, TRUNCATE 32. */
 const TYPES: Readonly<Record<CaptureTrigger, string>> = {
   row: '29',
@@ -154,11 +156,11 @@ function tableProblems(
       kind === 'row' &&
       hasRowTrigger(catalog, settings, table)
     )
-      return [triggerProblem(settings, table, kind, 'is missing', [])];
+      return [triggerProblem(settings, table, kind, MISSING, [])];
     if (found === undefined)
       return isPartition && kind === 'row'
         ? []
-        : [triggerProblem(settings, table, kind, 'is missing', triggerSql(settings, table, kind))];
+        : [triggerProblem(settings, table, kind, MISSING, triggerSql(settings, table, kind))];
     return triggerState(settings, table, kind, found);
   });
   const unwanted = catalog.triggers.filter(
@@ -233,7 +235,10 @@ function triggerProblem(
   return {
     what: `The trigger ${sqlTrigger(settings, kind)} of ${tableLabel(table)} ${state}.`,
     sql,
-    losesChanges: kind !== 'doorbell',
+    // A partition that was made since has none, and is emptied by itself or with the table above it.
+    losesChanges:
+      kind === 'row' ||
+      (kind === 'truncate' && (table.oid === table.root_oid || state !== MISSING)),
   };
 }
 

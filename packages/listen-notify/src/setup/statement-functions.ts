@@ -10,7 +10,10 @@ import {
 } from './log-names.ts';
 import { literal } from './log-tables.ts';
 
-/** Writes a TRUNCATE into the log. A trigger is not told of CASCADE and RESTART IDENTITY. */
+/**
+ * Writes a TRUNCATE into the log, with the name of the very table that was emptied: a partition has one of its own. A
+ * trigger is not told of CASCADE and RESTART IDENTITY.
+ */
 export function truncateFunction(name: ChangeLogName): FunctionBody {
   return {
     signature: `${sqlPart(name, 'truncate')}()`,
@@ -18,8 +21,9 @@ export function truncateFunction(name: ChangeLogName): FunctionBody {
     runs: 'values',
     body: `
 BEGIN
-  INSERT INTO ${sqlPart(name, 'log')} (xid, relation, operation, columns, changed_at)
-  VALUES (txid_current(), TG_RELID, 'T', ${sqlPart(name, 'describe')}(TG_RELID), clock_timestamp());
+  INSERT INTO ${sqlPart(name, 'log')} (xid, relation, operation, columns, old_row, changed_at)
+  VALUES (txid_current(), TG_RELID, 'T', ${sqlPart(name, 'describe')}(TG_RELID),
+          json_build_array(TG_TABLE_SCHEMA, TG_TABLE_NAME)::text, clock_timestamp());
   RETURN NULL;
 END
 `,

@@ -1,4 +1,5 @@
 import { type ChangeEvent, type EventSource, SourceProtocolError } from '@certyo-cdc/core';
+import { tableLabel } from '@certyo-cdc/core/internal';
 import {
   createRowChange,
   createSchemaChange,
@@ -30,6 +31,8 @@ export class ChangeDecoder {
   #known: KnownRelations;
   /** By digest; a description never changes. */
   readonly #relations = new Map<string, Relation>();
+  /** By the captured table's oid: the transaction that has emptied it, until a row of it comes. */
+  readonly #emptied = new Map<number, string | null>();
   /** By the captured table's oid: the descriptions that agree with what is known of it. */
   readonly #agreeing = new Map<number, Set<Relation>>();
 
@@ -69,7 +72,7 @@ export class ChangeDecoder {
       const relation = this.#relations.get(row.columns) ?? (await this.#resolve(row.columns));
       if (!this.#options.isCaptured(relation.label) || this.#options.wasCopied(row)) continue;
       this.#follow(row, relation, epoch, events);
-      if (row.operation === 'T') events.push(this.#truncate(row, relation, epoch));
+      if (row.operation === 'T') this.#truncate(row, relation, epoch, events);
       else if (row.operation !== 'S') this.#change(row, relation, epoch, events);
     }
     return events;
@@ -97,7 +100,7 @@ export class ChangeDecoder {
       this.#known = new Map(this.#known).set(oid, relation.known);
     }
     if (known === undefined || isSame) return;
-    const { id, version } = this.#identify(row, relation, epoch);
+    const { id, version } = this.#identify(row, relation.label, epoch);
     events.push(
       createSchemaChange({
         table: relation.table,
@@ -110,19 +113,30 @@ export class ChangeDecoder {
     );
   }
 
-  #truncate(row: LogRow, relation: Relation, epoch: number): ChangeEvent {
-    return createTruncate({
-      table: relation.table,
-      // A trigger is not told.
-      cascade: null,
-      restartIdentity: null,
-      ...this.#identify(row, relation, epoch),
-      transaction: { xid: row.xid, committedAt: row.changedAt },
-      source: this.#options.source,
-    });
+  /** A partition that is emptied by itself is told under its own name; with the table above it, it is not told again. */
+  #truncate(row: LogRow, relation: Relation, epoch: number, events: ChangeEvent[]): void {
+    const { oid } = relation.table;
+    const isPartition = relation.known.layout !== oid;
+    if (isPartition && this.#emptied.get(oid) === row.xid) return;
+    if (!isPartition) this.#emptied.set(oid, row.xid);
+    const table = isPartition
+      ? { ...relation.table, ...emptiedTable(row, relation) }
+      : relation.table;
+    events.push(
+      createTruncate({
+        table,
+        // A trigger is not told.
+        cascade: null,
+        restartIdentity: null,
+        ...this.#identify(row, tableLabel(table), epoch),
+        transaction: { xid: row.xid, committedAt: row.changedAt },
+        source: this.#options.source,
+      }),
+    );
   }
 
   #change(row: LogRow, relation: Relation, epoch: number, events: ChangeEvent[]): void {
+    this.#emptied.delete(relation.table.oid);
     const operation = ROW_OPERATIONS[row.operation as keyof typeof ROW_OPERATIONS];
     if ((operation as string | undefined) === undefined) {
       throw new SourceProtocolError('A row of the change log is of an unknown kind.');
@@ -136,7 +150,7 @@ export class ChangeDecoder {
       createRowChange({
         descriptor: relation.descriptor,
         operation,
-        ...this.#identify(row, relation, epoch),
+        ...this.#identify(row, relation.label, epoch),
         transaction: { xid: row.xid, committedAt: row.changedAt },
         source: this.#options.source,
         before: before === null ? null : tupleFromTexts(before),
@@ -147,15 +161,24 @@ export class ChangeDecoder {
 
   #identify(
     row: LogRow,
-    relation: Relation,
+    label: string,
     epoch: number,
   ): { readonly id: string; readonly version: string } {
     const { systemIdentifier } = this.#options.source;
     return {
-      id: `${systemIdentifier}/${relation.label}/${row.sequence}`,
+      id: `${systemIdentifier}/${label}/${row.sequence}`,
       version: recordVersion(epoch, row.sequence, 0),
     };
   }
+}
+
+/** The table that a TRUNCATE was about. */
+function emptiedTable(
+  row: LogRow,
+  relation: Relation,
+): { readonly schema: string; readonly name: string; readonly oid: number } {
+  const [schema, name] = JSON.parse(row.oldRow ?? 'null') as readonly [string, string];
+  return { schema, name, oid: relation.known.layout };
 }
 
 /** True when an update changed this library's own columns and nothing else (I10). */

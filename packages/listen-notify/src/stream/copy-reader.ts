@@ -49,20 +49,21 @@ export class CopyReader {
   #begin(): Running {
     const session = this.#openSession();
     const running = new Running(session, this.#options.deadAfterMs);
-    running.start(async (signal) => {
-      const { filter, n } = await session.transaction(
+    running.start((signal) =>
+      session.transaction(
         (executor) =>
           copyTables(executor, {
             ...this.#options,
             signal,
-            newerThan: this.#newest,
+            numberOf: (seconds) => {
+              this.#newest = Math.max(this.#newest + 1, seconds);
+              return this.#newest;
+            },
             handOver: (batch) => running.handOver(batch),
           }),
         { signal },
-      );
-      this.#newest = n;
-      return filter;
-    });
+      ),
+    );
     return running;
   }
 }

@@ -41,17 +41,17 @@ export async function copyTables(
   executor: SqlExecutor,
   options: CopyOptions & {
     readonly signal: AbortSignal;
-    /** Version of the copy before in this process: a row that is copied again must not look older. */
-    readonly newerThan: number;
+    /** Gives the copy its number, which is greater than that of each earlier attempt. */
+    readonly numberOf: (seconds: number) => number;
     readonly handOver: (batch: ChangeBatch) => Promise<void>;
   },
-): Promise<{ readonly filter: CopyFilter; readonly n: number }> {
-  const { epoch, log, newerThan, signal, source, tables } = options;
+): Promise<CopyFilter> {
+  const { epoch, log, numberOf, signal, source, tables } = options;
   await executor.query(REPEATABLE_READ_SQL, [], { signal });
   await executor.query(lockSql(tables), [], { signal });
   const { rows } = await executor.query(snapshotSql(log), [], { signal });
   const text = rows[0]?.['snapshot'] ?? '';
-  const n = Math.max(newerThan + 1, Number(rows[0]?.['seconds']));
+  const n = numberOf(Number(rows[0]?.['seconds']));
   const filter = new CopyFilter({ text, through: BigInt(rows[0]?.['drawn'] ?? 0) });
   // Greater than that of an earlier attempt, less than that of every change.
   const version = recordVersion(epoch, 0n, n);
@@ -70,7 +70,7 @@ export async function copyTables(
       });
     }
   }
-  return { filter, n };
+  return filter;
 }
 
 async function copyLeaf(

@@ -12,6 +12,7 @@ export interface LogRow {
   readonly operation: string;
   /** Digest of the table's columns. */
   readonly columns: string | null;
+  /** Of a truncate: schema and name of the very table, as JSON. */
   readonly oldRow: string | null;
   readonly newRow: string | null;
   /** ISO 8601 in UTC with microseconds. */
