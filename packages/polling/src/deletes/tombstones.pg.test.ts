@@ -296,7 +296,7 @@ describe('readTombstones', () => {
       "CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE TABLE c (id ext.citext PRIMARY KEY); INSERT INTO c VALUES ('A'), ('b')",
     );
     await setUp(db, specOf([polled('t'), polled('c')]));
-    await db.query("UPDATE c SET id = 'a' WHERE id = 'A'; DELETE FROM c WHERE id = 'B'");
+    await db.query("UPDATE c SET id = 'a' WHERE id = 'A'; DELETE FROM c WHERE id = 'b'");
     const other = await keyed(session, 'c', ['id']);
     expect(other.key[0]?.equals).toBe('OPERATOR("ext".=)');
     expect(await settled(session, other, 2)).toEqual(['key-changed A', 'deleted b']);
