@@ -49,8 +49,7 @@ const SHORTEST_PAUSE_MS = 20;
 export async function acquireLease(session: SqlSession, options: LeaseOptions): Promise<Lease> {
   const { name, signal, ttlMs = TTL_MS, waitMs = WAIT_MS, schema = DEFAULT_SCHEMA } = options;
   const holder = `${options.holder ?? `${hostname()}/${String(process.pid)}`}/${randomUUID()}`;
-  const startedAt = performance.now();
-  let told = false;
+  let startedAt: number | null = null;
   for (;;) {
     const sentAt = performance.now();
     const sentAtMs = Date.now();
@@ -67,6 +66,12 @@ export async function acquireLease(session: SqlSession, options: LeaseOptions): 
         sentAtMs,
       });
     }
+    if (startedAt === null)
+      options.onEvent?.({
+        type: 'source-waiting',
+        reason: `The lease ${JSON.stringify(name)} is held by ${taken.by}.`,
+      });
+    startedAt ??= performance.now();
     const waited = performance.now() - startedAt;
     if (waitMs !== false && waited >= waitMs)
       throw new SourceConnectionError(
@@ -74,12 +79,6 @@ export async function acquireLease(session: SqlSession, options: LeaseOptions): 
         `The lease ${JSON.stringify(name)} is held by ${taken.by}: another instance runs under this name.`,
         { remedy: 'Stop it, or give this one another name.' },
       );
-    if (!told)
-      options.onEvent?.({
-        type: 'source-waiting',
-        reason: `The lease ${JSON.stringify(name)} is held by ${taken.by}.`,
-      });
-    told = true;
     const left = waitMs === false ? Infinity : waitMs - waited;
     const pause = Math.max(SHORTEST_PAUSE_MS, Math.min(taken.remainingMs, LONGEST_PAUSE_MS, left));
     await sleep(SYSTEM_TIME, pause, signal);

@@ -1,6 +1,7 @@
 import { SourceConnectionError } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 
+import { withEitherSignal } from '../internal/either-signal.ts';
 import type { SqlSession } from '../connection/sql-executor.ts';
 import { prepareToWrite } from '../setup/prepare-to-write.ts';
 import type { Lease } from './lease.ts';
@@ -91,7 +92,20 @@ export class HeldLease implements Lease {
     }
   }
 
-  async #renew(signal: AbortSignal): Promise<boolean> {
+  /** One attempt takes no longer than the time between two: a half-open connection is given up for a new one. */
+  async #renew(over: AbortSignal): Promise<boolean> {
+    const late = new AbortController();
+    const cancel = SYSTEM_TIME.setTimeout(() => {
+      late.abort(new SourceConnectionError('SOURCE_UNREACHABLE', 'A renewal was not answered.'));
+    }, this.#options.ttlMs / 3);
+    try {
+      return await withEitherSignal(over, late.signal, (signal) => this.#attempt(signal));
+    } finally {
+      cancel();
+    }
+  }
+
+  async #attempt(signal: AbortSignal): Promise<boolean> {
     const { session, schema, name, holder, ttlMs } = this.#options;
     const sentAt = performance.now();
     const sentAtMs = Date.now();
@@ -103,7 +117,7 @@ export class HeldLease implements Lease {
       },
       { signal },
     );
-    if (!isRenewed) return false;
+    if (!isRenewed || this.#over.signal.aborted) return false;
     this.#sentAt = sentAt;
     this.#sentAtMs = sentAtMs;
     this.#watchExpiry();
