@@ -73,7 +73,7 @@ BEGIN
     END IF;
   END IF;
 
-  v_is_noted := v_depth > 1 OR current_setting('certyo.${name.log}_nested', true) = v_xid::text;
+  v_is_noted := v_depth > 1 OR coalesce(current_setting('certyo.${name.log}_nested', true), '') = v_xid::text;
   v_is_late := TG_OP <> 'DELETE' AND v_command IS NULL;
   IF NOT v_is_noted AND NOT v_is_late THEN
     INSERT INTO ${log} (xid, relation, operation, columns, old_row, new_row, changed_at)

@@ -25,6 +25,24 @@ function brokenLinks(changes: readonly LoggedChange[]): readonly string[] {
 }
 
 describe('order of one transaction (I3)', () => {
+  test('transactions without nested triggers pay nothing for their order', async () => {
+    await using log = await setUpLog(['CREATE TABLE t (id int PRIMARY KEY, v text)'], {
+      tables: ['t'],
+    });
+    for (const sql of [
+      "INSERT INTO t VALUES (1, 'a'), (2, 'a')",
+      "UPDATE t SET v = 'b'",
+      'DELETE FROM t',
+    ]) {
+      const client = await log.db.client();
+      await client.query(sql);
+    }
+    const noted =
+      'SELECT 1 FROM certyo.change_log WHERE coalesce(old_version, new_version, old_key, new_key, depth::text) IS NOT NULL';
+    expect(await log.db.query(noted)).toEqual([]);
+    expect(await log.changes()).toHaveLength(6);
+  });
+
   test('a trigger that changes a later row of the same statement: versions are in order', async () => {
     await using log = await setUpLog(
       [
