@@ -196,9 +196,7 @@ describe('postgresCheckpointStore', () => {
       let confirmed: string | null = null;
       let next = 0;
       for (let round = 0; round < 3; round += 1) {
-        const crashing = new Promise((resolve) => {
-          setTimeout(resolve, 60);
-        }).then(() => server.crash());
+        let crashing: Promise<void> | null = null;
         for (;;) {
           next += 1;
           const revision = `r${String(next)}`;
@@ -209,6 +207,9 @@ describe('postgresCheckpointStore', () => {
               signal,
             });
             confirmed = revision;
+            crashing ??= new Promise((resolve) => {
+              setTimeout(resolve, 60);
+            }).then(() => server.crash());
           } catch (error) {
             expect(error).toMatchObject({ code: 'CHECKPOINT_STORE', retryable: true });
             break;
@@ -224,6 +225,24 @@ describe('postgresCheckpointStore', () => {
       expect(next).toBeGreaterThan(3);
     } finally {
       await store.close();
+    }
+  });
+
+  test('a role or database that is read only by default is written to; a standby is waited out', async () => {
+    await using server = await startPostgres({ major: inject('postgresMajor') });
+    await server.query('ALTER ROLE postgres SET default_transaction_read_only = on');
+    const store = postgresCheckpointStore({ connection: server.url });
+    await using standby = await startPostgres({ standbyOf: server });
+    const onStandby = postgresCheckpointStore({ connection: standby.url });
+    try {
+      await store.setup({ signal });
+      await store.save('p', at('0/1'), { replaces: null, revision: 'r1', signal });
+      await expect(
+        onStandby.save('p', at('0/2'), { replaces: 'r1', revision: 'r2', signal }),
+      ).rejects.toMatchObject({ code: 'CHECKPOINT_STORE', retryable: true });
+    } finally {
+      await store.close();
+      await onStandby.close();
     }
   });
 

@@ -3,6 +3,10 @@ import { SourceConnectionError } from '@certyo-cdc/core';
 import type { SqlExecutor } from '../connection/sql-executor.ts';
 import { PostgresServerError } from '../sqlstate/postgres-error.ts';
 
+const PREPARE_SQL = `SET TRANSACTION READ WRITE;
+  SELECT pg_catalog.set_config('synchronous_commit', 'on', true)
+  WHERE pg_catalog.current_setting('synchronous_commit') = 'off'`;
+
 /**
  * Begins a transaction that writes state. It must come first in it.
  *
@@ -11,7 +15,7 @@ import { PostgresServerError } from '../sqlstate/postgres-error.ts';
  */
 export async function prepareToWrite(executor: SqlExecutor, signal: AbortSignal): Promise<void> {
   try {
-    await executor.query('SET TRANSACTION READ WRITE', [], { signal });
+    await executor.query(PREPARE_SQL, [], { signal });
   } catch (error) {
     // A standby says that it does not support it. Another server may soon answer under this address.
     if (!(error instanceof PostgresServerError) || error.code !== '0A000') throw error;
@@ -19,9 +23,4 @@ export async function prepareToWrite(executor: SqlExecutor, signal: AbortSignal)
       cause: error,
     });
   }
-  await executor.query(
-    "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'",
-    [],
-    { signal },
-  );
 }
