@@ -2,7 +2,7 @@ import { resolveConnection, sqlSession } from '@certyo-cdc/postgres';
 import type { TestDatabase } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { payloadRig, payloadRigOver } from '../testing/payload-rig.ts';
-import { notifyFunctionBody } from './notify-function.ts';
+import { notifyFunction } from './notify-function.ts';
 import { missingPayloadSql, payloadGrantSql } from './setup.ts';
 
 /** The payloads that others on the channel hear. */
@@ -18,7 +18,7 @@ function kindOf(payload: string | undefined): string | undefined {
   return payload?.split(' ')[2];
 }
 
-describe(notifyFunctionBody, () => {
+describe(notifyFunction, () => {
   test('N-03: a payload of 7,999 bytes carries the row; one byte more, and the row is left out', async () => {
     await using it = await payloadRig();
     const heard = await hear(it.db);
@@ -129,7 +129,7 @@ describe(notifyFunctionBody, () => {
       await admin.query('RESET ROLE');
       const url = new URL(it.db.url);
       url.username = listener;
-      await using limited = await payloadRigOver(it, { connection: url.href });
+      await using limited = payloadRigOver(it, { connection: url.href });
       await expect(limited.open()).rejects.toMatchObject({
         code: 'SOURCE_SETUP',
         remedy: expect.stringContaining(
@@ -165,7 +165,8 @@ describe(notifyFunctionBody, () => {
 
     await it.db.query('ALTER TABLE t DISABLE TRIGGER certyo_payload_row');
     await it.db.query('DROP TRIGGER certyo_payload_truncated ON "T 1"');
-    expect(await it.source.setup({ dryRun: true })).toHaveLength(3);
+    await it.db.query('ALTER FUNCTION certyo.payload_notify() RESET TimeZone');
+    expect(await it.source.setup({ dryRun: true })).toHaveLength(5);
     const session = sqlSession(resolveConnection(it.db.url, {}));
     const settings = {
       notifier: 'payload',
@@ -173,7 +174,7 @@ describe(notifyFunctionBody, () => {
       tables: [{ schema: 'public', name: 't' }],
     };
     const { signal } = new AbortController();
-    expect(await missingPayloadSql(session, settings, { signal })).toHaveLength(3);
+    expect(await missingPayloadSql(session, settings, { signal })).toHaveLength(5);
     await session.close();
     await it.open();
     expect(it.events).toContainEqual(

@@ -1,9 +1,5 @@
-import {
-  PINNED_SETTINGS,
-  qualifiedName,
-  type QualifiedName,
-  quoteLiteral,
-} from '@certyo-cdc/postgres';
+import { qualifiedName, type QualifiedName, quoteLiteral } from '@certyo-cdc/postgres';
+import type { FunctionBody } from '../setup/function-header.ts';
 import type { PayloadObjects } from './objects.ts';
 
 /** A payload's first word: what it is, and the version of its format. */
@@ -14,16 +10,6 @@ export const MAC_DIGITS = 32;
 
 /** Bytes of notifications of one transaction; a transaction that sends more only says so. */
 const MOST_BYTES = 1_048_576;
-
-/** Settings of the function: what NEW::text prints must not depend on the writer's session. */
-export const FUNCTION_SETTINGS: readonly (readonly [string, string])[] = [
-  // pg_temp last, so that no temporary object stands in for what is meant (CREATE FUNCTION, "Writing SECURITY DEFINER Functions Safely").
-  ['search_path', 'pg_catalog, pg_temp'],
-  ...Object.entries(PINNED_SETTINGS)
-    // Those that are not about what values look like inside the server.
-    .filter(([name]) => name !== 'search_path' && name !== 'client_encoding')
-    .map(([name, value]) => [name, quoteLiteral(value)] as const),
-];
 
 /** Names a table's columns and their types as they are now, in one expression over pg_attribute `a`. */
 export const COLUMNS_DIGEST = `pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
@@ -42,7 +28,7 @@ export const COLUMNS_DIGEST = `pg_catalog.left(pg_catalog.encode(pg_catalog.sha2
  *
  * A failure in here never fails the writer's statement: then the empty payload goes out, which says "look".
  */
-export function notifyFunctionBody(objects: PayloadObjects): string {
+function notifyFunctionBody(objects: PayloadObjects): string {
   return `
 DECLARE
   told_on CONSTANT text := ${quoteLiteral(objects.channel)};
@@ -92,15 +78,14 @@ BEGIN
 END`;
 }
 
-/** Makes the function, callable by triggers only; the writer needs no right on the secret. */
-export function createFunctionSql(objects: PayloadObjects): readonly string[] {
-  const name = qualifiedName(objects.function);
-  const settings = FUNCTION_SETTINGS.map(([setting, value]) => `SET ${setting} = ${value}`);
-  return [
-    `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER ${settings.join(' ')}
-AS $certyo$${notifyFunctionBody(objects)}$certyo$;`,
-    `REVOKE ALL ON FUNCTION ${name}() FROM PUBLIC;`,
-  ];
+/** The function as it has to be. The writer needs no right on the secret. */
+export function notifyFunction(objects: PayloadObjects): FunctionBody {
+  return {
+    signature: `${qualifiedName(objects.function)}()`,
+    returns: 'trigger',
+    runs: 'values',
+    body: notifyFunctionBody(objects),
+  };
 }
 
 /**

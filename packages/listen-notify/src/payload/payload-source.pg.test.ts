@@ -147,10 +147,15 @@ describe(payloadSource, () => {
 
   test('N-01, N-02: listens before the catch-up source begins, and after a loss offers nothing until that has caught up', async () => {
     await using it = await payloadRig();
+    let listening: unknown[] = [];
     it.catchUp.onOpened = async () => {
       await it.db.query(`INSERT INTO t VALUES (1, 'while it opens')`);
+      listening = await it.db.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND (query LIKE 'LISTEN "certyo%' OR query LIKE '%pg_notification_queue_usage%') AND pid <> pg_backend_pid()`,
+      );
     };
     await it.ready();
+    expect(listening).toHaveLength(1);
     // What is committed after LISTEN and before the stream is there is in what the stream reads; a hint would be one too many.
     expect(it.rows).toEqual([]);
     let release = (): void => undefined;

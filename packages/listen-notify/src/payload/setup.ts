@@ -8,7 +8,8 @@ import {
   type SqlExecutor,
   type TableDescription,
 } from '@certyo-cdc/postgres';
-import { createFunctionSql, createSecretSql, notifyFunctionBody } from './notify-function.ts';
+import { functionSettings, functionSql } from '../setup/function-header.ts';
+import { createSecretSql, notifyFunction } from './notify-function.ts';
 import { dropTriggerSql, enableTriggerSql, notifyTriggers } from './notify-triggers.ts';
 import { payloadObjects } from './objects.ts';
 import type { PayloadSettings } from './options.ts';
@@ -51,7 +52,7 @@ export async function missingPayloadSql(
     statements.push(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(settings.stateSchema)};`);
   }
   if (!hasSecret) statements.push(...createSecretSql(objects.secret));
-  if (!hasFunction) statements.push(...createFunctionSql(objects));
+  if (!hasFunction) statements.push(...functionSql(notifyFunction(objects)));
   for (const table of tables) {
     statements.push(...(await missingTriggers(session, settings, table, options)));
   }
@@ -184,9 +185,15 @@ async function existing(
   options: Options,
 ): Promise<{ hasSchema: boolean; hasSecret: boolean; hasFunction: boolean }> {
   const objects = payloadObjects(settings);
-  const { rows } = await session.query<{ schema: string; secret: string; body: string | null }>(
+  const { rows } = await session.query<{
+    schema: string;
+    secret: string;
+    body: string | null;
+    settings: string | null;
+  }>(
     `SELECT (pg_catalog.to_regnamespace($1) IS NOT NULL)::text AS schema, (pg_catalog.to_regclass($2) IS NOT NULL)::text AS secret,
-  (SELECT p.prosrc FROM pg_catalog.pg_proc p WHERE p.oid = pg_catalog.to_regprocedure($3) AND p.prosecdef) AS body`,
+  p.prosrc AS body, pg_catalog.array_to_json(p.proconfig)::text AS settings
+FROM (VALUES (1)) AS one LEFT JOIN pg_catalog.pg_proc p ON p.oid = pg_catalog.to_regprocedure($3) AND p.prosecdef`,
     [
       quoteIdentifier(settings.stateSchema),
       qualifiedName(objects.secret),
@@ -194,9 +201,26 @@ async function existing(
     ],
     options,
   );
+  const wanted = notifyFunction(objects);
+  const [row] = rows;
   return {
-    hasSchema: rows[0]?.schema === 'true',
-    hasSecret: rows[0]?.secret === 'true',
-    hasFunction: rows[0]?.body === notifyFunctionBody(objects),
+    hasSchema: row?.schema === 'true',
+    hasSecret: row?.secret === 'true',
+    hasFunction: row?.body === wanted.body && hasSettings(row.settings, functionSettings(wanted)),
   };
+}
+
+/** @param stored proconfig as JSON: a list of `name=value`, names as somebody wrote them. */
+function hasSettings(stored: string | null, wanted: Readonly<Record<string, string>>): boolean {
+  const found = new Set(
+    (JSON.parse(stored ?? '[]') as readonly string[]).map((entry) => {
+      const at = entry.indexOf('=');
+      return `${entry.slice(0, at).toLowerCase()}${entry.slice(at)}`;
+    }),
+  );
+  const entries = Object.entries(wanted);
+  return (
+    found.size === entries.length &&
+    entries.every(([name, value]) => found.has(`${name.toLowerCase()}=${value}`))
+  );
 }
