@@ -1,4 +1,4 @@
-import { CheckpointFencedError, type SourceEvent } from '@certyo-cdc/core';
+import { CdcError, CheckpointFencedError, type SourceEvent } from '@certyo-cdc/core';
 import { acquireLease, type Lease, type SqlSession } from '@certyo-cdc/postgres';
 
 export interface LeaseKeeperOptions {
@@ -47,18 +47,28 @@ export class LeaseKeeper {
   async regain(options: { readonly signal: AbortSignal }): Promise<void> {
     if (this.#lease.isHeld()) return;
     const before = this.#lease.token;
-    // Ours may last by the server's clock, but no longer by our own.
     await this.#lease.release(options);
-    const lease = await acquireLease(this.#options.session, { ...this.#options, ...options });
-    if (lease.token === before + 1n) {
+    const lease = await this.#again(options);
+    if (lease?.token === before + 1n) {
       this.#lease = lease;
       return;
     }
-    await lease.release(options);
+    await lease?.release(options);
     throw new CheckpointFencedError(
       `The lease ${JSON.stringify(this.#options.name)} ended, and another instance has read the change log since.`,
       { remedy: 'Start again: it goes on behind the checkpoint of the other instance.' },
     );
+  }
+
+  /** Ours may last by the server's clock; beyond its time the holder is another. Null when there is one. */
+  async #again(options: { readonly signal: AbortSignal }): Promise<Lease | null> {
+    const { session, ttlMs } = this.#options;
+    try {
+      return await acquireLease(session, { ...this.#options, waitMs: ttlMs, ...options });
+    } catch (error) {
+      if (CdcError.is(error) && error.code === 'SOURCE_BUSY') return null;
+      throw error;
+    }
   }
 
   async release(): Promise<void> {

@@ -188,7 +188,11 @@ class Opening {
       intervalMs: settings.pruneIntervalMs,
       prunedThrough: state.prunedThrough,
       signal,
-      onFailure: (error) => stream.fail(error),
+      onFailure: (error) => {
+        const known = this.asError(error);
+        // What passes is tried again with the next deletion.
+        if (known instanceof GapError || known instanceof SourceSetupError) stream.fail(known);
+      },
     });
     await this.#openDoorbell();
     const stream = new LogStream({

@@ -6,6 +6,12 @@ import { pruneSql } from './sql.ts';
 /** Rows that one statement deletes at most: it holds no locks that anybody waits for, but it makes WAL. */
 const ROWS_AT_ONCE = 10_000;
 
+interface PruneAnswer {
+  readonly ok: string | null;
+  readonly through: string | null;
+  readonly rows: string;
+}
+
 /** Longest wait for the server at the end. */
 const LAST_MS = 1_000;
 
@@ -94,12 +100,19 @@ export class Pruner {
   async #deleteOnce(signal: AbortSignal): Promise<number> {
     const { guard, log, session } = this.#options;
     const target = this.#acknowledged;
-    const { rows } = await session.query<{
-      readonly ok: string | null;
-      readonly through: string | null;
-      readonly rows: string;
-    }>(pruneSql(log, guard()), [this.#prunedThrough, target, ROWS_AT_ONCE], { signal });
-    const [answer] = rows;
+    const answer = await session.transaction(
+      async (executor) => {
+        // Whatever the role's default is.
+        await executor.query('SET TRANSACTION READ WRITE', [], { signal });
+        const { rows } = await executor.query<PruneAnswer>(
+          pruneSql(log, guard()),
+          [this.#prunedThrough, target, ROWS_AT_ONCE],
+          { signal },
+        );
+        return rows[0];
+      },
+      { signal },
+    );
     // Another reader has taken over: it deletes what is left.
     if (answer?.ok !== 'true') return 0;
     const deleted = Number(answer.rows);
