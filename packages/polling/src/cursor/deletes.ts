@@ -16,7 +16,6 @@ import {
   tupleFromTexts,
   type TypeRegistry,
   waitForFlush,
-  WRITTEN_LSN_SQL,
 } from '@certyo-cdc/postgres';
 import { reconcileKeys, rememberKeys } from '../deletes/key-ledger.ts';
 import { pruneTombstones } from '../deletes/prune-tombstones.ts';
@@ -167,15 +166,11 @@ export class Deletes {
     await pruneTombstones(context.session, target, access.plan.keyed, request);
   }
 
+  /** Also makes sure that it was this server, and ours to read. */
   async #untilOnDisk(options: { readonly signal: AbortSignal }): Promise<void> {
-    const { session } = this.#options.context;
-    const { rows } = await session.query<{
-      readonly written: string | null;
-      readonly flushed: string | null;
-    }>(`SELECT ${WRITTEN_LSN_SQL} AS written, ${FLUSHED_LSN_SQL} AS flushed`, [], options);
-    const { written = null, flushed = null } = rows[0] ?? {};
-    if (written === null || (flushed !== null && BigInt(flushed) >= BigInt(written))) return;
-    await waitForFlush(session, BigInt(written), options);
+    const { access, context } = this.#options;
+    const { written } = await access.check(options);
+    if (written !== null) await waitForFlush(context.session, written, options);
   }
 
   #truncate(tombstone: Truncated, version: TombstoneVersion): ChangeEvent {

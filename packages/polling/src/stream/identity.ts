@@ -1,5 +1,6 @@
 import { type Checkpoint, GapError, type SourceIdentity } from '@certyo-cdc/core';
 import { acceptCheckpoint, type AcceptedCheckpoint } from '@certyo-cdc/postgres';
+import type { ServerNow } from '../table/header-sql.ts';
 import type { PollingSettings, TableSettings } from '../settings.ts';
 
 /** What a checkpoint of this source is bound to. Oids of tables are kept with their state, because they have a code of their own. */
@@ -58,8 +59,23 @@ export function acceptIdentity(
   return accepted;
 }
 
+/** The server changed while it was polled: a failover, or an address that means another one now. */
+export function assertSameServer(
+  identity: Pick<PollingIdentity, 'systemIdentifier' | 'timeline'>,
+  server: ServerNow,
+): void {
+  if (server.systemIdentifier !== identity.systemIdentifier) {
+    throw new GapError(
+      'GAP_CHECKPOINT_FOREIGN',
+      `The server's system identifier is ${server.systemIdentifier} now, and was ${identity.systemIdentifier}.`,
+      { remedy: 'Connect to the server that the checkpoint was saved for.' },
+    );
+  }
+  if (identity.timeline !== null) assertSameTimeline(identity.timeline, server.timeline);
+}
+
 /** A server that was promoted may have lost transactions, and given their ids to others. */
-export function assertSameTimeline(stored: number, now: number | null): void {
+function assertSameTimeline(stored: number, now: number | null): void {
   if (now === null || stored === now) return;
   throw new GapError(
     'GAP_TIMELINE',

@@ -1,7 +1,6 @@
 import {
   type Checkpoint,
   type EventSource,
-  GapError,
   type JsonValue,
   type OpenOptions,
   PipelineStateError,
@@ -25,7 +24,7 @@ import { storedTable } from '../table/stored-table.ts';
 import { TableAccess } from '../table/table-access.ts';
 import {
   acceptIdentity,
-  assertSameTimeline,
+  assertSameServer,
   type PollingIdentity,
   tableIdentity,
 } from './identity.ts';
@@ -120,7 +119,7 @@ class Opening {
       maxRows: settings.maxPageRows,
       maxBytes: settings.maxPageBytes,
     };
-    const tables = await this.#openTables(context, types, ready, state['tables'], signal);
+    const tables = await this.#openTables(identity, context, types, ready, state['tables'], signal);
     const horizon = new HorizonWatch({
       session: this.#session,
       warningMs: settings.horizonWarningMs,
@@ -162,6 +161,7 @@ class Opening {
   }
 
   async #openTables(
+    identity: PollingIdentity,
     context: ReaderContext,
     types: TypeRegistry,
     ready: PollingState,
@@ -181,6 +181,7 @@ class Opening {
           types,
           allowStandby: settings.allowStandby,
           onEvent: this.#onEvent,
+          assertServer: (server) => assertSameServer(identity, server),
           isHeld: () => this.#lease?.isHeld ?? true,
           known: known?.columns ?? null,
           oid: known?.oid ?? null,
@@ -250,14 +251,7 @@ class Opening {
     options: { readonly signal: AbortSignal },
   ): Promise<void> {
     const server = await readServer(this.#session, this.#settings, options);
-    if (server.systemIdentifier !== identity.systemIdentifier) {
-      throw new GapError(
-        'GAP_CHECKPOINT_FOREIGN',
-        `The server's system identifier is ${server.systemIdentifier} now, and was ${identity.systemIdentifier}.`,
-        { remedy: 'Connect to the server that the checkpoint was saved for.' },
-      );
-    }
-    if (identity.timeline !== null) assertSameTimeline(identity.timeline, server.timeline);
+    assertSameServer(identity, server);
     await watch.check(this.#session, options);
     await assertOwnStamps(this.#session, this.#settings.tables, options);
   }

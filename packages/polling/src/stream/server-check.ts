@@ -1,14 +1,12 @@
 import { GapError, SourceSetupError } from '@certyo-cdc/core';
 import { qualifiedName, quoteIdentifier, serverInfo, type SqlExecutor } from '@certyo-cdc/postgres';
 import type { PollingSettings, TableSettings } from '../settings.ts';
+import { parseTimeline, type ServerNow, TIMELINE_SQL } from '../table/header-sql.ts';
 import { standbyError } from '../table/table-access.ts';
 import { rebaseRemedy } from './identity.ts';
 
 /** The server as far as positions depend on it. */
-export interface PolledServer {
-  readonly systemIdentifier: string;
-  /** The timeline that it writes; null on a standby. */
-  readonly timeline: number | null;
+export interface PolledServer extends ServerNow {
   readonly isStandby: boolean;
 }
 
@@ -18,13 +16,6 @@ interface Options {
 
 /** xid8 and its snapshot functions are there from PostgreSQL 13 on. */
 const OLDEST = 130_000;
-
-/**
- * The timeline in the name of the file that is written now: that of the last checkpoint is the old one for a while after a
- * promotion.
- */
-const TIMELINE_SQL = `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN
-  pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END AS timeline`;
 
 /** Reads which server it is, and refuses one that cannot be polled. */
 export async function readServer(
@@ -40,14 +31,13 @@ export async function readServer(
   }
   if (info.isInRecovery && !settings.allowStandby) throw standbyError();
   const { rows } = await session.query<{ readonly timeline: string | null }>(
-    TIMELINE_SQL,
+    `SELECT ${TIMELINE_SQL} AS timeline`,
     [],
     options,
   );
-  const timeline = rows[0]?.timeline ?? null;
   return {
     systemIdentifier: info.systemIdentifier,
-    timeline: timeline === null ? null : Number.parseInt(timeline, 16),
+    timeline: parseTimeline(rows[0]?.timeline ?? null),
     isStandby: info.isInRecovery,
   };
 }

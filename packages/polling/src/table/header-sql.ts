@@ -26,6 +26,15 @@ export interface PageHeader {
   readonly isHeld: boolean;
   /** When the statement arrived, before its snapshot was taken. */
   readonly askedAt: string;
+  /** Which server it is: a lost connection is made again without anybody noticing, maybe to another one. */
+  readonly server: ServerNow;
+}
+
+/** A server as far as transaction ids depend on it. */
+export interface ServerNow {
+  readonly systemIdentifier: string;
+  /** The timeline that it writes; null on a standby. */
+  readonly timeline: number | null;
 }
 
 /**
@@ -45,8 +54,21 @@ export function headerSql(table: QualifiedName, guard: string | null): string {
     FLUSHED_LSN_SQL,
     guard === null ? "'true'" : `(${guard})::text`,
     'pg_catalog.statement_timestamp()::text',
+    '(SELECT system_identifier::text FROM pg_catalog.pg_control_system())',
+    TIMELINE_SQL,
   ];
   return `pg_catalog.json_build_array(${members.join(', ')})::text`;
+}
+
+/**
+ * An SQL expression: the timeline in the name of the file that is written now, in hexadecimal; null on a standby. That of
+ * the last checkpoint is the old one for a while after a promotion.
+ */
+export const TIMELINE_SQL: string = `CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN
+  pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END`;
+
+export function parseTimeline(text: string | null): number | null {
+  return text === null ? null : Number.parseInt(text, 16);
 }
 
 function columnsHashSql(relation: string): string {
@@ -76,5 +98,6 @@ export function parseHeader(text: string): PageHeader {
     flushed: lsn(7),
     isHeld: at(8) === 'true',
     askedAt: at(9),
+    server: { systemIdentifier: at(10), timeline: parseTimeline(members[11] ?? null) },
   };
 }

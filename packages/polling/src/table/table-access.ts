@@ -16,7 +16,7 @@ import {
 } from '@certyo-cdc/postgres';
 import type { ReaderContext } from '../cursor/table-reader.ts';
 import type { TableSettings } from '../settings.ts';
-import type { PageHeader } from './header-sql.ts';
+import { headerSql, type PageHeader, parseHeader, type ServerNow } from './header-sql.ts';
 import { type PageRequest, type RawPage, readPage } from './read-page.ts';
 import { planTable, type TablePlan } from './table-plan.ts';
 
@@ -28,6 +28,8 @@ export interface TableAccessOptions {
   readonly types: TypeRegistry;
   readonly allowStandby: boolean;
   readonly onEvent: (event: SourceEvent) => void;
+  /** Refuses another server than the one that was opened. */
+  readonly assertServer: (server: ServerNow) => void;
   /** Whether the lease certainly lasts. */
   readonly isHeld: () => boolean;
   /** The columns that a checkpoint knew, or null. */
@@ -101,8 +103,7 @@ export class TableAccess {
         page = await this.#altered(error, attempt, signal);
       }
       if (page !== null) {
-        this.#header = page.header;
-        this.#check(page);
+        this.#check(page.header);
         if (page.header.columns === this.#plan.fingerprint) return page;
       }
       if (attempt === ATTEMPTS) {
@@ -112,6 +113,19 @@ export class TableAccess {
       }
       await this.#describe(signal);
     }
+  }
+
+  /** What is true now, besides any page; refuses what a page would refuse. */
+  async check({ signal }: { readonly signal: AbortSignal }): Promise<PageHeader> {
+    const { context, settings } = this.#options;
+    const { rows } = await context.session.query<{ readonly header: string }>(
+      `SELECT ${headerSql(settings, context.guard())} AS header`,
+      [],
+      { signal },
+    );
+    const header = parseHeader(rows[0]?.header ?? '[]');
+    this.#check(header);
+    return header;
   }
 
   /** The event that tells of new columns; null where they are as they were. Taken once. */
@@ -185,9 +199,11 @@ export class TableAccess {
     return await Promise.resolve(null);
   }
 
-  #check({ header }: RawPage): void {
+  #check(header: PageHeader): void {
+    this.#header = header;
     const { allowStandby, settings, user } = this.#options;
     const { label } = settings;
+    this.#options.assertServer(header.server);
     this.#assertSameTable(this.#plan.oid, header.oid);
     if (header.isFiltered) {
       throw new SourceSetupError(
