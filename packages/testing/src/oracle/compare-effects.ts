@@ -7,7 +7,7 @@ import {
 } from './committed-history.ts';
 import type { HistoryTable, OracleQuery } from './history-table.ts';
 import {
-  countReordered,
+  reorderedEffects,
   distinctVersions,
   heldByRecord,
   push,
@@ -77,7 +77,10 @@ export async function compareEffects(
     const wanted = expected.get(record) ?? [];
     const found = distinctVersions(held.get(record) ?? []);
     duplicated += (held.get(record)?.length ?? 0) - found.length;
-    reordered += countReordered(found);
+    for (const { recordVersion } of reorderedEffects(found)) {
+      reordered += 1;
+      example(`${record}: version ${recordVersion} was accepted before the one before it`);
+    }
     if (found.length < wanted.length) lost += wanted.length - found.length;
     if (found.length > wanted.length) duplicated += found.length - wanted.length;
     if (found.length !== wanted.length) {

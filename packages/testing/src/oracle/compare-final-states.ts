@@ -3,7 +3,7 @@ import type { CertyoEffect } from '../certyo/inspection.ts';
 import type { HistoryTable, OracleQuery } from './history-table.ts';
 import type { CollectionComparison, Comparison } from './compare-effects.ts';
 import {
-  countReordered,
+  reorderedEffects,
   distinctVersions,
   heldByRecord,
   push,
@@ -132,7 +132,10 @@ function compareRecord(
   const distinct = distinctVersions(held.map(({ effect }) => effect));
   const digests = new Map(held.map(({ effect, digest }) => [effect, digest]));
   counts.duplicated += held.length - distinct.length;
-  counts.reordered += countReordered(distinct);
+  for (const { recordVersion } of reorderedEffects(distinct)) {
+    counts.reordered += 1;
+    example(`${record}: version ${recordVersion} was accepted before the one before it`);
+  }
   if (committed.length === 0) {
     counts.duplicated += distinct.length;
     example(`${record}: was never committed, ${held.length} versions are held`);

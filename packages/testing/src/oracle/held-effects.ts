@@ -26,11 +26,11 @@ export function distinctVersions(effects: readonly CertyoEffect[]): readonly Cer
   );
 }
 
-/** How many effects were accepted before an earlier version of the same record. */
-export function countReordered(inVersionOrder: readonly CertyoEffect[]): number {
+/** The effects that were accepted before an earlier version of the same record. */
+export function reorderedEffects(inVersionOrder: readonly CertyoEffect[]): readonly CertyoEffect[] {
   return inVersionOrder.filter(
     (effect, i) => effect.sequence < (inVersionOrder[i - 1]?.sequence ?? 0),
-  ).length;
+  );
 }
 
 export function push<T>(map: Map<string, T[]>, key: string, value: T): void {
