@@ -92,6 +92,11 @@ function objectProblems(spec: PollingSpec, state: PollingState): readonly Proble
  * Columns come without rewriting the table; what alters a table gives up after 10 s of waiting for its lock; indexes are made
  * apart, CONCURRENTLY unless `spec.concurrently` is false.
  *
+ * What it costs the writers, measured with four clients on two cores without waiting for the disk, so that nothing hides it:
+ * single-row UPDATEs run at 0.6 of the rate without the trigger and index, DELETE and INSERT in one transaction at 0.65. In one
+ * statement over many rows an INSERT takes twice as long, an UPDATE three times (a row's place in the index changes each
+ * time, so no update is a HOT one any more), and a DELETE some 20 to 80 µs more per row for its tombstone.
+ *
  * @throws SourceSetupError naming the SQL for what setup does not decide by itself (keys, types, sequences, row security).
  */
 export async function planPollingSetup(
