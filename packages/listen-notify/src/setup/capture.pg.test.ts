@@ -27,7 +27,7 @@ describe('capture', () => {
       'U (1,10) (1,) id,t',
     ]);
     await db.query('TRUNCATE t CASCADE');
-    expect(await log.told()).toEqual(['T id,v', 'T id,t']);
+    expect(await log.told()).toEqual(['T ["public", "t"] id,v', 'T ["public", "child"] id,t']);
     const client = await db.client();
     await client.query('BEGIN');
     await client.query("INSERT INTO t VALUES (1, 'a')");
@@ -132,7 +132,7 @@ describe('capture', () => {
       await client.query(
         "SET certyo.change_log_nested = 'x'; BEGIN; SET LOCAL certyo.change_log_1 = 'y'; UPDATE public.t SET id = 2; TRUNCATE public.t; COMMIT",
       );
-      expect((await log.told()).map((line) => line.slice(0, 4))).toEqual(['U (1', 'T id']);
+      expect((await log.told()).map((line) => line.slice(0, 4))).toEqual(['U (1', 'T ["']);
       for (const forbidden of [
         'SELECT * FROM certyo.change_log',
         'SELECT certyo.change_log_capture()',
@@ -202,7 +202,7 @@ describe('capture', () => {
     expect(rows).toEqual([
       { operation: 'I', old_row: null, new_row: '(1,"("",",は,2)' },
       { operation: 'U', old_row: '(1,"("",",は,2)', new_row: '(1,,は,2)' },
-      { operation: 'T', old_row: null, new_row: null },
+      { operation: 'T', old_row: `["My Sch.ema", "T'a\\"b;--%s$$"]`, new_row: null },
     ]);
     const [noted] = await log.db.query(
       `SELECT schema, name, columns FROM "st'ate ""x"" $".change_log_columns`,

@@ -23,8 +23,8 @@ export interface LogFixture extends AsyncDisposable {
   readonly db: TestDatabase;
   readonly session: SqlSession;
   readonly settings: CaptureSettings;
-  /** Runs what is missing, and gives it. */
-  setUp(): Promise<readonly string[]>;
+  /** Runs what is missing, with these settings changed, and gives it. */
+  setUp(changed?: Partial<CaptureSettings>): Promise<readonly string[]>;
   /** The same by another role. */
   setUpAs(user: string): Promise<readonly string[]>;
   /** Runs what removes it, and gives it. */
@@ -71,7 +71,8 @@ export async function setUpLog(
     db,
     session,
     settings,
-    setUp: async () => run(await missingStatements(session, settings, { signal })),
+    setUp: async (changed = {}) =>
+      run(await missingStatements(session, { ...settings, ...changed }, { signal })),
     setUpAs: async (user) => {
       const url = new URL(db.url);
       url.username = user;
