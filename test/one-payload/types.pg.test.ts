@@ -23,7 +23,6 @@ const OWN = ['certyo_record_hash', 'certyo_anchor_status', 'certyo_verified_at']
 /** `kinds`, to be captured, and `staged`, whose rows are values that no writer's settings had a part in. */
 async function makeTables(db: TestDatabase): Promise<void> {
   for (const statement of TYPES) await db.query(statement);
-  await db.query('CREATE TABLE app."odd Name" ()');
   const definitions = columns.map(({ name, type }) => `${quoteIdentifier(name)} ${type}`);
   await db.query(`
     CREATE TABLE kinds (dropped_first text, id int PRIMARY KEY, note text, ${definitions.join(', ')},

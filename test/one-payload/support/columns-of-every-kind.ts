@@ -21,6 +21,8 @@ export const TYPES: readonly string[] = [
   `CREATE TYPE app.outer AS (list app.inner[], note text)`,
   'CREATE DOMAIN app.amount AS numeric(40,2)',
   'CREATE DOMAIN app.amounts AS app.amount[]',
+  'CREATE TABLE app."odd Name" ()',
+  'CREATE TABLE app.plain ()',
   'CREATE TYPE app.stay AS RANGE (subtype = timestamptz)',
 ];
 
@@ -101,7 +103,7 @@ export const COLUMNS: readonly Column[] = [
   ),
   column('app.hstore', 'a=>1, "b c"=>NULL, é=>"\\""', ''),
   column('app.citext', 'É'),
-  column('regclass', 'pg_catalog.pg_class', 'public.kinds', 'app."odd Name"', '-'),
+  column('regclass', 'pg_catalog.pg_class', 'app.plain', 'app."odd Name"', '-'),
   column('regtype', 'timestamp with time zone', 'app.mood', 'app.amounts[]'),
   column('regproc', 'pg_catalog.array_in'),
   column('regprocedure', 'pg_catalog.sha256(bytea)'),

@@ -20,6 +20,8 @@ export type Way = (typeof WAYS)[number];
 export interface Shown {
   readonly table: string;
   readonly recordId: string;
+  /** What its record was called before a change of its key. */
+  readonly previousId: string | null;
   readonly operation: RowChange['operation'];
   /** What the event writes. */
   readonly payload: string;
@@ -106,11 +108,12 @@ async function read(source: PreparedSource): Promise<readonly Shown[]> {
   );
   return events.map(({ event, payload }) => {
     const table = `${event.table.schema}.${event.table.name}`;
-    const recordId = recordIdOf(event);
+    const recordId = recordIdOf(event.key);
     if (event.canonicalRow() !== payload) throw new Error('An event was written differently.');
     return {
       table,
       recordId,
+      previousId: event.previousKey === null ? null : recordIdOf(event.previousKey),
       operation: event.operation,
       payload,
       held: held.get(`${table} ${recordId} ${event.version}`),
@@ -119,7 +122,7 @@ async function read(source: PreparedSource): Promise<readonly Shown[]> {
   });
 }
 
-function recordIdOf({ key }: RowChange): string {
+function recordIdOf(key: RowChange['key']): string {
   const texts = Object.values(key).map(String);
   return texts.length === 1 ? (texts[0] ?? '') : JSON.stringify(texts);
 }
@@ -129,6 +132,7 @@ export function lastShown(all: readonly Shown[]): ReadonlyMap<string, Shown> {
   const last = new Map<string, Shown>();
   for (const one of all) {
     const name = `${one.table} ${one.recordId}`;
+    if (one.previousId !== null) last.delete(`${one.table} ${one.previousId}`);
     if (one.operation === 'delete') last.delete(name);
     else last.set(name, one);
   }
@@ -145,8 +149,8 @@ export function differences(ways: ReadonlyMap<Way, readonly Shown[]>): readonly 
     }
   }
   const expected = lastShown(ways.get('change log') ?? []);
-  for (const way of WAYS) {
-    const last = lastShown(ways.get(way) ?? []);
+  for (const [way, all] of ways) {
+    const last = lastShown(all);
     for (const name of new Set([...expected.keys(), ...last.keys()])) {
       const left = expected.get(name)?.payload;
       const right = last.get(name)?.payload;
