@@ -97,6 +97,22 @@ describe('openSequenceLog', () => {
     expect(rest).not.toContain('phantom');
   });
 
+  test('P-15: a standby does not show who writes on the primary: it is not read, and waited out', async () => {
+    await using server = await startPostgres({ major });
+    await using it = await openLog({}, server);
+    await it.db.query("INSERT INTO log (note) VALUES ('a')");
+    await using standby = await startPostgres({ standbyOf: server });
+    const session = sessionOf({ url: standby.urlOf(it.db.database) });
+    try {
+      await expect(testLog(session).read({ signal })).rejects.toMatchObject({
+        code: 'SOURCE_UNREACHABLE',
+        retryable: true,
+      });
+    } finally {
+      await session.close();
+    }
+  });
+
   test('P-17: a row waits for the disk, and no longer', async () => {
     await using server = await startPostgres({ major, settings: { wal_writer_delay: '10s' } });
     await using it = await openLog({}, server);
