@@ -8,7 +8,6 @@ import {
   createRowChange,
   createRowDescriptor,
   createTruncate,
-  FLUSHED_LSN_SQL,
   NOT_SENT,
   OWN_COLUMNS,
   readTypeDescriptors,
@@ -169,8 +168,9 @@ export class Deletes {
   /** Also makes sure that it was this server, and ours to read. */
   async #untilOnDisk(options: { readonly signal: AbortSignal }): Promise<void> {
     const { access, context } = this.#options;
-    const { written } = await access.check(options);
-    if (written !== null) await waitForFlush(context.session, written, options);
+    const { written, flushed } = await access.check(options);
+    if (written === null || (flushed !== null && flushed >= written)) return;
+    await waitForFlush(context.session, written, options);
   }
 
   #truncate(tombstone: Truncated, version: TombstoneVersion): ChangeEvent {

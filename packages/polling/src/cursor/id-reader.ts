@@ -87,6 +87,8 @@ export class IdReader implements TableReader {
     const { plan } = this.#access;
     if (this.#log?.plan !== plan) this.#log = { plan, log: this.#open(plan) };
     const { log } = this.#log;
+    // Kept only when what it gives is handed over: it goes on behind its last page, whatever became of that.
+    this.#log = null;
     if (options.tick > this.#committedTo.tick) {
       const number = await log.committedTo(options);
       this.#committedTo = { tick: options.tick, number };
@@ -115,11 +117,12 @@ export class IdReader implements TableReader {
       );
     }
     this.#through = page.through;
+    this.#log = { plan, log };
     return this.#give(events, bytes, page.hasMore);
   }
 
   #open(plan: TablePlan): SequenceLog {
-    const { context } = { context: this.#context };
+    const context = this.#context;
     const columns = plan.columns.map(
       ({ name }, index) => [`c${index}`, outputSql(`log.${quoteIdentifier(name)}`)] as const,
     );
