@@ -108,7 +108,7 @@ async function measure(
   if (variant.doorbell !== null && !variant.reads)
     await database.query('TRUNCATE certyo.change_log');
   await database.query('CHECKPOINT');
-  await using reader = await read(variant, database);
+  await using _reader = await read(variant, database);
   const clients = await Promise.all(Array.from({ length: writers }, () => database.client()));
   const [{ until } = { until: '' }] = await database.query<{ until: string }>(
     'SELECT (clock_timestamp() + make_interval(secs => $1))::text AS until',
@@ -123,7 +123,6 @@ async function measure(
     }),
   );
   await Promise.all(clients.map((client) => client.end()));
-  await reader.caughtUp();
   return done.reduce((sum, each) => sum + each, 0) / seconds;
 }
 
@@ -131,9 +130,8 @@ async function measure(
 async function read(
   { doorbell, reads }: Variant,
   database: TestDatabase,
-): Promise<AsyncDisposable & { caughtUp(): Promise<void> }> {
-  if (!reads || doorbell === null)
-    return { caughtUp: () => Promise.resolve(), [Symbol.asyncDispose]: () => Promise.resolve() };
+): Promise<AsyncDisposable> {
+  if (!reads || doorbell === null) return { [Symbol.asyncDispose]: () => Promise.resolve() };
   const controller = new AbortController();
   await database.query('TRUNCATE certyo.change_log');
   const source = sourceOf(database, doorbell);
@@ -146,7 +144,6 @@ async function read(
     if (!controller.signal.aborted) throw error;
   });
   return {
-    caughtUp: () => Promise.resolve(),
     [Symbol.asyncDispose]: async () => {
       controller.abort(new Error('The measurement is over.'));
       await stream[Symbol.asyncDispose]();
