@@ -1,6 +1,11 @@
 import { GapError, type SourceEvent, SourceSetupError } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
-import { quoteIdentifier, type SetupStatement, type SqlExecutor } from '@certyo-cdc/postgres';
+import {
+  qualifiedName,
+  quoteIdentifier,
+  type SetupStatement,
+  type SqlExecutor,
+} from '@certyo-cdc/postgres';
 import { columnProblems, keyProblems } from './column-problems.ts';
 import { indexProblems } from './index-problems.ts';
 import { blocking, type Problem, problem } from './problem.ts';
@@ -41,6 +46,12 @@ function tableProblems(
           ),
         ]
       : []),
+    ...state.heirs.map((heir) =>
+      blocking(
+        `${heir} inherits from ${tableLabel(state.table)}: its rows would be read, but no trigger keeps their stamps.`,
+        `ALTER TABLE ${heir} NO INHERIT ${qualifiedName(state.table)}; -- and list it in \`tables\`; or make it a partition`,
+      ),
+    ),
     ...columnProblems(state),
     ...triggerProblems(spec, state, functions),
     ...indexProblems(state, spec.concurrently !== false),

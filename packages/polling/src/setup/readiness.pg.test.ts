@@ -76,7 +76,8 @@ describe('assertPollingReady', () => {
        CREATE TABLE stamped (id int PRIMARY KEY, at timestamptz DEFAULT now(), day date NOT NULL DEFAULT now());
        CREATE TABLE cached (id int PRIMARY KEY, n bigserial); ALTER SEQUENCE cached_n_seq CACHE 20;
        CREATE TABLE counted (id int8 GENERATED ALWAYS AS IDENTITY (INCREMENT 5 CYCLE) PRIMARY KEY);
-       CREATE TABLE free (id int PRIMARY KEY)`,
+       CREATE TABLE free (id int PRIMARY KEY);
+       CREATE TABLE elder (id int PRIMARY KEY); CREATE TABLE heir () INHERITS (elder)`,
     );
     const timestamp = (column: string): Partial<PolledTableSpec> => ({
       cursor: { kind: 'timestamp', column },
@@ -103,6 +104,7 @@ describe('assertPollingReady', () => {
       [polled('cached', id('n')), 'CACHE 20', true],
       [polled('counted', id('id')), 'does not count up by 1', true],
       [polled('free', id('id')), 'No sequence fills', false],
+      [polled('elder'), 'public.heir inherits from public.elder', true],
     ];
     for (const [table, said, isMended] of CASES) {
       const found = await readiness(db.url, table);

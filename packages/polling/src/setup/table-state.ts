@@ -66,6 +66,8 @@ export interface TableState {
   readonly defaults: ReadonlyMap<string, string>;
   readonly comments: ReadonlyMap<string, string>;
   readonly isFiltered: boolean;
+  /** Tables that inherit from it and are no partitions: no trigger of its covers them. */
+  readonly heirs: readonly string[];
   /** The sequence of the cursor's column, or null. */
   readonly sequence: SequenceState | null;
 }
@@ -206,8 +208,11 @@ async function readTable(
     readonly comment: string | null;
   }>(COLUMNS_SQL, [table.oid]);
   const triggers = await list<TriggerState>(TRIGGERS_SQL, [table.oid]);
-  const { rows } = await session.query<{ readonly filtered: string }>(
-    'SELECT pg_catalog.row_security_active($1::oid)::text AS filtered',
+  const { rows } = await session.query<{ readonly filtered: string; readonly heirs: string }>(
+    `SELECT pg_catalog.row_security_active($1::oid)::text AS filtered,
+            coalesce((SELECT pg_catalog.json_agg(c.oid::regclass::text ORDER BY c.oid) FROM pg_catalog.pg_inherits i
+                        JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+                       WHERE i.inhparent = $1::oid AND NOT c.relispartition), '[]')::text AS heirs`,
     [table.oid],
     options,
   );
@@ -233,6 +238,7 @@ async function readTable(
     defaults: new Map(columns.flatMap((c) => (c.default === null ? [] : [[c.name, c.default]]))),
     comments: new Map(columns.flatMap((c) => (c.comment === null ? [] : [[c.name, c.comment]]))),
     isFiltered: rows[0]?.filtered === 'true',
+    heirs: JSON.parse(rows[0]?.heirs ?? '[]') as string[],
     sequence: sequences[0] ?? null,
   };
 }
