@@ -26,14 +26,22 @@ describe(notifyFunction, () => {
     await expect.poll(() => heard.length).toBe(1);
     // One more for each byte of the text; the empty text takes two, for its quotes.
     const fits = 7_999 - Buffer.byteLength(heard[0] ?? '') + 2;
-    await it.db.query('INSERT INTO t VALUES (2, $1)', ['x'.repeat(fits)]);
-    await it.db.query('INSERT INTO t VALUES (3, $1)', ['x'.repeat(fits + 1)]);
-    await it.db.query('INSERT INTO t VALUES (4, $1)', ['é'.repeat(fits / 2)]);
-    await it.db.query('INSERT INTO t VALUES (5, $1)', ['é'.repeat(fits)]);
-    await expect.poll(() => heard.length).toBe(5);
-    expect(heard.map(kindOf)).toEqual(['R', 'R', 'L', 'R', 'L']);
-    expect(Buffer.byteLength(heard[1] ?? '')).toBe(7_999);
-    expect(await it.db.query('SELECT count(*)::int AS n FROM t')).toEqual([{ n: 5 }]);
+    // In one transaction, so that every part but the text has one length.
+    await it.db.query(
+      `INSERT INTO t SELECT 2 + x, repeat('x', $1 + x) FROM generate_series(0, 6) AS x`,
+      [fits - 3],
+    );
+    await expect.poll(() => heard.length).toBe(8);
+    const sizes = heard.slice(1).map((each) => [kindOf(each), Buffer.byteLength(each)] as const);
+    const carried = sizes.filter(([kind]) => kind === 'R').map(([, bytes]) => bytes);
+    expect(Math.max(...carried)).toBe(7_999);
+    expect(carried).toEqual(carried.map((_, index) => (carried[0] ?? 0) + index));
+    expect(sizes.slice(carried.length).map(([kind]) => kind)).toContain('L');
+
+    await it.db.query('INSERT INTO t VALUES (10, $1)', ['é'.repeat((fits - 4) / 2)]);
+    await it.db.query('INSERT INTO t VALUES (11, $1)', ['é'.repeat(fits - 4)]);
+    await expect.poll(() => heard.slice(8).map(kindOf)).toEqual(['R', 'L']);
+    expect(await it.db.query('SELECT count(*)::int AS n FROM t')).toEqual([{ n: 10 }]);
   });
 
   test.each([8_000, 100_000, 10_000_000])(
