@@ -66,12 +66,12 @@ export async function readTombstones(
   const bound = BigInt(rows[0]?.below ?? 0);
   const found = rows.filter(isFound);
   const tombstones = found.map((row) => toTombstone(row, table));
-  const isLive = await liveKeys(executor, table, tombstones, signal);
+  const isLeftOut = await outlived(executor, target, table, tombstones, signal);
   const last = found.at(-1);
   const isWhole =
     last === undefined || (Number(last.found) === found.length && found.length < options.maxRows);
   return {
-    tombstones: tombstones.filter((_, index) => !isLive.has(index)),
+    tombstones: tombstones.filter((_, index) => !isLeftOut.has(index)),
     below: bound,
     next: isWhole ? null : { xid: BigInt(last.xid), sequence: BigInt(last.sequence) },
     bytes: found.reduce((sum, row) => sum + (row.row?.length ?? 0), 0),
@@ -160,20 +160,33 @@ function toTombstone(row: FoundRow, table: KeyedTable): Tombstone {
   };
 }
 
-/** The indexes of tombstones whose key lives (again). */
-async function liveKeys(
+/**
+ * The indexes of tombstones whose key lives again, or has a later tombstone. Both in one snapshot: a row that lived when the
+ * page was read, and may have been handed over before a restart, either still lives now or has left a tombstone. This one's
+ * version lies before that row's.
+ */
+async function outlived(
   executor: SqlExecutor,
+  target: DeletesTarget,
   table: KeyedTable,
   tombstones: readonly Tombstone[],
   signal: AbortSignal,
 ): Promise<ReadonlySet<number>> {
   const keys = tombstones.flatMap((tombstone, index) =>
-    tombstone.kind === 'deleted' ? [{ index, key: tombstone.key }] : [],
+    tombstone.kind === 'deleted'
+      ? [{ index, key: tombstone.key, sequence: tombstone.sequence }]
+      : [],
   );
   if (keys.length === 0) return new Set();
-  const parameters = [JSON.stringify(keys.map(({ key }) => key))];
+  const parameters = [
+    JSON.stringify(keys.map(({ key }) => key)),
+    `{${keys.map(({ sequence }) => sequence).join(',')}}`,
+    table.oid,
+  ];
   const query = (typed: boolean) =>
-    executor.query<{ readonly at: string }>(liveKeysSql(table, typed), parameters, { signal });
+    executor.query<{ readonly at: string }>(outlivedSql(target, table, typed), parameters, {
+      signal,
+    });
   const { rows } = await query(true).catch((error: unknown) => {
     if (!isDataException(error)) throw error;
     return query(false);
@@ -181,11 +194,15 @@ async function liveKeys(
   return new Set(rows.map(({ at }) => keys[Number(at) - 1]?.index ?? -1));
 }
 
-/** $1 a JSON array of keys. */
-function liveKeysSql(table: KeyedTable, typed: boolean): string {
+/** $1 a JSON array of keys, $2 the sequences of their tombstones, $3 relation. */
+function outlivedSql(target: DeletesTarget, table: KeyedTable, typed: boolean): string {
   return `
 SELECT k.at::text AS at
-  FROM (SELECT j.at, ARRAY(SELECT pg_catalog.json_array_elements_text(j.key)) AS key
+  FROM (SELECT j.at, ARRAY(SELECT pg_catalog.json_array_elements_text(j.key)) COLLATE "C" AS key,
+               ($2::int8[])[j.at] AS sequence
           FROM pg_catalog.json_array_elements($1::json) WITH ORDINALITY AS j(key, at)) AS k
- WHERE EXISTS (SELECT 1 FROM ${fromTable(table)} r WHERE ${sameKeySql(table, 'r', 'k.key', typed)})`;
+ WHERE EXISTS (SELECT 1 FROM ${fromTable(table)} r WHERE ${sameKeySql(table, 'r', 'k.key', typed)})
+    OR EXISTS (SELECT 1 FROM ${qualifiedName(pollingObjects(target).tombstones)} l
+                WHERE l.relation = $3::oid AND l.sequence > k.sequence AND l.key = k.key
+                  AND pg_catalog.hash_array_extended(l.key, 0) = pg_catalog.hash_array_extended(k.key, 0))`;
 }
