@@ -62,17 +62,23 @@ export function columnsTableSql(name: ChangeLogName): readonly string[] {
   ];
 }
 
-/** Which log it is, and how far it was pruned. */
+/**
+ * Which log it is, and how far it was pruned.
+ *
+ * Its numbers begin at the microseconds since 1970: those of a log that is made again after a teardown are greater than
+ * those of the one before, so that no identity or version comes twice (I5).
+ */
 export function stateTableSql(name: ChangeLogName, versionNumber: number): readonly string[] {
   const state = sqlPart(name, 'state');
   return [
     `CREATE TABLE IF NOT EXISTS ${state} (
   id text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-  pruned_through int8 NOT NULL DEFAULT 0
+  pruned_through int8 NOT NULL
 );`,
     `DELETE FROM ${state};`,
-    `INSERT INTO ${state} (id) VALUES (${randomText(versionNumber)});`,
+    `INSERT INTO ${state} (id, pruned_through)
+VALUES (${randomText(versionNumber)}, pg_catalog.setval('${literal(sqlPart(name, 'sequence'))}', (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8));`,
   ];
 }
 
