@@ -8,7 +8,7 @@ const text = fc
   .string({ unit: 'binary', maxLength: 30 })
   .map((value) => value.replaceAll('\0', ''));
 const digits = (min: number, max: number): fc.Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: min, maxLength: max });
+  fc.string({ unit: fc.constantFrom(...Array.from('0123456789')), minLength: min, maxLength: max });
 const pad = (value: number, length = 2): string => String(value).padStart(length, '0');
 const double = fc
   .double({ noNaN: true })
