@@ -5,6 +5,7 @@ import {
   type OpenOptions,
   PipelineStateError,
   type SourceEvent,
+  SourceSetupError,
 } from '@certyo-cdc/core';
 import {
   createTypeRegistry,
@@ -64,6 +65,7 @@ class Opening {
   #lease: LeaseKeeper | null = null;
   #checkedAtMs: number = Date.now();
   #closed: Promise<void> | null = null;
+  #hasBegun = false;
 
   constructor(settings: PollingSettings, options: OpenOptions, onClose: () => void) {
     this.#onClose = onClose;
@@ -84,6 +86,7 @@ class Opening {
     asSourceError(error, {
       user: this.#settings.connection.user,
       stateSchema: this.#settings.stateSchema,
+      hasBegun: this.#hasBegun,
     });
 
   readonly #onEvent = (event: SourceEvent): void => this.#options.onEvent?.(event);
@@ -101,6 +104,7 @@ class Opening {
       tables: settings.tables.map(tableIdentity).sort(),
     };
     const { resume, epoch } = acceptIdentity(after, identity, settings, savedAtMs);
+    if (server.isStandby) refuseReconciling(settings);
     const state = stateOf(resume);
     const { ready, watch } = await this.#watchTriggers(resume !== null, state['triggers'], signal);
     await assertOwnStamps(this.#session, settings.tables, { signal });
@@ -126,13 +130,17 @@ class Opening {
       onEvent: this.#onEvent,
       now: Date.now,
     });
+    this.#hasBegun = true;
     this.#onEvent({ type: 'source-connected', position: resume?.position ?? null });
     return new PollingStream({
       settings,
       identity,
       epoch,
       after: resume?.position ?? null,
-      tables,
+      // A standby takes no writes: there tombstones stay until a poller of the primary removes them.
+      tables: server.isStandby
+        ? tables.map((table) => ({ ...table, prune: () => Promise.resolve() }))
+        : tables,
       types,
       session: this.#session,
       lease: this.#lease,
@@ -264,4 +272,14 @@ function stateOf(checkpoint: Checkpoint | null): Readonly<Record<string, JsonVal
     return state as Readonly<Record<string, JsonValue>>;
   }
   throw new PipelineStateError('The checkpoint holds no state of polling.');
+}
+
+/** Comparing keys writes them down. */
+function refuseReconciling({ tables }: PollingSettings): void {
+  const table = tables.find(({ hardDeletes }) => typeof hardDeletes !== 'string');
+  if (table === undefined) return;
+  throw new SourceSetupError(
+    `The keys of ${table.label} cannot be compared on a standby, which takes no writes.`,
+    { remedy: "Connect to the primary, or choose hardDeletes: 'tombstone' or 'not-captured'." },
+  );
 }

@@ -136,13 +136,9 @@ export class PollingStream implements HintedStream {
   async caughtUp({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     signal.throwIfAborted();
     if (this.#failure !== null) throw this.#failure;
-    const { rows } = await this.#parts.session.query<{ readonly above: string }>(
-      'SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text AS above',
-      [],
-      { signal },
-    );
+    const above = await this.#newestTransaction(signal);
     this.#tick += 1;
-    const target = { above: BigInt(rows[0]?.above ?? 0), tick: this.#tick };
+    const target = { above, tick: this.#tick };
     await new Promise<void>((resolve, reject) => {
       const abort = (): void => waiter.settle(signal.reason);
       const waiter: Waiter = {
@@ -160,6 +156,27 @@ export class PollingStream implements HintedStream {
       else if (this.#failure !== null) waiter.settle(this.#failure);
       this.#waker.call();
     });
+  }
+
+  /** Waits out a lost connection, as the stream itself does. */
+  async #newestTransaction(signal: AbortSignal): Promise<bigint> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const { rows } = await this.#parts.session.query<{ readonly above: string }>(
+          'SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text AS above',
+          [],
+          { signal },
+        );
+        return BigInt(rows[0]?.above ?? 0);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (this.#failure !== null) throw this.#failure;
+        const known = this.#parts.asError(error);
+        if (!(CdcError.is(known) && known.retryable)) throw known;
+        const delays = this.#parts.settings.reconnect;
+        await sleep(SYSTEM_TIME, reconnectDelayMs(delays, attempt, Math.random()), signal);
+      }
+    }
   }
 
   nudge(): void {

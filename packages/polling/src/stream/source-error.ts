@@ -1,5 +1,6 @@
 import {
   CdcError,
+  GapError,
   SourceConnectionError,
   SourceProtocolError,
   SourceSetupError,
@@ -22,12 +23,23 @@ const MISSING_STATES: readonly string[] = ['42P01', '42703', '3F000', '42883'];
  */
 export function asSourceError(
   error: unknown,
-  names: { readonly user: string; readonly stateSchema: string },
+  names: {
+    readonly user: string;
+    readonly stateSchema: string;
+    /** True once tables were read. */
+    readonly hasBegun: boolean;
+  },
 ): Error {
   if (CdcError.is(error)) return error;
   const state = sqlState(error);
   const said = describePostgresError(error);
   const cause = redactPostgresError(error);
+  if (names.hasBegun && (state === '42P01' || state === '3F000')) {
+    return new GapError('GAP_TABLE', `A table is gone, or what setup made for it (${said}).`, {
+      cause,
+      remedy: 'Restore it, run source.setup(), and start under a new pipeline name.',
+    });
+  }
   if (state !== null && MISSING_STATES.includes(state)) {
     return new SourceSetupError(`The tables are not set up for polling (${said}).`, {
       cause,

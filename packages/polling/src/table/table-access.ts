@@ -10,6 +10,7 @@ import {
 } from '@certyo-cdc/core';
 import {
   createSchemaChange,
+  qualifiedName,
   quoteIdentifier,
   recordVersion,
   type TypeRegistry,
@@ -158,7 +159,12 @@ export class TableAccess {
     const { context, settings } = this.#options;
     const known = this.#plan.oid;
     const key = this.#plan.key.map(({ name }) => name);
-    this.#plan = await planTable(context.session, settings, { ...this.#options, signal });
+    const options = { ...this.#options, signal };
+    this.#plan = await planTable(context.session, settings, options).catch(
+      async (error: unknown) => {
+        throw (await this.#isGone(signal)) ? goneError(settings.label, error) : error;
+      },
+    );
     this.#assertSameTable(known);
     const now = this.#plan.key.map(({ name }) => name);
     if (JSON.stringify(now) !== JSON.stringify(key)) {
@@ -185,11 +191,7 @@ export class TableAccess {
       });
     }
     if (code === '42P01') {
-      throw new GapError('GAP_TABLE', `${label} does not exist any more.`, {
-        cause: error,
-        remedy:
-          'Take it out of the option tables with acceptTables: true; or restore it, and start under a new pipeline name.',
-      });
+      throw goneError(label, error);
     }
     // A column that the page lists has gone, or has another type.
     const isDefinition =
@@ -197,6 +199,16 @@ export class TableAccess {
     if (!isDefinition || attempt === ATTEMPTS) throw error;
     signal.throwIfAborted();
     return await Promise.resolve(null);
+  }
+
+  async #isGone(signal: AbortSignal): Promise<boolean> {
+    const { context, settings } = this.#options;
+    const { rows } = await context.session.query<{ readonly found: string | null }>(
+      'SELECT pg_catalog.to_regclass($1)::text AS found',
+      [qualifiedName(settings)],
+      { signal },
+    );
+    return rows[0]?.found == null;
   }
 
   #check(header: PageHeader): void {
@@ -241,6 +253,14 @@ export class TableAccess {
       message: `Columns of ${settings.label} that the role may not read are left out: ${hidden.join(', ')}.`,
     });
   }
+}
+
+function goneError(label: string, cause: unknown): GapError {
+  return new GapError('GAP_TABLE', `${label} does not exist any more.`, {
+    cause,
+    remedy:
+      'Take it out of the option tables with acceptTables: true; or restore it, and start under a new pipeline name.',
+  });
 }
 
 /** P-15: a standby shows changes later, and transactions in another order than the primary. */
