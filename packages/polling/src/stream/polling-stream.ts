@@ -78,6 +78,8 @@ export class PollingStream implements HintedStream {
   #round: PolledTable[];
   #roundFound = false;
   #tick = 0;
+  /** Somebody has called, and what was there at the look after it is not all handed over. */
+  #urgency: { readonly above: bigint | null; readonly pace: Pace } | null = null;
   #attempts = 0;
   #isDown = false;
   #failure: unknown = null;
@@ -255,11 +257,33 @@ export class PollingStream implements HintedStream {
     this.#settleWaiters();
     const waitMs = this.#pace.after(this.#roundFound);
     this.#roundFound = false;
-    await this.#waker.pause(
-      this.#waiters.size > 0 ? Math.min(URGENT_MS, waitMs) : waitMs,
-      this.#signal,
-    );
+    const urgentMs = this.#waiters.size > 0 ? URGENT_MS : this.#urge();
+    if (await this.#waker.pause(Math.min(urgentMs, waitMs), this.#signal)) {
+      this.#urgency = { above: null, pace: this.#urgentPace() };
+    }
     this.#round = [...this.#parts.tables];
+  }
+
+  /**
+   * What a call is about may be committed while an older transaction still runs, so that it may not be handed over yet. Then
+   * the next looks come soon, until everything that was there at the first look after the call is.
+   */
+  #urge(): number {
+    const urgency = this.#urgency;
+    if (urgency === null) return Infinity;
+    const { tables } = this.#parts;
+    const seen = tables.map((table) => table.header()?.above ?? 0n);
+    const above = urgency.above ?? seen.reduce((most, one) => (one > most ? one : most), 0n);
+    const target = { above, tick: 0 };
+    this.#urgency = tables.every(({ reader }) => reader.covers(target))
+      ? null
+      : { ...urgency, above };
+    return this.#urgency === null ? Infinity : urgency.pace.after(false);
+  }
+
+  #urgentPace(): Pace {
+    const { max } = this.#parts.settings.intervalMs;
+    return new Pace({ min: Math.min(URGENT_MS, max), max });
   }
 
   async #prune(): Promise<void> {

@@ -8,8 +8,8 @@ export class Waker {
     this.#wake?.();
   }
 
-  /** Resolves after `ms`, or when called; rejects with the signal's reason. */
-  pause(ms: number, signal: AbortSignal): Promise<void> {
+  /** Resolves after `ms` with false, or with true when called; rejects with the signal's reason. */
+  pause(ms: number, signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) {
         reject(signal.reason as Error);
@@ -17,7 +17,7 @@ export class Waker {
       }
       if (this.#isCalled) {
         this.#isCalled = false;
-        resolve();
+        resolve(true);
         return;
       }
       const over = (): void => {
@@ -31,12 +31,12 @@ export class Waker {
       };
       const timer = setTimeout(() => {
         over();
-        resolve();
+        resolve(false);
       }, ms);
       this.#wake = () => {
         over();
         this.#isCalled = false;
-        resolve();
+        resolve(true);
       };
       signal.addEventListener('abort', abort, { once: true });
     });
