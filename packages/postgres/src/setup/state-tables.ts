@@ -4,14 +4,18 @@ import { deadLetterSetupSql, deadLetterTeardownSql } from '../dead-letter/sql.ts
 import { qualifiedName } from '../identifier/quote.ts';
 import { leaseSetupSql, leaseTeardownSql } from '../lease/sql.ts';
 
-const TABLES = {
+/** A table that holds the state of pipelines. */
+export type StateTable = 'checkpoints' | 'dead_letters' | 'leases';
+
+type StateSql = (schema: string) => readonly string[];
+
+const TABLES: Readonly<
+  Record<StateTable, { readonly setup: StateSql; readonly teardown: StateSql }>
+> = {
   checkpoints: { setup: checkpointSetupSql, teardown: checkpointTeardownSql },
   dead_letters: { setup: deadLetterSetupSql, teardown: deadLetterTeardownSql },
   leases: { setup: leaseSetupSql, teardown: leaseTeardownSql },
-} as const;
-
-/** A table that holds the state of pipelines. */
-export type StateTable = keyof typeof TABLES;
+};
 
 /** Which of the tables to look at. */
 export interface StateTableOptions {
