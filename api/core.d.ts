@@ -440,7 +440,11 @@ interface TableInfo {
 interface TransactionInfo {
     /** The transaction id in decimal, or null where the source cannot see it. */
     readonly xid: string | null;
-    /** Commit time, ISO 8601 in UTC with microseconds (`2026-01-31T12:00:00.123456Z`), or null. */
+    /**
+     * Commit time, ISO 8601 in UTC with microseconds (`2026-01-31T12:00:00.123456Z`), or null. A source that cannot see
+     * it gives what comes nearest and stays the same: the change log the time at which the change was written down,
+     * polling the row's stamp.
+     */
     readonly committedAt: string | null;
     readonly beginLsn?: string | undefined;
     readonly commitLsn?: string | undefined;
@@ -499,8 +503,10 @@ interface RowChange<Row extends object = JsonRow> extends EventBase {
 interface Truncate extends EventBase {
     readonly operation: 'truncate';
     readonly table: TableInfo;
-    readonly cascade: boolean;
-    readonly restartIdentity: boolean;
+    /** Whether CASCADE was said; null where the source cannot see it (a trigger cannot). */
+    readonly cascade: boolean | null;
+    /** Whether RESTART IDENTITY was said; null where the source cannot see it. */
+    readonly restartIdentity: boolean | null;
 }
 /** The columns of a table changed. A barrier for the lanes of its table. */
 interface SchemaChange extends EventBase {
@@ -848,6 +854,12 @@ declare class SourceProtocolError extends CdcError {
     readonly code: "SOURCE_PROTOCOL";
     readonly retryable: false;
 }
+/** Notifications came faster than they were taken, and none is dropped in silence. */
+declare class NotificationsOverflowError extends CdcError {
+    readonly name: "NotificationsOverflowError";
+    readonly code: "NOTIFICATIONS_OVERFLOW";
+    readonly retryable: false;
+}
 /** Completeness can no longer be proved; the pipeline stops in state `gap`. Never retried. */
 declare class GapError extends CdcError {
     readonly name: "GapError";
@@ -1086,6 +1098,8 @@ interface ChangeStream<Row extends object = JsonRow> extends AsyncIterable<Chang
 interface OpenOptions {
     /** Where to go on; null starts at the source's own beginning. */
     readonly after: Checkpoint | null;
+    /** When `after` was saved, milliseconds since 1970 by its store's clock; where it is not known, undefined. */
+    readonly savedAtMs?: number | undefined;
     readonly signal: AbortSignal;
     /** Observes the source (reconnects, warnings). Must not throw. */
     readonly onEvent?: ((event: SourceEvent) => void) | undefined;
@@ -1450,7 +1464,7 @@ interface Pipeline extends AsyncDisposable {
  */
 declare function createPipeline<Item, Row extends object = JsonRow>(source: ChangeSource<Row>, sink: Sink<Item, Row>, options?: PipelineOptions<Row>): Pipeline;
 
-export { type AcceptedRecord, type ApiKey, type BatchOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, type ChangeBatch, type ChangeEvent, type ChangeSource, type ChangeStream, type ChangesOptions, type Checkpoint, CheckpointError, CheckpointFencedError, type CheckpointStore, type CircuitBreakerOptions, type ColumnInfo, type ColumnPolicies, type ColumnPolicy, type DeadLetter, DeadLetterError, type DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, type EventSource, type FoundRecord, GapCode, GapError, HttpStatusError, JsonNumber, type JsonRow, type JsonValue, type LogicalMessage, type MappedOperation, type MappedRow, MappingError, type NewDeadLetter, type OpenOptions, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, PipelineTime, type Position, type Prepared, type QueryParameters, type RecordMapper, type RecordMapperOptions, RecordRejectedError, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, type RowChange, type RowOperation, type SchemaChange, type Secret, type Sink, type Snapshot, SourceConnectionError, type SourceEvent, type SourceIdentity, type SourceLag, SourceProtocolError, SourceSetupError, type StoredCheckpoint, type TableInfo, type TableMapping, type TransactionInfo, type Truncate, type UnacknowledgedLimits, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changes, createCertyoClient, createPipeline, defaultCodecs, isRowChange, isSecret, minifyJson, parseJson, recordMapper, secret };
+export { type AcceptedRecord, type ApiKey, type BatchOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, type ChangeBatch, type ChangeEvent, type ChangeSource, type ChangeStream, type ChangesOptions, type Checkpoint, CheckpointError, CheckpointFencedError, type CheckpointStore, type CircuitBreakerOptions, type ColumnInfo, type ColumnPolicies, type ColumnPolicy, type DeadLetter, DeadLetterError, type DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, type EventSource, type FoundRecord, GapCode, GapError, HttpStatusError, JsonNumber, type JsonRow, type JsonValue, type LogicalMessage, type MappedOperation, type MappedRow, MappingError, type NewDeadLetter, NotificationsOverflowError, type OpenOptions, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, PipelineTime, type Position, type Prepared, type QueryParameters, type RecordMapper, type RecordMapperOptions, RecordRejectedError, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, type RowChange, type RowOperation, type SchemaChange, type Secret, type Sink, type Snapshot, SourceConnectionError, type SourceEvent, type SourceIdentity, type SourceLag, SourceProtocolError, SourceSetupError, type StoredCheckpoint, type TableInfo, type TableMapping, type TransactionInfo, type Truncate, type UnacknowledgedLimits, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changes, createCertyoClient, createPipeline, defaultCodecs, isRowChange, isSecret, minifyJson, parseJson, recordMapper, secret };
 
 // internal.d.ts
 
@@ -1471,6 +1485,15 @@ declare function tableLabel(table: NamedTable): string;
 
 /** The known name that is nearest to a wrong one, upper and lower case being equal, or null when none is near. */
 declare function nearestName(name: string, known: readonly string[]): string | null;
+
+/**
+ * Calls back when the signal aborts; the returned function takes that back.
+ *
+ * All callbacks of a signal share one listener: Node warns of a leak when more than ten requests each add their own.
+ */
+declare function onAbort(signal: AbortSignal, callback: () => void): () => void;
+/** The promise, or the signal's reason as soon as it is aborted. */
+declare function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T>;
 
 /** A timer of more milliseconds fires at once. */
 declare const MAX_TIMER_MS: number;
@@ -1516,7 +1539,7 @@ declare class OptionReader {
     assertMethods(name: string, methods: readonly string[]): void;
 }
 
-export { MAX_TIMER_MS, OptionReader, nearestName, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, tableLabel, wrongOption, wrongSecretOption };
+export { MAX_TIMER_MS, OptionReader, abortable, nearestName, onAbort, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, tableLabel, wrongOption, wrongSecretOption };
 
 // time.d.ts
 
@@ -1527,7 +1550,7 @@ interface ErrorCodeDescription {
     readonly remedy: string;
 }
 /** Every code that an error of this library can carry. */
-type ErrorCode = 'CONFIG_INVALID' | 'PIPELINE_STATE' | 'SOURCE_UNREACHABLE' | 'SOURCE_LOGIN_REFUSED' | 'SOURCE_TLS' | 'SOURCE_SETUP' | 'SOURCE_BUSY' | 'SOURCE_PROTOCOL' | 'VALUE_UNREPRESENTABLE' | 'MAPPING_FAILED' | 'GAP_SLOT_MISSING' | 'GAP_SLOT_LOST' | 'GAP_SLOT_AHEAD' | 'GAP_POSITION_AHEAD' | 'GAP_TIMELINE' | 'GAP_CHECKPOINT_FOREIGN' | 'GAP_TYPE_UNKNOWN' | 'GAP_PUBLICATION' | 'DELIVERY_CONNECTION' | 'DELIVERY_TIMEOUT' | 'HTTP_STATUS' | 'API_KEY_REFUSED' | 'REDIRECT_REFUSED' | 'RESPONSE_INVALID' | 'RECORD_REJECTED' | 'RETRIES_EXHAUSTED' | 'CHECKPOINT_STORE' | 'CHECKPOINT_FENCED' | 'DEAD_LETTER_STORE';
+type ErrorCode = 'CONFIG_INVALID' | 'PIPELINE_STATE' | 'SOURCE_UNREACHABLE' | 'SOURCE_LOGIN_REFUSED' | 'SOURCE_TLS' | 'SOURCE_SETUP' | 'SOURCE_BUSY' | 'SOURCE_PROTOCOL' | 'NOTIFICATIONS_OVERFLOW' | 'VALUE_UNREPRESENTABLE' | 'MAPPING_FAILED' | 'GAP_SLOT_MISSING' | 'GAP_SLOT_LOST' | 'GAP_SLOT_AHEAD' | 'GAP_POSITION_AHEAD' | 'GAP_TIMELINE' | 'GAP_CHECKPOINT_FOREIGN' | 'GAP_TYPE_UNKNOWN' | 'GAP_PUBLICATION' | 'GAP_LOG' | 'GAP_TRIGGER' | 'GAP_TABLE' | 'GAP_SWITCH' | 'DELIVERY_CONNECTION' | 'DELIVERY_TIMEOUT' | 'HTTP_STATUS' | 'API_KEY_REFUSED' | 'REDIRECT_REFUSED' | 'RESPONSE_INVALID' | 'RECORD_REJECTED' | 'RETRIES_EXHAUSTED' | 'CHECKPOINT_STORE' | 'CHECKPOINT_FENCED' | 'DEAD_LETTER_STORE';
 /** Every code that an error of this library can carry. A code never changes its meaning. */
 declare const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>>;
 /** The codes of states in which completeness can no longer be proved. */

@@ -1,7 +1,7 @@
 // index.d.ts
 
 import pg from 'pg';
-import { Secret, CheckpointStore, DeadLetterStore, JsonValue, TableInfo, RowOperation, TransactionInfo, EventSource, RowChange, ColumnInfo, LogicalMessage, SchemaChange, Truncate, SourceConnectionError } from '@certyo-cdc/core';
+import { Checkpoint, SourceIdentity, Secret, CheckpointStore, DeadLetterStore, SourceEvent, JsonValue, TableInfo, RowOperation, TransactionInfo, EventSource, RowChange, ColumnInfo, LogicalMessage, SchemaChange, Truncate, SourceConnectionError, JsonRow, ChangeStream } from '@certyo-cdc/core';
 import { Buffer as Buffer$1 } from 'node:buffer';
 
 /** What a parameter may be. Lists become PostgreSQL arrays; everything goes over as text, except bytes. */
@@ -188,6 +188,51 @@ interface ServerInfo {
 declare function serverInfo(session: SqlExecutor, options: {
     readonly signal: AbortSignal;
 }): Promise<ServerInfo>;
+
+/** Kinds of sources whose checkpoint another one may take over. */
+declare const REPLACED_KINDS: readonly ["polling", "replication", "listen-notify", "outbox", "debezium"];
+/** Kinds of sources whose checkpoint another one may take over. */
+type ReplacedKind = (typeof REPLACED_KINDS)[number];
+/** A stored checkpoint, and the source that is asked to go on from it. */
+interface CheckpointExpectation {
+    /** The stored checkpoint; null when there is none. */
+    readonly checkpoint: Checkpoint | null;
+    /** When it was saved, milliseconds since 1970, where that is known. */
+    readonly savedAtMs?: number | undefined;
+    /** The source's own kind. */
+    readonly kind: string;
+    /** The source's own identity. */
+    readonly identity: SourceIdentity;
+    /**
+     * The members of the identity that have to agree, in the order in which they are judged, each with what to do when it
+     * differs. Lists agree in any order. `systemIdentifier` and `database` have to be among them.
+     */
+    readonly members: Readonly<Record<string, string>>;
+    /** Members that need not agree this time, by the caller's will. */
+    readonly accepted?: readonly string[] | undefined;
+    /** The kind of source that this one takes over from. */
+    readonly replaces?: ReplacedKind | null | undefined;
+    /** Since when the source captures changes, milliseconds since 1970; null or undefined when nobody knows. */
+    readonly beganAtMs?: number | null | undefined;
+}
+/** How a source has to begin. */
+interface AcceptedCheckpoint {
+    /** Go on from here; null begins at the source's own beginning. */
+    readonly resume: Checkpoint | null;
+    /** Leads the versions of its events. */
+    readonly epoch: number;
+}
+/**
+ * Refuses a checkpoint of another source (I8), and takes one over where `replaces` says so.
+ *
+ * A checkpoint of the source's own kind has to agree in every member. One of the kind that is replaced has to come from the
+ * same server and database: the source then begins at its own beginning, in the next epoch, so that whatever it repeats
+ * has greater versions than all before. Until the source has saved a checkpoint of its own that stays so, life after life.
+ *
+ * @throws GapError GAP_CHECKPOINT_FOREIGN; GAP_SWITCH when the checkpoint to be taken over was saved before the source
+ * began.
+ */
+declare function acceptCheckpoint(expectation: CheckpointExpectation): AcceptedCheckpoint;
 
 /** A statement of a set-up. */
 interface SetupStatement {
@@ -409,6 +454,14 @@ declare function pinSettings(client: Queryable, options: {
     readonly signal: AbortSignal;
 }): Promise<void>;
 
+/** Bounds of the pause between two attempts to connect. */
+interface ReconnectDelays {
+    readonly minDelayMs: number;
+    readonly maxDelayMs: number;
+}
+/** Full jitter between the lower bound and a cap that doubles with every attempt. */
+declare function reconnectDelayMs(delays: ReconnectDelays, attempt: number, random: number): number;
+
 /** Environment variables by name, as in `process.env`. */
 type Environment = Readonly<Record<string, string | undefined>>;
 /**
@@ -424,6 +477,16 @@ declare function resolveConnection(options?: ConnectionOptions | string | Secret
  * `pg.Pool`. Statements of one own session run one after the other.
  */
 declare function sqlSession(target: ResolvedConnection | PoolLike, options?: SqlSessionOptions): SqlSession;
+
+/**
+ * Runs `work` on a client and drops the connection when it takes longer than `deadAfterMs`: on a half-open connection an
+ * answer would never come. A connection that is lost meanwhile is named as such, which node-postgres does not always do.
+ */
+declare function withinDeadline<T>(client: pg.Client, deadAfterMs: number | false, work: () => Promise<T>): Promise<T>;
+/** Drops a connection at once, whatever it is doing. */
+declare function destroyClient(client: pg.Client): void;
+/** Ends a connection in order, or without ceremony when the server does not answer within a second. */
+declare function endClient(client: pg.Client): Promise<void>;
 
 /** A dead-letter store whose table is made and removed by explicit calls only. */
 interface PostgresDeadLetterStore extends DeadLetterStore {
@@ -452,6 +515,77 @@ declare function deadLetterSetupSql(schema?: string): readonly string[];
 declare function deadLetterTeardownSql(schema?: string): readonly string[];
 /** What a role needs besides CONNECT to park, list and remove records. */
 declare function deadLetterGrantSql(role: string, schema?: string): readonly string[];
+
+/** The right to be the only one, for a while. */
+interface Lease {
+    /** Grows with every holder of the name. */
+    readonly token: bigint;
+    /**
+     * An SQL expression that is 'true' while the lease lasts, by the server's clock; evaluated together with a read it tells
+     * whether that read was still ours to make.
+     */
+    readonly guardSql: string;
+    /**
+     * Whether the lease certainly lasts, by this process's clocks, counted from before its last renewal was sent. Ask right
+     * before anything is handed over: the process may have been stopped since it read.
+     */
+    isHeld(): boolean;
+    /** Aborts when the lease has ended without `release`: with a `SourceConnectionError` SOURCE_BUSY. It never comes back. */
+    readonly lost: AbortSignal;
+    /**
+     * Ends the lease, so that the next one need not wait for its end. When the server does not answer it ends by itself. Idempotent.
+     */
+    release(options: {
+        readonly signal: AbortSignal;
+    }): Promise<void>;
+}
+
+/** Options of `acquireLease`. */
+interface LeaseOptions {
+    /** Schema of the table `leases`. @default 'certyo' */
+    readonly schema?: string | undefined;
+    /** What is leased. One holder at a time per name. */
+    readonly name: string;
+    /** Who takes it, for people to read; made unique by what is appended. @default host and process id */
+    readonly holder?: string | undefined;
+    /** How long a lease lasts that is not renewed, milliseconds: a holder that died is succeeded after it. @default 15000 */
+    readonly ttlMs?: number | undefined;
+    /** How long to wait for another holder, milliseconds; `false` for ever, as a standby instance does. @default 60000 */
+    readonly waitMs?: number | false | undefined;
+    readonly signal: AbortSignal;
+    /** Told that it waits. Must not throw. */
+    readonly onEvent?: ((event: SourceEvent) => void) | undefined;
+}
+/**
+ * Takes a lease in the table `leases` (`leaseSetupSql`), waiting for its holder, and keeps it by renewing it at a third of
+ * its time.
+ *
+ * Two holders never overlap by the server's clock. What a holder does late, after a pause of its process, is kept out by
+ * `guardSql` in its reads and by `isHeld()` before it hands anything over.
+ *
+ * @param session Renewals wait for other statements of the same session: give one that has nothing long to do, and that
+ * lives as long as the lease.
+ * @throws SourceConnectionError SOURCE_BUSY when another holder is still there after `waitMs`.
+ * @throws SourceSetupError when the table or a privilege is missing, with the SQL.
+ */
+declare function acquireLease(session: SqlSession, options: LeaseOptions): Promise<Lease>;
+
+/** The SQL that makes the table of leases. Running it twice changes nothing. */
+declare function leaseSetupSql(schema?: string): readonly string[];
+/** The SQL that removes the table of leases. Whoever holds one loses it. The schema stays. */
+declare function leaseTeardownSql(schema?: string): readonly string[];
+/** What a role needs besides CONNECT to hold leases. */
+declare function leaseGrantSql(role: string, schema?: string): readonly string[];
+
+/** The columns that write-back sets; changing them is not a change (I10). */
+declare const STATUS_COLUMNS: ReadonlySet<string>;
+/** The xid8 column that polling's setup adds to a table. */
+declare const XID_COLUMN = "certyo_xid";
+/**
+ * Columns that belong to this library and not to the row: no source puts them into a row or payload, so that a row has
+ * one payload whichever source read it (I6).
+ */
+declare const OWN_COLUMNS: ReadonlySet<string>;
 
 /** What a type is, as far as decoding needs to know. */
 declare const TYPE_KINDS: readonly ["base", "array", "domain", "enum", "composite", "range", "multirange", "pseudo"];
@@ -644,8 +778,8 @@ interface TableEventOptions {
 /** How a truncate is made. */
 interface TruncateOptions extends TableEventOptions {
     readonly table: TableInfo;
-    readonly cascade: boolean;
-    readonly restartIdentity: boolean;
+    readonly cascade: boolean | null;
+    readonly restartIdentity: boolean | null;
 }
 /** How a schema change is made. */
 interface SchemaChangeOptions extends TableEventOptions {
@@ -665,6 +799,143 @@ declare function createTruncate(options: TruncateOptions): Truncate;
 declare function createSchemaChange(options: SchemaChangeOptions): SchemaChange;
 /** Makes the event of a message written with `pg_logical_emit_message`. It is frozen; `toJSON` gives the content as `\x` and hex. */
 declare function createLogicalMessage(options: LogicalMessageOptions): LogicalMessage;
+
+/**
+ * An SQL expression: the place, as a whole number in text, up to which the log was written when it is evaluated; null on
+ * a standby. Read it in the same statement as rows, and hand these over after `waitForFlush` (P-17).
+ */
+declare const WRITTEN_LSN_SQL: string;
+/** An SQL expression like `WRITTEN_LSN_SQL`: the place up to which the log is on disk. */
+declare const FLUSHED_LSN_SQL: string;
+/**
+ * Resolves when the server's log is on disk up to `written`, which `WRITTEN_LSN_SQL` gave together with rows.
+ *
+ * Rows of a transaction with `synchronous_commit = off` are visible before they are on disk. After a crash they are gone,
+ * and their numbers and transaction ids are given to others: to hand them over earlier would put two changes under one
+ * identity (P-17). Where others commit it takes a moment; else the server's log writer is woken, which needs up to
+ * `wal_writer_delay` (200 ms).
+ *
+ * @returns How far the log is on disk.
+ * @throws SourceConnectionError SOURCE_UNREACHABLE when the server may have been restarted since `options.life`: then read
+ * again.
+ */
+declare function waitForFlush(session: SqlExecutor, written: bigint, options: {
+    readonly signal: AbortSignal;
+    readonly life?: string | null | undefined;
+}): Promise<bigint>;
+
+/** A transaction that holds the lock under which numbers are drawn. */
+interface LockHolder {
+    /** Its virtual transaction id. */
+    readonly id: string;
+    /** Its process; null for a prepared transaction. */
+    readonly pid: number | null;
+    /** Transaction ids that it is known to have; empty while it has none. */
+    readonly xids: readonly string[];
+}
+
+/** Options of `openSequenceLog`. */
+interface SequenceLogOptions<Column extends string = string, Guard extends string = string> {
+    /** Its statements must each have a snapshot of their own, as those of `sqlSession` have. */
+    readonly session: SqlSession;
+    /** The table. It is written by INSERTs into this very table (not into a partition of it) that draw the number themselves. */
+    readonly table: QualifiedName;
+    /** The sequence that numbers its rows, with `CACHE 1`. @default `<table>_sequence` in the table's schema */
+    readonly sequence?: QualifiedName | undefined;
+    /** The column that holds the number; an index begins with it. @default 'sequence' */
+    readonly sequenceColumn?: string | undefined;
+    /**
+     * The column that holds the top-level transaction id with its epoch (`txid_current()`); null where there is none: then
+     * every row counts as a transaction of its own. @default 'xid'
+     */
+    readonly xidColumn?: string | null | undefined;
+    /** What to read of a row: SQL expressions over the table's columns (`log` is its alias), by name. Given as text. */
+    readonly select: Readonly<Record<Column, string>>;
+    /** SQL expressions that are read in the same snapshot as the rows, by name. Given as text. */
+    readonly guards?: Readonly<Record<Guard, string>> | undefined;
+    /** Rows up to this number have been handed over before. */
+    readonly after: bigint;
+    /** Most rows in one page. @default 1000 */
+    readonly maxRows?: number | undefined;
+    /** Bytes of text after which a page ends; its last row may exceed it. @default 4 MiB */
+    readonly maxBytes?: number | undefined;
+    /** Hands over only what is on disk (P-17). Aurora does not tell: there it has to be false. @default true */
+    readonly waitForFlush?: boolean | undefined;
+}
+/** A row of the log. */
+interface SequenceLogRow<Column extends string = string> {
+    readonly sequence: bigint;
+    readonly xid: bigint | null;
+    readonly values: Readonly<Record<Column, string | null>>;
+}
+/** What one read gave. */
+interface SequenceLogPage<Column extends string = string, Guard extends string = string> {
+    /** In the order of their numbers, none left out. */
+    readonly rows: readonly SequenceLogRow<Column>[];
+    /** Every row up to this number has been handed over, by this page or earlier ones. */
+    readonly through: bigint;
+    /**
+     * The newest number up to `through` at which a transaction ended and, as far as is known, none straddles; null when
+     * there is none since the last one. It may lie before the last row of the page. Where transactions interleave without
+     * end, one is cut.
+     */
+    readonly endsAt: bigint | null;
+    /** The next read gives more at once. */
+    readonly hasMore: boolean;
+    /** Numbers are drawn that are not handed over: by transactions that are not over, or that are still being read. */
+    readonly pending: boolean;
+    /** Who may hold the next number; empty when nothing is known to be waited for. A prepared transaction has no `pid`. */
+    readonly waitingFor: readonly LockHolder[];
+    readonly guards: Readonly<Record<Guard, string | null>>;
+}
+/** A table read in the order of its sequence. */
+interface SequenceLog<Column extends string = string, Guard extends string = string> {
+    /**
+     * Reads the next page. Never waits for a transaction: call it again after a while when it is `pending`. After an error
+     * it goes on behind the last page that it gave. One call at a time.
+     */
+    read(options: {
+        readonly signal: AbortSignal;
+    }): Promise<SequenceLogPage<Column, Guard>>;
+    /** The greatest number that is visible now, or 0: what is committed is handed over when `through` has reached it. */
+    committedTo(options: {
+        readonly signal: AbortSignal;
+    }): Promise<bigint>;
+}
+/**
+ * Reads a table that is only inserted into, in the order of its sequence, without losing rows whose transactions commit
+ * later than those of greater numbers (O-01), and without reordering the changes of a record, as an order by transaction id
+ * would (O-02): where a record's row lock is taken before its number is drawn, order of numbers is order of commits.
+ *
+ * Rows are handed over up to the first number that is missing; it is passed when no transaction that may hold it is left
+ * (see `GapFence`), and it is still missing in a later snapshot.
+ *
+ * Errors of `read`: `GapError` GAP_LOG when the sequence has gone back behind what was handed over; `SourceSetupError` for
+ * a sequence with CACHE; `SourceConnectionError` on a standby, whose locks do not tell of the primary's transactions; what
+ * `SqlExecutor.query` rejects with.
+ */
+declare function openSequenceLog<Column extends string, Guard extends string = never>(options: SequenceLogOptions<Column, Guard>): SequenceLog<Column, Guard>;
+
+/**
+ * A checkpoint store that is made when it is first used, and again after it was closed, so that one source can serve
+ * one pipeline after another.
+ */
+declare function reopeningCheckpointStore(make: () => CheckpointStore): CheckpointStore;
+/** The same for parked records. */
+declare function reopeningDeadLetterStore(make: () => DeadLetterStore): DeadLetterStore;
+
+/** A table that holds the state of pipelines. */
+type StateTable = 'checkpoints' | 'dead_letters' | 'leases';
+/** Which of the tables to look at. */
+interface StateTableOptions {
+    /** @default those that every pipeline needs: checkpoints and dead_letters */
+    readonly tables?: readonly StateTable[] | undefined;
+    readonly signal: AbortSignal;
+}
+/** The SQL that makes what is missing of the tables that hold state. Empty when all are there. */
+declare function stateSetupSql(session: SqlExecutor, schema: string, options: StateTableOptions): Promise<readonly string[]>;
+/** The SQL that removes those that are there, for all pipelines. The schema stays: it may hold other things. */
+declare function stateTeardownSql(session: SqlExecutor, schema: string, options: StateTableOptions): Promise<readonly string[]>;
 
 /**
  * Tells by SQLSTATE or Node's error code, never by text, whether an error means that the connection was lost, refused or
@@ -714,4 +985,42 @@ declare class PostgresServerError extends Error {
  */
 declare function parseRecordText(text: string): (string | null)[];
 
-export { type ColumnDescription, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, type LogicalMessageOptions, NOT_SENT, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RunSetupOptions, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, type SchemaChangeOptions, type ServerErrorFields, type ServerInfo, type SetupStatement, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, TLS_MODES, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readPublication, readTypeDescriptors, redactPostgresError, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, tupleFromTexts, withPinnedSettings };
+/**
+ * The version of a record at a position that is a number: it grows with epoch, position and n, and sorts as text.
+ *
+ * @param position Not negative: a sequence number, an xid8, microseconds since a fixed beginning.
+ * @param n Tells changes at one position apart. @default 0
+ */
+declare function recordVersion(epoch: number, position: bigint, n?: number): string;
+/** The same where the position is a text of a fixed width already, for example a log position in hexadecimal. */
+declare function versionText(epoch: number, position: string, n: number): string;
+
+/** A row version as a trigger saw it, told ahead of the read that would find it. */
+interface RowHint {
+    /** Oid of the table that the row lies in (of the partition where there are some). */
+    readonly relation: number;
+    /** The table's columns at that moment, in the order of the table: names and type oids. */
+    readonly columns: readonly {
+        readonly name: string;
+        readonly typeOid: number;
+    }[];
+    /** The columns' texts under the pinned settings, as `record_out` prints the row (`NEW::text`). */
+    readonly row: string;
+}
+/**
+ * A stream that can be told that something has changed. It alone decides what it makes of that: identity, version, order and
+ * the position stay its own.
+ */
+interface HintedStream<Row extends object = JsonRow> extends ChangeStream<Row> {
+    /** Looks now instead of at the end of its interval. */
+    nudge(): void;
+    /**
+     * Hands a row version over at once, as the event that a read would give (same id, version and bytes), where that keeps the
+     * order of the record; the read that finds it later does not repeat it.
+     *
+     * @returns False when it cannot be used (another table, other columns, an older version): the stream then looks by itself.
+     */
+    offer(row: RowHint): boolean;
+}
+
+export { type AcceptedCheckpoint, type CheckpointExpectation, type ColumnDescription, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, FLUSHED_LSN_SQL, type HintedStream, type Lease, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReplacedKind, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupStatement, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StateTable, type StateTableOptions, TLS_MODES, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, endClient, leaseGrantSql, leaseSetupSql, leaseTeardownSql, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readPublication, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, reopeningCheckpointStore, reopeningDeadLetterStore, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, stateSetupSql, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withinDeadline };

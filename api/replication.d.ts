@@ -1,7 +1,7 @@
 // index.d.ts
 
 import { CheckpointStore, DeadLetterStore, ChangeSource } from '@certyo-cdc/core';
-import { ConnectionOptions } from '@certyo-cdc/postgres';
+import { ConnectionOptions, ReplacedKind } from '@certyo-cdc/postgres';
 
 /** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
 type TableName = string | {
@@ -29,6 +29,12 @@ interface ReplicationSourceOptions {
     readonly includeGenerated?: boolean | undefined;
     /** Goes on with a checkpoint that was saved for another list of tables. @default false */
     readonly acceptTables?: boolean | undefined;
+    /**
+     * Goes on where a source of another kind over the same database stopped: its checkpoint is taken over, and reading begins
+     * at the slot's beginning, in the next epoch. Run `setup()` while the old pipeline runs, let that one catch up and drain,
+     * then start this one under the same pipeline name. May stay set. @default none
+     */
+    readonly replaces?: Exclude<ReplacedKind, 'replication'> | undefined;
     /** Schema of the tables that hold checkpoints and parked records. @default 'certyo' */
     readonly stateSchema?: string | undefined;
     /** The database that holds them, where it is not the captured one. @default `connection` */

@@ -546,6 +546,11 @@ type MemoryChange = {
 interface MemorySourceOptions {
     /** @default 'memory' */
     readonly name?: string | undefined;
+    /**
+     * Every change of a row; or, like polling, only the last one of those that lie between two pulls, as `snapshot` unless
+     * it is a delete. @default 'every-change'
+     */
+    readonly shows?: 'every-change' | 'latest-state' | undefined;
     readonly checkpoints?: CheckpointStore | undefined;
     readonly deadLetters?: DeadLetterStore | undefined;
     /** Most events in one batch; a larger transaction comes in several. @default 100 */
@@ -596,15 +601,6 @@ interface HistoryTable {
     /** Columns of the record key, in order. */
     readonly key: readonly string[];
 }
-/**
- * Makes a trigger on each table that writes down every committed change with the whole rows, in the same transaction.
- *
- * It is a second witness of what was committed, and independent of the log that replication reads: numbers are drawn
- * while the row is locked, so that they grow in commit order per row, and a rolled-back transaction leaves nothing.
- */
-declare function installHistory(query: OracleQuery, tables: readonly HistoryTable[]): Promise<void>;
-/** How many changes were committed. */
-declare function countHistory(query: OracleQuery): Promise<number>;
 
 /** What Certyo holds against what the database committed. */
 interface Comparison {
@@ -645,6 +641,48 @@ interface CollectionComparison {
 declare function compareEffects(query: OracleQuery, tables: readonly HistoryTable[], effects: readonly CertyoEffect[], options?: {
     readonly fullRows?: ReadonlySet<string> | undefined;
 }): Promise<Comparison>;
+
+/** What a source that shows rows as it finds them can see. */
+interface FinalStateOptions {
+    /**
+     * Which deletes must be held: of every record; of records that are held at all (one that came and went between two
+     * looks is not); or none, for a source that cannot see that a row is gone. @default 'every'
+     */
+    readonly deletes?: 'every' | 'of-held' | 'none' | undefined;
+    /** By collection, the column that is not null when a record counts as deleted. */
+    readonly softDeletes?: Readonly<Record<string, string>> | undefined;
+    /** Collections whose hard deletes show the whole old row; of others only the key is compared. */
+    readonly fullRows?: ReadonlySet<string> | undefined;
+}
+/**
+ * Final states that are held against those that the database has.
+ *
+ * `committed` counts records whose final state must be held, `delivered`, `accepted` and `anchored` those of them whose
+ * final state is held, accepted and anchored. What a source saw on the way there is only in `effects`.
+ */
+interface FinalStateComparison extends Comparison {
+    /** Effects that were accepted, states on the way to the final ones included. */
+    readonly effects: number;
+}
+/**
+ * Compares record by record what is held last with the row as the database has it now, and checks that everything that
+ * was held before is some committed version of that record, in the order of commits.
+ *
+ * lost: the final state is not held. duplicated: two effects of one version, one content twice though it was committed
+ * once, or a record that never was. reordered: accepted before an earlier version, or versions in another order than
+ * the commits. mismatched: a state that was never committed.
+ */
+declare function compareFinalStates(query: OracleQuery, tables: readonly HistoryTable[], effects: readonly CertyoEffect[], options?: FinalStateOptions): Promise<FinalStateComparison>;
+
+/**
+ * Makes a trigger on each table that writes down every committed change with the whole rows, in the same transaction.
+ *
+ * It is a second witness of what was committed, and independent of the log that replication reads: numbers are drawn
+ * while the row is locked, so that they grow in commit order per row, and a rolled-back transaction leaves nothing.
+ */
+declare function installHistory(query: OracleQuery, tables: readonly HistoryTable[]): Promise<void>;
+/** How many changes were committed. */
+declare function countHistory(query: OracleQuery): Promise<number>;
 
 /** A certificate with its key, both as PEM. */
 interface KeyPair {
@@ -884,7 +922,7 @@ interface FaultProxy extends AsyncDisposable {
  */
 declare function faultProxy(options: FaultProxyOptions): Promise<FaultProxy>;
 
-export { type AnchoringStatus, type CertificateOptions, type CertyoApiKey, type CertyoEffect, type CertyoEmulator, type CertyoEmulatorOptions, type CertyoEnvironment, type CertyoFault, type CertyoFaults, type ChainBlock, type CollectionComparison, type Comparison, type CutHow, type CutOptions, type EffectFilter, type EmulatorClock, type EmulatorCounters, type EmulatorPhase, type EmulatorPhaseInfo, type EmulatorRateLimit, type FaultHandle, type FaultProxy, type FaultProxyOptions, type FaultTarget, type Faults, type HistoryTable, type KeyPair, type KeyRing, type ManualTime, type MemoryChange, type MemoryCheckpointStore, type MemoryCheckpointStoreOptions, type MemoryDeadLetterStore, type MemoryFault, type MemoryItem, type MemoryRequest, type MemorySink, type MemorySinkOptions, type MemorySource, type MemorySourceOptions, type MerkleStep, type OpenPostgresOptions, type OracleQuery, type PipeDirection, type PostgresAccess, PostgresAddress, type PostgresOptions, type PostgresServer, type PostgresStorage, type ProxyTarget, type RecordDigest, type RequestLogEntry, type Retention, type SettingValue, type StopMode, type TestCertificates, TestDatabase, compareEffects, countHistory, createCertificates, faultProxy, installHistory, manualTime, memoryCheckpointStore, memoryDeadLetterStore, memoryItem, memorySink, memorySource, openPostgres, startCertyoEmulator, startPostgres, verifyMerkleProof };
+export { type AnchoringStatus, type CertificateOptions, type CertyoApiKey, type CertyoEffect, type CertyoEmulator, type CertyoEmulatorOptions, type CertyoEnvironment, type CertyoFault, type CertyoFaults, type ChainBlock, type CollectionComparison, type Comparison, type CutHow, type CutOptions, type EffectFilter, type EmulatorClock, type EmulatorCounters, type EmulatorPhase, type EmulatorPhaseInfo, type EmulatorRateLimit, type FaultHandle, type FaultProxy, type FaultProxyOptions, type FaultTarget, type Faults, type FinalStateComparison, type FinalStateOptions, type HistoryTable, type KeyPair, type KeyRing, type ManualTime, type MemoryChange, type MemoryCheckpointStore, type MemoryCheckpointStoreOptions, type MemoryDeadLetterStore, type MemoryFault, type MemoryItem, type MemoryRequest, type MemorySink, type MemorySinkOptions, type MemorySource, type MemorySourceOptions, type MerkleStep, type OpenPostgresOptions, type OracleQuery, type PipeDirection, type PostgresAccess, PostgresAddress, type PostgresOptions, type PostgresServer, type PostgresStorage, type ProxyTarget, type RecordDigest, type RequestLogEntry, type Retention, type SettingValue, type StopMode, type TestCertificates, TestDatabase, compareEffects, compareFinalStates, countHistory, createCertificates, faultProxy, installHistory, manualTime, memoryCheckpointStore, memoryDeadLetterStore, memoryItem, memorySink, memorySource, openPostgres, startCertyoEmulator, startPostgres, verifyMerkleProof };
 
 // test-database.d.ts
 
@@ -956,12 +994,20 @@ interface ChangeSourceFixture extends AsyncDisposable {
 }
 /** What `describeChangeSource` runs against. */
 interface ChangeSourceHarness {
+    /**
+     * What the source shows of a row: every change, in commit order; or the state in which it finds the row, so that
+     * states between two looks are not seen (polling). @default 'every-change'
+     */
+    readonly shows?: 'every-change' | 'latest-state' | undefined;
+    /** With `latest-state`: whether the source sees that a row is gone. @default true */
+    readonly seesDeletes?: boolean | undefined;
     create(): Promise<ChangeSourceFixture>;
 }
 
 /**
  * The suite that every `ChangeSource` passes: order, redelivery, ends, identity, versions, acknowledging, catching up
- * and stopping. Call it at the top level of a vitest file.
+ * and stopping. `harness.shows` says what is checked of a row: every change of it, or its last state. Call it at the top
+ * level of a vitest file.
  */
 declare function describeChangeSource(name: string, harness: ChangeSourceHarness): void;
 
