@@ -38,6 +38,7 @@ import { Pruner } from './pruner.ts';
 import { RelationResolver } from './relation-resolver.ts';
 import { asSourceError } from './source-error.ts';
 import { positionFromSequence } from './source-position.ts';
+import { pruneGuard } from './sql.ts';
 import { type StoredState, storedState } from './stored-state.ts';
 import { textQuery } from './text-query.ts';
 import { Waker } from './waker.ts';
@@ -184,7 +185,12 @@ class Opening {
     this.#pruner = new Pruner({
       session: this.#reader,
       log: this.#log,
-      guard: () => lease.guardSql,
+      guard: () =>
+        pruneGuard(this.#log, {
+          logId: state.logId,
+          timeline: changeLog.timeline,
+          lease: lease.guardSql,
+        }),
       intervalMs: settings.pruneIntervalMs,
       prunedThrough: state.prunedThrough,
       signal,

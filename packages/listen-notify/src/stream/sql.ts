@@ -1,4 +1,4 @@
-import { qualifiedName, type QualifiedName } from '@certyo-cdc/postgres';
+import { qualifiedName, type QualifiedName, quoteLiteral } from '@certyo-cdc/postgres';
 
 /** $1 oid of a table. Its primary key in key order. */
 export const PRIMARY_KEY_SQL = `
@@ -58,6 +58,18 @@ export function logStateSql(log: QualifiedName): string {
 }
 
 /**
+ * True while the lease lasts, on the very log and timeline that were read: a server that was promoted may have given the
+ * numbers of what was acknowledged to other changes, and what is noted as pruned counts as proof that it has them.
+ */
+export function pruneGuard(
+  log: QualifiedName,
+  read: { readonly logId: string; readonly timeline: string; readonly lease: string },
+): string {
+  return `CASE WHEN ${TIMELINE_SQL} = ${quoteLiteral(read.timeline)}
+    AND (SELECT id FROM ${companion(log, 'state')}) = ${quoteLiteral(read.logId)} THEN ${read.lease} END`;
+}
+
+/**
  * Deletes acknowledged rows and says so, in one statement, which is one transaction. $1 what was pruned before, $2 what is
  * acknowledged, $3 most rows. `guard` is true while this reader may.
  */
@@ -74,8 +86,9 @@ export function pruneSql(log: QualifiedName, guard: string): string {
     DELETE FROM ${table} l USING bound b
      WHERE l.sequence > $1::pg_catalog.int8 AND l.sequence <= b.through
   ), noted AS (
-    UPDATE ${companion(log, 'state')} s SET pruned_through = greatest(s.pruned_through, b.through)
-      FROM bound b WHERE b.through IS NOT NULL
+    UPDATE ${companion(log, 'state')} s
+       SET pruned_through = greatest(s.pruned_through, CASE WHEN b.rows = $3::pg_catalog.int4 THEN b.through ELSE $2::pg_catalog.int8 END)
+      FROM bound b WHERE (SELECT ok FROM may)
   )
   SELECT m.ok::text AS ok, b.through::text AS through, b.rows::text AS rows FROM may m, bound b`;
 }
