@@ -75,7 +75,8 @@ describe('schema changes', () => {
       ALTER TABLE old RENAME TO t;
       COMMIT`);
     await reader.caughtUp();
-    expect(reader.told).toEqual(['insert t {"id":1}', 'insert t {"id":1}']);
+    // The second row lies in u when all is done, and was in no other table.
+    expect(reader.told).toEqual(['insert t {"id":1}', 'insert u {"id":1}']);
     const [first, second] = reader.rows;
     expect(first?.id).not.toBe(second?.id);
     expect((first?.version ?? '') < (second?.version ?? '')).toBe(true);

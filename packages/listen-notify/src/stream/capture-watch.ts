@@ -25,6 +25,7 @@ export class CaptureWatch {
   readonly #options: CaptureWatchOptions;
   readonly #warned = new Set<string>();
   #fingerprint: CaptureFingerprint | null;
+  #labels: ReadonlyMap<number, string> = new Map();
 
   constructor(options: CaptureWatchOptions) {
     this.#options = options;
@@ -34,6 +35,11 @@ export class CaptureWatch {
   /** To be kept with the checkpoint. */
   toJSON(): JsonValue {
     return this.#fingerprint as unknown as JsonValue;
+  }
+
+  /** The captured table with this oid, or null. */
+  labelOf(oid: number): string | null {
+    return this.#labels.get(oid) ?? null;
   }
 
   /** Compares with the catalog as it is now. Throws `GapError`; before anything was read, `SourceSetupError`. */
@@ -56,6 +62,9 @@ export class CaptureWatch {
     }
     for (const { sql, what } of problems) this.#warn(what, sql);
     this.#fingerprint = fingerprint;
+    this.#labels = new Map(
+      Object.entries(fingerprint.tables).map(([label, { oid }]) => [Number(oid), label]),
+    );
   }
 
   #warn(what: string, sql: readonly string[]): void {

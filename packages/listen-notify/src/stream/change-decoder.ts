@@ -5,6 +5,7 @@ import {
   createSchemaChange,
   createTruncate,
   parseRecordText,
+  type QualifiedName,
   recordVersion,
   tupleFromTexts,
 } from '@certyo-cdc/postgres';
@@ -17,7 +18,8 @@ export interface ChangeDecoderOptions {
   readonly source: EventSource & { readonly systemIdentifier: string };
   readonly columns: LogColumnsReader;
   readonly resolver: RelationResolver;
-  readonly isCaptured: (label: string) => boolean;
+  /** Under which name a table is captured, whatever it was called at the time; null when it is not. */
+  readonly capturedAs: (table: LogColumns) => QualifiedName | null;
   readonly known: KnownRelations;
   /** True for a change that was handed over already, with the copy. */
   readonly wasCopied: (row: LogRow) => boolean;
@@ -70,7 +72,7 @@ export class ChangeDecoder {
         throw new SourceProtocolError('A row of the change log names no columns.');
       }
       const relation = this.#relations.get(row.columns) ?? (await this.#resolve(row.columns));
-      if (!this.#options.isCaptured(relation.label) || this.#options.wasCopied(row)) continue;
+      if (relation === null || this.#options.wasCopied(row)) continue;
       this.#follow(row, relation, epoch, events);
       if (row.operation === 'T') this.#truncate(row, relation, epoch, events);
       else if (row.operation !== 'S') this.#change(row, relation, epoch, events);
@@ -78,10 +80,13 @@ export class ChangeDecoder {
     return events;
   }
 
-  async #resolve(digest: string): Promise<Relation> {
+  /** Null for a table that is not captured, which is asked again with its next row. */
+  async #resolve(digest: string): Promise<Relation | null> {
     const columns = this.#options.columns.get(digest);
+    const name = this.#options.capturedAs(columns);
+    if (name === null) return null;
     const known = this.#known.get(columns.rootOid) ?? null;
-    const relation = await this.#options.resolver.resolve(columns, known);
+    const relation = await this.#options.resolver.resolve({ ...columns, ...name }, known);
     this.#relations.set(digest, relation);
     return relation;
   }

@@ -155,7 +155,7 @@ class Opening {
       systemIdentifier: identity.systemIdentifier,
     });
     const query = textQuery(this.#reader, signal);
-    const captured = new Set(identity.tables);
+    const captured = new Map(settings.tables.map((table) => [tableLabel(table), table]));
     let copied = stored?.copied ?? null;
     const decoder = new ChangeDecoder({
       source,
@@ -166,7 +166,9 @@ class Opening {
         types,
         query,
       }),
-      isCaptured: (label) => captured.has(label),
+      // By its oid: it may have had another name for a while.
+      capturedAs: (table) =>
+        captured.get(watch.labelOf(table.rootOid) ?? '') ?? captured.get(tableLabel(table)) ?? null,
       known: stored?.relations ?? new Map(),
       wasCopied: (row) => copied?.hasSeen(row) === true,
     });
