@@ -60,6 +60,15 @@ export function tableProblems(
         },
       ];
     }
+    if (table.replicaIdentity === 'full' && table.columns.some((c) => c.generated === 'virtual')) {
+      return [
+        {
+          what: `${name} has REPLICA IDENTITY FULL and a virtual generated column: the server refuses every UPDATE and DELETE of such a table once it is published.`,
+          sql: `ALTER TABLE ${sqlName} REPLICA IDENTITY DEFAULT;`,
+          losesChanges: false,
+        },
+      ];
+    }
     const identity = new Set(table.replicaIdentityColumns);
     if (table.replicaIdentity === 'full' || key.every((column) => identity.has(column))) return [];
     const canDefault =
@@ -111,6 +120,16 @@ export function publicationProblems(
       losesChanges: true,
     });
   }
+  const unsent = tables.filter(
+    (table) => table.replicaIdentity === 'full' && hasUnsentColumn(table, publication),
+  );
+  if (versionNumber >= 180_000 && unsent.length > 0) {
+    problems.push({
+      what: `The publication "${settings.publication}" leaves out the generated columns of ${unsent.map((table) => tableLabel(table)).join(', ')}: under REPLICA IDENTITY FULL the server then refuses every UPDATE and DELETE.`,
+      sql: `ALTER PUBLICATION ${name} SET (publish_generated_columns = stored);`,
+      losesChanges: false,
+    });
+  }
   const operations = [
     publication.insert ? null : 'insert',
     publication.update ? null : 'update',
@@ -125,6 +144,13 @@ export function publicationProblems(
     });
   }
   return problems;
+}
+
+/** Whether the publication sends some columns of a table, and not a stored generated one. */
+function hasUnsentColumn(table: TableDescription, publication: PublicationDescription): boolean {
+  const sent = publication.tables.find(({ oid }) => oid === table.oid)?.columns;
+  if (sent === undefined || sent === null) return false;
+  return table.columns.some((c) => c.generated === 'stored' && !sent.includes(c.name));
 }
 
 /** Things that are allowed but should be known. */
@@ -155,6 +181,10 @@ export function createPublicationSql(
 ): string {
   const options = [`publish = '${publishedOperations(versionNumber)}'`];
   if (versionNumber >= 130_000) options.push('publish_via_partition_root = true');
+  // They are left out of rows; but under REPLICA IDENTITY FULL a writer fails whose table has unpublished ones.
+  // https://www.postgresql.org/docs/current/logical-replication-gencols.html
+  const hasGenerated = tables.some((table) => table.columns.some((c) => c.generated === 'stored'));
+  if (versionNumber >= 180_000 && hasGenerated) options.push('publish_generated_columns = stored');
   const names = tables.map((table) => qualifiedName(table)).join(', ');
   return `CREATE PUBLICATION ${quoteIdentifier(publication)} FOR TABLE ${names} WITH (${options.join(', ')});`;
 }
