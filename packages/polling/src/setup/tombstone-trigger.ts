@@ -1,7 +1,6 @@
 import {
   PINNED_SETTINGS,
   qualifiedName,
-  type QualifiedName,
   quoteIdentifier,
   quoteLiteral,
 } from '@certyo-cdc/postgres';
@@ -201,10 +200,4 @@ export function keysTableSql(target: DeletesTarget): readonly string[] {
   PRIMARY KEY (relation, key)
 );`,
   ];
-}
-
-/** The tables of a source, for its teardown. */
-export function stateTables(target: DeletesTarget): readonly QualifiedName[] {
-  const { tombstones, tombstoneColumns, keys } = pollingObjects(target);
-  return [tombstones, tombstoneColumns, keys];
 }
