@@ -104,6 +104,8 @@ export class Deletes {
           : await this.#delete(tombstone, version, options),
       );
     }
+    // A comparison has taken them out of the ledger; were their rows deleted before they are read, nothing would tell.
+    await this.remember(page.leftOut, options);
     const next = page.next ?? { xid: page.below, sequence: 0n };
     // Also where nothing was found: a crash gives the ids of transactions that are not on disk to later ones (P-17).
     if (events.length > 0 || next.xid > (this.#after?.xid ?? -1n)) await this.#untilOnDisk(options);

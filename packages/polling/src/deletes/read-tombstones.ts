@@ -35,6 +35,7 @@ export interface ReadTombstonesOptions {
  * - Deleted and inserted in one transaction: the row lives and wins. Inserted and deleted in one: only the tombstone is left.
  * - A row that lives when its tombstone is left out, and is deleted later, leaves another tombstone, with an xid that is not
  *   below `below`: it comes in a later window. A row inserted after this call has a stamp that is not below `below` either.
+ *   Where no trigger writes tombstones, its key has to go back to the ledger (`leftOut`), so that the comparison finds it.
  * - Between windows xids only grow, so a record's versions do too when they are made of xids.
  *
  * A page read again, after a restart, may leave out what it gave before (a row lives now), but gives nothing new below an
@@ -72,6 +73,9 @@ export async function readTombstones(
     last === undefined || (Number(last.found) === found.length && found.length < options.maxRows);
   return {
     tombstones: tombstones.filter((_, index) => !isLeftOut.has(index)),
+    leftOut: tombstones.flatMap((tombstone, index) =>
+      tombstone.kind === 'deleted' && isLeftOut.has(index) ? [tombstone.key] : [],
+    ),
     below: bound,
     next: isWhole ? null : { xid: BigInt(last.xid), sequence: BigInt(last.sequence) },
     bytes: found.reduce((sum, row) => sum + (row.row?.length ?? 0), 0),

@@ -51,6 +51,8 @@ export type Tombstone = DeletedKey | Truncated;
 /** One page of tombstones, in the order of (xid, sequence). */
 export interface TombstonePage {
   readonly tombstones: readonly Tombstone[];
+  /** Keys whose tombstones were left out, because a row has them again, or a later tombstone. */
+  readonly leftOut: readonly (readonly string[])[];
   /**
    * No transaction below it is left that could still add a tombstone or a row: the bound of the window. The one that was
    * given, or the horizon of this page's snapshot.
