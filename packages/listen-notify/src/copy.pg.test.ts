@@ -47,11 +47,11 @@ describe('copy', () => {
     let after;
     {
       await using reader = await Reader.open(it.source);
-      await expect.poll(() => reader.end).not.toBeNull();
-      const [first] = reader.batches.flatMap((batch) => (batch.end === null ? [] : [batch.end]));
+      await reader.caughtUp();
+      const ends = reader.batches.flatMap((batch) => (batch.end === null ? [] : [batch.end]));
       expect(reader.rows).toHaveLength(500);
-      // Saved right behind the copy, before any change was read.
-      after = reader.stream.checkpoint(first ?? ('' as never));
+      // The first one says that the copy has begun; the second is right behind it, before any change was read.
+      after = reader.stream.checkpoint(ends[1] ?? ('' as never));
     }
     await it.db.query(`UPDATE t SET v = 'third' WHERE id = 1`);
     const stored = JSON.parse(JSON.stringify(after)) as typeof after;
@@ -91,14 +91,14 @@ describe('copy', () => {
     await using it = await captured(TABLE, options);
     await using way = await proxied(it.db);
     await using reader = await Reader.open(sourceOf(it.db, { ...options, connection: way.url }), {
-      paused: true,
+      pauseAfter: 2,
     });
     await expect.poll(() => reader.events.length).toBeGreaterThan(0);
     way.proxy.reset();
     await it.db.query(`UPDATE t SET v = 'second' WHERE id = 1`);
     reader.resume();
     await reader.caughtUp().catch(() => undefined);
-    await expect.poll(() => reader.end).not.toBeNull();
+    await expect.poll(() => reader.told.at(-1)).toBe('update t {"id":1,"v":"second"}');
     const newest = new Map<unknown, { version: string; v: unknown }>();
     for (const row of reader.rows) {
       const id = row.key['id'];
@@ -108,6 +108,46 @@ describe('copy', () => {
     expect(newest.size).toBe(500);
     expect(newest.get(1)?.v).toBe('second');
   });
+
+  test.each([
+    ['in the same process', 'reconnect'],
+    ['in the next process', 'restart'],
+  ])(
+    'what is deleted between a copy that is cut off and the next is told: %s',
+    async (_name, way) => {
+      const options = { ...COPY, maxBatchRows: 50 };
+      await using it = await captured(TABLE, options);
+      await using link = await proxied(it.db);
+      await using first = await Reader.open(sourceOf(it.db, { ...options, connection: link.url }), {
+        pauseAfter: 3,
+      });
+      // The beginning of a copy is worth a checkpoint, before its first row.
+      await expect.poll(() => first.rows.length).toBeGreaterThan(50);
+      const after = await first.acknowledge();
+      if (way === 'reconnect') link.proxy.reset();
+      else await first[Symbol.asyncDispose]();
+      await it.db.query('DELETE FROM t WHERE id = 1');
+      await it.db.query(`DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (2, 'again')`);
+      await using second =
+        way === 'reconnect' ? null : await Reader.open(sourceOf(it.db, options), { after });
+      const reader = second ?? first;
+      reader.resume();
+      await reader.caughtUp().catch(() => undefined);
+      await expect.poll(() => reader.rows.some((row) => row.operation === 'delete')).toBe(true);
+      await reader.caughtUp();
+      const told = (id: number): string[] =>
+        reader.rows.filter((row) => row.key['id'] === id).map((row) => row.operation);
+      expect(told(1).at(-1)).toBe('delete');
+      expect(told(2).at(-1)).toBe('insert');
+      expect(new Set(reader.rows.map((row) => row.key['id'])).size).toBeGreaterThanOrEqual(499);
+      // Once whole, it is not made again.
+      const whole = await reader.acknowledge();
+    await reader.stream[Symbol.asyncDispose]();
+      await using third = await Reader.open(sourceOf(it.db, options), { after: whole });
+      await third.caughtUp();
+      expect(third.events).toEqual([]);
+    },
+  );
 
   test('row security that would hide rows is refused', async () => {
     await using it = await captured(TABLE, COPY);

@@ -30,10 +30,14 @@ export class CopyFilter {
     return xid < this.#xmax && !this.#running.has(change.xid);
   }
 
+  /** For a checkpoint of a copy that is not whole. */
+  asJson(): JsonValue {
+    return { text: this.snapshot.text, through: this.snapshot.through.toString() };
+  }
+
   /** For a checkpoint at `end`; null where every later change is one that the copy has not seen. */
   toJSON(end: bigint): JsonValue {
-    const { text, through } = this.snapshot;
-    return end >= through ? null : { text, through: through.toString() };
+    return end >= this.snapshot.through ? null : this.asJson();
   }
 }
 

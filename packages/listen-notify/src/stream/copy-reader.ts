@@ -4,40 +4,55 @@ import type { SqlSession } from '@certyo-cdc/postgres';
 import type { CopyFilter } from './copy-filter.ts';
 import { type CopyOptions, copyTables } from './copy-tables.ts';
 
-/** What a copy gives next: a page, or that it is whole. */
-export type Copied = { readonly batch: ChangeBatch } | { readonly filter: CopyFilter };
+/** What a copy gives next: that the first one begins, a page, or that it is whole. */
+export type Copied =
+  | { readonly begins: CopyFilter }
+  | { readonly batch: ChangeBatch }
+  /** Tells the changes that the first copy has seen from those that follow. */
+  | { readonly filter: CopyFilter };
 
 /**
  * Hands over the pages of a copy one by one, while its transaction stays open between them. After an error the next call begins
- * a new copy, with a snapshot of its own.
+ * a new copy, with a snapshot of its own. What has changed since the first snapshot follows all the same: the new copy does
+ * not show what was deleted in between, and the first one may have handed it over.
  */
 export class CopyReader {
   readonly #options: CopyOptions & { readonly deadAfterMs: number | false };
   readonly #openSession: () => SqlSession;
   #running: Running | null = null;
   #newest = 0;
+  #first: CopyFilter | null;
 
   constructor(
     options: CopyOptions & {
+      /** Of the first copy, where it was begun before. */
+      readonly first: CopyFilter | null;
       /** Time after which a server that gives no page counts as lost; false waits for ever. */
       readonly deadAfterMs: number | false;
     },
     openSession: () => SqlSession,
   ) {
     this.#options = options;
+    this.#first = options.first;
     this.#openSession = openSession;
   }
 
   async next({ signal }: { readonly signal: AbortSignal }): Promise<Copied> {
     this.#running ??= this.#begin();
     try {
-      const copied = await this.#running.next(signal);
+      const copied = (await this.#running.next(signal)) ?? this.#whole();
+      if ('begins' in copied) this.#first = copied.begins;
       if ('filter' in copied) await this.close();
       return copied;
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+
+  #whole(): Copied {
+    if (this.#first === null) throw new TypeError('A copy tells first that it begins.');
+    return { filter: this.#first };
   }
 
   async close(): Promise<void> {
@@ -59,7 +74,10 @@ export class CopyReader {
               this.#newest = Math.max(this.#newest + 1, seconds);
               return this.#newest;
             },
-            handOver: (batch) => running.handOver(batch),
+            begin: async (filter) => {
+              if (this.#first === null) await running.handOver({ begins: filter });
+            },
+            handOver: (batch) => running.handOver({ batch }),
           }),
         { signal },
       ),
@@ -68,12 +86,15 @@ export class CopyReader {
   }
 }
 
+type Page = Exclude<Copied, { readonly filter: CopyFilter }>;
+
 /** One copy under way: the transaction on one side, who takes its pages on the other. */
 class Running {
   readonly #session: SqlSession;
   readonly #deadAfterMs: number | false;
   readonly #abort = new AbortController();
-  #page: Copied | null = null;
+  #page: Page | null = null;
+  #isWhole = false;
   #failure: { readonly error: unknown } | null = null;
   #work: Promise<void> = Promise.resolve();
   #changed: () => void = () => undefined;
@@ -83,10 +104,10 @@ class Running {
     this.#deadAfterMs = deadAfterMs;
   }
 
-  start(work: (signal: AbortSignal) => Promise<CopyFilter>): void {
+  start(work: (signal: AbortSignal) => Promise<void>): void {
     this.#work = work(this.#abort.signal).then(
-      (filter) => {
-        this.#page = { filter };
+      () => {
+        this.#isWhole = true;
         this.#changed();
       },
       (error: unknown) => {
@@ -96,14 +117,14 @@ class Running {
     );
   }
 
-  /** Resolves when the page was taken. */
-  async handOver(batch: ChangeBatch): Promise<void> {
-    this.#page = { batch };
+  /** Resolves when it was taken. */
+  async handOver(page: Page): Promise<void> {
+    this.#page = page;
     this.#changed();
     while (this.#page !== null) await this.#change(this.#abort.signal);
   }
 
-  async next(signal: AbortSignal): Promise<Copied> {
+  async next(signal: AbortSignal): Promise<Page | null> {
     const ms = this.#deadAfterMs;
     const cancel = ms === false ? undefined : SYSTEM_TIME.setTimeout(() => this.#giveUp(ms), ms);
     try {
@@ -130,7 +151,7 @@ class Running {
     this.#changed();
   }
 
-  async #next(signal: AbortSignal): Promise<Copied> {
+  async #next(signal: AbortSignal): Promise<Page | null> {
     for (;;) {
       signal.throwIfAborted();
       if (this.#failure !== null) throw this.#failure.error;
@@ -140,6 +161,7 @@ class Running {
         this.#changed();
         return page;
       }
+      if (this.#isWhole) return null;
       await this.#change(signal);
     }
   }

@@ -35,7 +35,6 @@ interface Copy {
  * Reads the tables as one snapshot shows them, in pages, on a connection whose transaction has just begun.
  *
  * @param handOver Takes one page; resolves when the next one may be read.
- * @returns What tells the changes that the copy has seen from those that follow it.
  */
 export async function copyTables(
   executor: SqlExecutor,
@@ -44,8 +43,10 @@ export async function copyTables(
     /** Gives the copy its number, which is greater than that of each earlier attempt. */
     readonly numberOf: (seconds: number) => number;
     readonly handOver: (batch: ChangeBatch) => Promise<void>;
+    /** Told of the snapshot before the first row is read. */
+    readonly begin: (filter: CopyFilter) => Promise<void>;
   },
-): Promise<CopyFilter> {
+): Promise<void> {
   const { epoch, log, numberOf, signal, source, tables } = options;
   await executor.query(REPEATABLE_READ_SQL, [], { signal });
   await executor.query(lockSql(tables), [], { signal });
@@ -53,6 +54,7 @@ export async function copyTables(
   const text = rows[0]?.['snapshot'] ?? '';
   const n = numberOf(Number(rows[0]?.['seconds']));
   const filter = new CopyFilter({ text, through: BigInt(rows[0]?.['drawn'] ?? 0) });
+  await options.begin(filter);
   // Greater than that of an earlier attempt, less than that of every change.
   const version = recordVersion(epoch, 0n, n);
   for (const table of tables) {
@@ -70,7 +72,6 @@ export async function copyTables(
       });
     }
   }
-  return filter;
 }
 
 async function copyLeaf(

@@ -1,3 +1,4 @@
+import type { CopyFilter } from './copy-filter.ts';
 import type { KnownRelations } from './known-relation.ts';
 
 /** What a checkpoint at an end needs. */
@@ -5,6 +6,8 @@ export interface EndState {
   readonly end: bigint;
   readonly epoch: number;
   readonly known: KnownRelations;
+  /** What the first copy has seen, while it is not whole. */
+  readonly copying?: CopyFilter | undefined;
 }
 
 /** The ends that have been handed over and not acknowledged, oldest first, with what was known at each. */

@@ -19,7 +19,7 @@ import { type EndState, HandedOver } from './handed-over.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import { bytesOf } from './log-row.ts';
 import type { Pruner } from './pruner.ts';
-import { positionFromSequence, sequenceFromPosition } from './source-position.ts';
+import { beforeCopy, positionFromSequence, sequenceFromPosition } from './source-position.ts';
 import { oldestSql } from './sql.ts';
 import { Waiters } from './waiters.ts';
 import type { Waker } from './waker.ts';
@@ -84,7 +84,7 @@ export class LogStream implements ChangeStream {
     this.#lastEnd = through;
     this.#acknowledged = through;
     this.#isCopying = parts.copy !== null;
-    this.#ends.yielded({ end: through, epoch, known: parts.decoder.known });
+    if (!this.#isCopying) this.#ends.yielded({ end: through, epoch, known: parts.decoder.known });
     this.#checkTimer = setInterval(() => this.#checkNow(), CHECK_MS);
   }
 
@@ -209,9 +209,18 @@ export class LogStream implements ChangeStream {
       this.#queue.push({ batch: copied.batch, through });
       return;
     }
+    const { epoch } = changeLog;
+    if (copied !== undefined && 'begins' in copied) {
+      // What is handed over from now on has to be made good should it be gone when the copy begins again.
+      const end = beforeCopy(through);
+      this.#ends.yielded({ end, epoch, known: decoder.known, copying: copied.begins });
+      const batch = { events: [], bytes: 0, end: positionFromSequence(end) };
+      this.#queue.push({ batch, through });
+      return;
+    }
     if (copied !== undefined) onCopied(copied.filter);
     // That the copy is whole is worth a checkpoint, before the first change.
-    this.#ends.yielded({ end: through, epoch: changeLog.epoch, known: decoder.known });
+    this.#ends.yielded({ end: through, epoch, known: decoder.known });
     const end = positionFromSequence(through);
     this.#queue.push({ batch: { events: [], bytes: 0, end }, through });
     this.#isCopying = false;

@@ -26,6 +26,7 @@ import { DOORBELL_LOCK_CLASS, doorbellChannel } from '../setup/log-names.ts';
 import { CaptureWatch } from './capture-watch.ts';
 import { ChangeDecoder } from './change-decoder.ts';
 import { ChangeLog } from './change-log.ts';
+import type { CopyFilter } from './copy-filter.ts';
 import { CopyReader } from './copy-reader.ts';
 import type { EndState } from './handed-over.ts';
 import { acceptIdentity, identityToJson, type LogIdentity } from './identity.ts';
@@ -212,7 +213,10 @@ class Opening {
       log: this.#log,
       lease,
       delays: settings.reconnect,
-      copy: stored === null && settings.copy ? this.#copyReader(decoder, source, epoch) : null,
+      copy:
+        stored?.copying != null || (stored === null && settings.copy)
+          ? this.#copyReader({ decoder, source, epoch, first: stored?.copying ?? null })
+          : null,
       onCopied: (filter) => {
         copied = filter;
       },
@@ -228,6 +232,7 @@ class Opening {
           logId: state.logId,
           timeline: changeLog.timeline,
           copied: copied?.toJSON(end.end) ?? null,
+          copying: end.copying?.asJson() ?? null,
         }),
       asError: this.asError,
       close: () => this.close(),
@@ -256,11 +261,13 @@ class Opening {
     this.#options.onEvent?.(event);
   }
 
-  #copyReader(
-    decoder: ChangeDecoder,
-    source: EventSource & { readonly systemIdentifier: string },
-    epoch: number,
-  ): CopyReader {
+  #copyReader(parts: {
+    readonly decoder: ChangeDecoder;
+    readonly source: EventSource & { readonly systemIdentifier: string };
+    readonly epoch: number;
+    readonly first: CopyFilter | null;
+  }): CopyReader {
+    const { decoder, epoch, first, source } = parts;
     const { connection, deadAfterMs, maxBatchBytes, maxBatchRows, tables } = this.#settings;
     return new CopyReader(
       {
@@ -268,6 +275,7 @@ class Opening {
         log: this.#log,
         source,
         epoch,
+        first,
         maxRows: maxBatchRows,
         maxBytes: maxBatchBytes,
         deadAfterMs,

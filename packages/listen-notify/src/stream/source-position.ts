@@ -11,3 +11,13 @@ export function sequenceFromPosition(position: Position): bigint {
   }
   return BigInt(position);
 }
+
+/** The end of a stream that is still copying: it lies before the one at which the copy is whole. */
+export function beforeCopy(begin: bigint): bigint {
+  return begin - 1n;
+}
+
+/** Where the changes begin, for an end that `beforeCopy` gave. */
+export function afterCopy(end: bigint): bigint {
+  return end + 1n;
+}

@@ -5,7 +5,7 @@ import { captureFingerprint } from './capture-watch.ts';
 import { type CopyFilter, copyFilterFromJson } from './copy-filter.ts';
 import { type KnownRelations, knownRelationsFromJson } from './known-relation.ts';
 import type { StoredLog } from './log-state.ts';
-import { sequenceFromPosition } from './source-position.ts';
+import { afterCopy, sequenceFromPosition } from './source-position.ts';
 
 /** What a checkpoint of this source holds. */
 export interface StoredState extends StoredLog {
@@ -14,18 +14,23 @@ export interface StoredState extends StoredLog {
   readonly capture: CaptureFingerprint | null;
   /** What the copy has seen, as long as the log may hold changes that it has. */
   readonly copied: CopyFilter | null;
+  /** What the first copy has seen, which is not whole; null when none is under way. */
+  readonly copying: CopyFilter | null;
 }
 
 export function storedState(checkpoint: Checkpoint): StoredState {
   const state = (checkpoint.state ?? {}) as Readonly<Record<string, JsonValue>>;
+  const copying = copyFilterFromJson(state['copying'] ?? null);
+  const position = sequenceFromPosition(checkpoint.position);
   return {
-    position: sequenceFromPosition(checkpoint.position),
+    position: copying === null ? position : afterCopy(position),
     logId: text(state['logId']),
     timeline: text(state['timeline']),
     types: restoreTypeRegistry(state['types'] ?? []),
     relations: knownRelationsFromJson(state['relations']) ?? new Map(),
     capture: captureFingerprint(state['capture']),
     copied: copyFilterFromJson(state['copied'] ?? null),
+    copying,
   };
 }
 

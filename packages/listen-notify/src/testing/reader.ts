@@ -23,6 +23,7 @@ export class Reader implements AsyncDisposable {
   readonly #abort: AbortController;
   readonly #done: Promise<void>;
   #gate: Promise<void> | null = null;
+  #pauseAfter: number | null = null;
   #openGate: () => void = () => undefined;
 
   private constructor(stream: ChangeStream, abort: AbortController, sourceEvents: SourceEvent[]) {
@@ -37,6 +38,8 @@ export class Reader implements AsyncDisposable {
     options: {
       readonly after?: Checkpoint | null;
       readonly paused?: boolean;
+      /** Pauses behind so many batches. */
+      readonly pauseAfter?: number;
       /** Where to put what the source reports, to be looked at before it is open. */
       readonly sourceEvents?: SourceEvent[];
     } = {},
@@ -52,6 +55,7 @@ export class Reader implements AsyncDisposable {
     });
     const reader = new Reader(stream, abort, sourceEvents);
     if (options.paused === true) reader.pause();
+    reader.#pauseAfter = options.pauseAfter ?? null;
     return reader;
   }
 
@@ -114,6 +118,7 @@ export class Reader implements AsyncDisposable {
         this.batches.push(batch);
         this.events.push(...batch.events);
         if (batch.end !== null) this.end = batch.end;
+        if (this.batches.length === this.#pauseAfter) this.pause();
         while (this.#gate !== null) await this.#gate;
       }
     } catch (error) {
