@@ -46,6 +46,24 @@ describe('a gap at the start', () => {
     await expectGap(it, it.after, 'GAP_LOG', 'made again');
   });
 
+  test('GAP_LOG: the log was truncated', async () => {
+    await using it = await withCheckpoint();
+    await it.db.query('INSERT INTO t VALUES (2)');
+    await it.db.query('TRUNCATE certyo.change_log');
+    await it.db.query('INSERT INTO t VALUES (3)');
+    await expectGap(it, it.after, 'GAP_LOG', 'made again');
+  });
+
+  test('a log that is truncated while it is empty has lost nothing', async () => {
+    await using it = await withCheckpoint();
+    await expect.poll(() => it.db.query('SELECT FROM certyo.change_log')).toEqual([]);
+    await it.db.query('TRUNCATE certyo.change_log');
+    await it.db.query('INSERT INTO t VALUES (2)');
+    await using reader = await Reader.open(it.source, { after: it.after });
+    await reader.caughtUp();
+    expect(reader.told).toEqual(['insert t {"id":2}']);
+  });
+
   test('GAP_LOG: somebody else has pruned beyond the checkpoint', async () => {
     await using it = await withCheckpoint();
     await it.db.query('INSERT INTO t VALUES (2)');
@@ -136,7 +154,12 @@ describe('a gap at the start', () => {
 
 describe('a gap while running', () => {
   test.each([
-    ['GAP_LOG', 'emptied', 'DELETE FROM certyo.change_log_state'],
+    ['GAP_LOG', 'without state', 'DELETE FROM certyo.change_log_state'],
+    [
+      'GAP_LOG',
+      'truncated with rows in it',
+      'BEGIN; INSERT INTO t VALUES (2); TRUNCATE certyo.change_log; COMMIT',
+    ],
     ['GAP_LOG', 'dropped', 'DROP TABLE certyo.change_log CASCADE'],
     [
       'GAP_LOG',

@@ -9,6 +9,7 @@ import type {
 import type { CaptureSettings } from './capture-settings.ts';
 import {
   dropTriggerSql,
+  emptiedTriggerSql,
   enableTriggerSql,
   eventTriggerSql,
   logFunctions,
@@ -44,6 +45,7 @@ export function captureProblems(
   return [
     ...logProblems(catalog, settings, versionNumber),
     ...functionProblems(catalog, settings),
+    ...emptiedProblems(catalog, settings),
     ...missingTables(catalog, settings),
     ...catalog.tables.flatMap((table) => tableProblems(catalog, settings, table)),
     ...eventTriggerProblems(catalog, settings),
@@ -101,7 +103,7 @@ function functionProblems(
     const name = logPart(settings, part).name;
     const found = functions.get(name);
     const sql = functionSql(definition);
-    const losesChanges = part !== 'doorbell' && part !== 'ddl';
+    const losesChanges = !['doorbell', 'ddl', 'emptied'].includes(part);
     if (found === undefined)
       return [{ what: `The function ${name}() does not exist.`, sql, losesChanges }];
     if (!isAsDefined(found, definition))
@@ -127,6 +129,24 @@ function isAsDefined(found: CatalogFunction, definition: FunctionBody): boolean 
     names.length === Object.keys(settings).length &&
     names.every((name) => settings[name] === wanted[name])
   );
+}
+
+function emptiedProblems(
+  { triggers }: CaptureCatalog,
+  settings: CaptureSettings,
+): readonly CaptureProblem[] {
+  const { name } = logPart(settings, 'emptied');
+  const found = triggers.find((trigger) => trigger.function === name && trigger.name === name);
+  if (found?.enabled === 'A') return [];
+  const drop =
+    found === undefined ? [] : [dropTriggerSql(logPart(settings, 'log'), quoteIdentifier(name))];
+  return [
+    {
+      what: `The trigger ${name}, by which a TRUNCATE of the log is noticed, is ${found === undefined ? 'missing' : 'not enabled always'}.`,
+      sql: [...drop, ...emptiedTriggerSql(settings)],
+      losesChanges: false,
+    },
+  ];
 }
 
 const MISSING = 'is missing';

@@ -8,12 +8,18 @@ import {
   type ChangeLogName,
   eventTriggerName,
   type LogPart,
+  logPart,
   sqlPart,
   sqlTrigger,
 } from './log-names.ts';
 import { columnsTableSql, logTableSql, secretSql, stateTableSql } from './log-tables.ts';
 import { keyFunction, reorderFunction } from './reorder-function.ts';
-import { ddlFunction, doorbellFunction, truncateFunction } from './statement-functions.ts';
+import {
+  ddlFunction,
+  doorbellFunction,
+  emptiedFunction,
+  truncateFunction,
+} from './statement-functions.ts';
 
 /** A function of the log and the part that it is. */
 export interface LogFunction {
@@ -32,6 +38,7 @@ export function logFunctions(
     { part: 'reorder', definition: reorderFunction(settings) },
     { part: 'capture', definition: captureFunction(settings) },
     { part: 'truncate', definition: truncateFunction(settings) },
+    { part: 'emptied', definition: emptiedFunction(settings) },
     ...(doorbell === false
       ? []
       : [{ part: 'doorbell' as const, definition: doorbellFunction(settings, doorbell) }]),
@@ -80,6 +87,16 @@ export function dropTriggerSql(table: QualifiedName, sqlName: string): string {
   return `DROP TRIGGER ${sqlName} ON ${qualifiedName(table)};`;
 }
 
+/** Has a TRUNCATE of the log itself noticed. */
+export function emptiedTriggerSql(name: ChangeLogName): readonly string[] {
+  const log = logPart(name, 'log');
+  const trigger = quoteIdentifier(logPart(name, 'emptied').name);
+  return [
+    `CREATE TRIGGER ${trigger} BEFORE TRUNCATE ON ${qualifiedName(log)} FOR EACH STATEMENT EXECUTE FUNCTION ${sqlPart(name, 'emptied')}();`,
+    enableTriggerSql(log, trigger),
+  ];
+}
+
 /** Has changes of captured tables' structure written into the log. Takes a superuser. */
 export function eventTriggerSql(name: ChangeLogName): readonly string[] {
   const trigger = quoteIdentifier(eventTriggerName(name));
@@ -110,6 +127,7 @@ export function changeLogSetupSql(
     ...secretSql(settings, server.versionNumber),
     ...stateTableSql(settings, server.versionNumber),
     ...logFunctions(settings).flatMap(({ definition }) => functionSql(definition)),
+    ...emptiedTriggerSql(settings),
     ...settings.tables.flatMap((table) =>
       wanted.flatMap((trigger) => triggerSql(settings, table, trigger)),
     ),

@@ -28,7 +28,8 @@ export type LogPart =
   | 'key'
   | 'truncate'
   | 'doorbell'
-  | 'ddl';
+  | 'ddl'
+  | 'emptied';
 
 /** A part as catalog queries take it. */
 export function logPart({ log, stateSchema }: ChangeLogName, part: LogPart): QualifiedName {

@@ -59,6 +59,25 @@ END
   };
 }
 
+/**
+ * A log that is truncated looks like one whose transactions were rolled back. With rows in it, it is another log from then
+ * on. Before the statement, while the rows are still there.
+ */
+export function emptiedFunction(name: ChangeLogName): FunctionBody {
+  return {
+    signature: `${sqlPart(name, 'emptied')}()`,
+    returns: 'trigger',
+    runs: 'path',
+    body: `
+BEGIN
+  UPDATE ${sqlPart(name, 'state')} SET id = 'emptied ' || clock_timestamp()::text || ' ' || txid_current()::text
+   WHERE EXISTS (SELECT FROM ${sqlPart(name, 'log')});
+  RETURN NULL;
+END
+`,
+  };
+}
+
 /** Writes into the log that a captured table was altered (operation S). */
 export function ddlFunction(name: ChangeLogName): FunctionBody {
   const capture = logPart(name, 'capture');

@@ -45,7 +45,9 @@ export interface StoredLog {
  */
 export function assertContinues(state: LogState, stored: StoredLog, log: QualifiedName): boolean {
   if (state.logId !== stored.logId) {
-    throw logGap(`The change log ${tableLabel(log)} was made again since the checkpoint.`);
+    throw logGap(
+      `The change log ${tableLabel(log)} was made again, or emptied, since the checkpoint.`,
+    );
   }
   if (state.prunedThrough > stored.position) {
     throw logGap(
