@@ -6,6 +6,7 @@ import { SourceSetupError } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
 import {
   qualifiedName,
+  quoteIdentifier,
   resolveTables,
   serverInfo,
   type ServerInfo,
@@ -40,7 +41,11 @@ export async function missingStatements(
   const server = await serverInfo(session, options);
   const tables = await resolveTables(session, settings.tables, options);
   const mayBeLacking = options.dryRun === true;
-  refuse([...serverProblems(server, settings, mayBeLacking), ...keyProblems(tables, settings)]);
+  refuse([
+    ...serverProblems(server, settings, mayBeLacking),
+    ...keyProblems(tables, settings),
+    ...(await orderProblems(session, tables, options)),
+  ]);
   const { versionNumber } = server;
   const { problems } = await readCaptureState(session, settings, { ...options, versionNumber });
   const unmendable = problems.filter((problem) => problem.sql.length === 0);
@@ -127,6 +132,53 @@ function keyProblems(
       {
         what: `keys['${label}'] names the column "${unknown}", which the table does not have.`,
         remedy: `Correct the option keys['${label}'].`,
+      },
+    ];
+  });
+}
+
+/** $1 oids. Primary keys that are checked late, and tables that inherit and are no partitions. */
+const ORDER_SQL = `
+  SELECT i.indrelid::pg_catalog.text AS oid, c.relname::pg_catalog.text AS late_key, NULL AS heir
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+   WHERE i.indrelid = ANY ($1::pg_catalog.oid[]) AND i.indisprimary AND NOT i.indimmediate
+   UNION ALL
+  SELECT h.inhparent::pg_catalog.text, NULL, pg_catalog.format('%I.%I', n.nspname, c.relname)
+    FROM pg_catalog.pg_inherits h JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+   WHERE h.inhparent = ANY ($1::pg_catalog.oid[]) AND NOT c.relispartition`;
+
+/**
+ * A row with a key that another transaction is giving up waits for that one, before its change is logged; under a deferrable
+ * key it does not, and the changes of a record could be logged in another order than their transactions commit.
+ */
+async function orderProblems(
+  session: SqlExecutor,
+  tables: readonly TableDescription[],
+  { signal }: Options,
+): Promise<readonly Refusal[]> {
+  const byOid = new Map(tables.map((table) => [String(table.oid), table]));
+  const { rows } = await session.query<{
+    readonly oid: string;
+    readonly late_key: string | null;
+    readonly heir: string | null;
+  }>(ORDER_SQL, [[...byOid.keys()]], { signal });
+  return rows.flatMap(({ heir, late_key: lateKey, oid }): Refusal[] => {
+    const table = byOid.get(oid);
+    if (table === undefined) return [];
+    const label = tableLabel(table);
+    if (heir !== null)
+      return [
+        {
+          what: `${heir} inherits from ${label}: the rows that it shows there fire no trigger of ${label}.`,
+          remedy: `Run: ALTER TABLE ${heir} NO INHERIT ${qualifiedName(table)};`,
+        },
+      ];
+    const key = table.primaryKey.map((name) => quoteIdentifier(name)).join(', ');
+    return [
+      {
+        what: `The primary key of ${label} is deferrable: the order in which a record was deleted and made again is not known.`,
+        remedy: `Run: ALTER TABLE ${qualifiedName(table)} DROP CONSTRAINT ${quoteIdentifier(lateKey ?? '')}, ADD PRIMARY KEY (${key});`,
       },
     ];
   });
