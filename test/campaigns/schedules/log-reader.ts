@@ -30,6 +30,20 @@ export async function openLogReader(
   return xidBelowHorizon(session, BigInt(rows[0]?.horizon ?? 0));
 }
 
+/** Reads until nothing is left, when all transactions are over. */
+export async function readToEnd(reader: Pick<LogReader, 'read'>): Promise<readonly Observed[]> {
+  const all: Observed[] = [];
+  const deadline = Date.now() + FINISH_MS;
+  for (;;) {
+    const { rows, isDone } = await reader.read();
+    all.push(...rows);
+    if (isDone) return all;
+    if (Date.now() > deadline) throw new Error('The log was not read to its end in time.');
+  }
+}
+
+const FINISH_MS = 10_000;
+
 const signal: AbortSignal = new AbortController().signal;
 
 const COLUMNS = { key: 'key', version: 'version', operation: 'operation' };

@@ -1,5 +1,5 @@
 import type { SqlSession } from '@certyo-cdc/postgres';
-import { openLogReader, type LogReader, type LogReading } from './log-reader.ts';
+import { openLogReader, type LogReader, type LogReading, readToEnd } from './log-reader.ts';
 import type { Observed, ScheduleTarget } from './run-schedule.ts';
 import type { Write } from './schedule.ts';
 
@@ -15,8 +15,6 @@ export const LOG_SCHEMA_SQL = `
   CREATE INDEX ON log (xid, sequence);`;
 
 const signal: AbortSignal = new AbortController().signal;
-
-const FINISH_MS = 10_000;
 
 /** The log of `LOG_SCHEMA_SQL`, read behind the gap fence or in a way that is known to be wrong. */
 export class LogTarget implements ScheduleTarget {
@@ -56,14 +54,7 @@ export class LogTarget implements ScheduleTarget {
   }
 
   async finish(): Promise<readonly Observed[]> {
-    const all: Observed[] = [];
-    const deadline = Date.now() + FINISH_MS;
-    for (;;) {
-      const { rows, isDone } = await this.#open().read();
-      all.push(...rows);
-      if (isDone) return all;
-      if (Date.now() > deadline) throw new Error('The log was not read to its end in time.');
-    }
+    return await readToEnd(this.#open());
   }
 
   #open(): LogReader {

@@ -1,8 +1,9 @@
-import { type ChangeStream, type Checkpoint, isRowChange, type RowChange } from '@certyo-cdc/core';
+import type { RowChange } from '@certyo-cdc/core';
 import { type PollingSource, pollingSource, type PollingTable } from '@certyo-cdc/polling';
 import type { Client } from 'pg';
 import type { Observed, ScheduleTarget } from './run-schedule.ts';
 import type { Write, WriteOperation } from './schedule.ts';
+import { StreamReader } from './stream-reader.ts';
 
 /** How a table is polled: by which cursor, and whether deletes are hard (tombstones) or marks. */
 export const POLLINGS = ['xid', 'xid-soft', 'timestamp', 'timestamp-soft', 'id'] as const;
@@ -57,89 +58,52 @@ export function pollingSourceOf(connection: string, polling: Polling): PollingSo
   });
 }
 
-const signal: AbortSignal = new AbortController().signal;
-
-/** How many of the restarts that a schedule wants are made: each takes as long as many schedules. */
-const RESTARTS = 0.1;
-/** Statements that pass before a read is over, so that the poller, which has a pace of its own, comes to look. */
-const ROUND_TRIPS = 4;
-
 /** A polled table, read by a stream that stays open from schedule to schedule. */
 export class PollingTarget implements ScheduleTarget {
-  readonly polling: Polling;
-  readonly #source: PollingSource;
+  readonly #polling: Polling;
   readonly #client: Client;
+  readonly #reader: StreamReader;
   readonly #versions = new Map<number, { version: number; text: string }>();
-  #random: () => number = Math.random;
-  #stream: ChangeStream | null = null;
-  #reading: Promise<void> = Promise.resolve();
-  #checkpoint: Checkpoint | null = null;
-  #found: Observed[] = [];
-  #failure: unknown = null;
 
   constructor(polling: Polling, source: PollingSource, client: Client) {
-    this.polling = polling;
-    this.#source = source;
+    this.#polling = polling;
     this.#client = client;
+    this.#reader = new StreamReader(source, client, (event) => [this.#observe(event)]);
   }
 
   /** Prepares for the next schedule. */
   use(random: () => number): void {
-    this.#random = random;
-    this.#found = [];
+    this.#reader.use(random);
     this.#versions.clear();
   }
 
   async begin(existing: readonly number[]): Promise<void> {
-    const table = this.polling === 'id' ? 'item' : tableOf(this.polling);
-    const more = this.polling === 'id' ? '' : ", 'insert'";
-    const columns = this.polling === 'id' ? 'key, version' : 'key, version, operation';
+    const table = this.#polling === 'id' ? 'item' : tableOf(this.#polling);
+    const more = this.#polling === 'id' ? '' : ", 'insert'";
+    const columns = this.#polling === 'id' ? 'key, version' : 'key, version, operation';
     const rows = existing.map((key) => `(${String(key)}, 0${more})`).join(', ');
     if (rows !== '') await this.#client.query(`INSERT INTO ${table} (${columns}) VALUES ${rows}`);
-    if (this.#stream === null) await this.#open();
+    await this.#reader.open();
   }
 
   writeSql(write: Write): string {
-    return pollingWriteSql(this.polling, write);
+    return pollingWriteSql(this.#polling, write);
   }
 
-  async read(): Promise<readonly Observed[]> {
-    this.#source.pollNow();
-    for (let trip = 0; trip < ROUND_TRIPS; trip++) await this.#client.query('SELECT 1');
-    return this.#take();
+  read(): Promise<readonly Observed[]> {
+    return this.#reader.read();
   }
 
-  async restart(): Promise<void> {
-    if (this.#random() >= RESTARTS) return;
-    await this.close();
-    await this.#open();
+  restart(): Promise<void> {
+    return this.#reader.restart();
   }
 
-  async finish(): Promise<readonly Observed[]> {
-    await this.#stream?.caughtUp({ signal });
-    return this.#take();
+  finish(): Promise<readonly Observed[]> {
+    return this.#reader.finish();
   }
 
-  async close(): Promise<void> {
-    const stream = this.#stream;
-    this.#stream = null;
-    await stream?.[Symbol.asyncDispose]();
-    await this.#reading;
-  }
-
-  async #open(): Promise<void> {
-    const stream = await this.#source.open({ after: this.#checkpoint, signal });
-    this.#stream = stream;
-    this.#reading = this.#readAll(stream).catch((error: unknown) => {
-      this.#failure = error;
-    });
-  }
-
-  async #readAll(stream: ChangeStream): Promise<void> {
-    for await (const { events, end } of stream) {
-      for (const event of events) if (isRowChange(event)) this.#found.push(this.#observe(event));
-      if (end !== null) this.#checkpoint = stream.checkpoint(end);
-    }
+  close(): Promise<void> {
+    return this.#reader.close();
   }
 
   #observe(event: RowChange): Observed {
@@ -154,13 +118,6 @@ export class PollingTarget implements ScheduleTarget {
     this.#versions.set(key, { version, text: event.version });
     const operation = isHard ? 'delete' : (row['operation'] as WriteOperation);
     return { id: event.id, key, version, operation };
-  }
-
-  #take(): readonly Observed[] {
-    if (this.#failure !== null) throw this.#failure;
-    const found = this.#found;
-    this.#found = [];
-    return found;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import type { ControlStep, Schedule, Version, Write } from './schedule.ts';
+import type { ControlStep, Schedule, Several, Version, Write } from './schedule.ts';
 
 /** A version of a row as a reader gave it. */
 export interface Observed extends Version {
@@ -13,6 +13,8 @@ export interface ScheduleTarget {
   begin(existing: readonly number[]): Promise<void>;
   /** The SQL of a write: `version + 1` of the row that is there, or a new row of this version. */
   writeSql(write: Write): string;
+  /** The SQL of one statement that writes several rows; for schedules that have such. */
+  severalSql?(several: Several): string;
   /** Reads at any moment; gives what came. A reader of its own pace may give nothing. */
   read(): Promise<readonly Observed[]>;
   /** The reader dies, and goes on from the newest end that it has given. */
@@ -67,6 +69,11 @@ export async function runSchedule(
       const writing = clientOf(transaction).query(target.writeSql(actual(step.write)));
       if (step.waits) waiting.set(transaction, writing);
       else await writing;
+    } else if (step.kind === 'write-several') {
+      const { form, writes } = step.several;
+      const sql = target.severalSql?.({ form, writes: writes.map(actual) });
+      if (sql === undefined) throw new Error('The target writes no several rows at once.');
+      await clientOf(writes[0]?.transaction ?? 0).query(sql);
     } else {
       const client = step.kind.endsWith('-prepared') ? control : clientOf(step.transaction);
       await client.query(sqlOf(step, firstKey));

@@ -35,10 +35,24 @@ export interface ControlStep {
   readonly commits: readonly Write[];
 }
 
+/**
+ * Ways to write several rows with one statement: insert those that are missing and update the others, delete, move a row to
+ * another key, or update two rows of which the trigger of the first one writes the second one once more.
+ */
+export const FORMS = ['upsert', 'delete', 'change-key', 'nested'] as const;
+
+/** A statement that writes several rows. */
+export interface Several {
+  readonly form: (typeof FORMS)[number];
+  /** A move is the delete of the one key, then the insert of the other. What is nested comes last. */
+  readonly writes: readonly Write[];
+}
+
 /** One step of a schedule. */
 export type Step =
   | ControlStep
   | { readonly kind: 'write'; readonly write: Write; readonly waits: boolean }
+  | { readonly kind: 'write-several'; readonly several: Several }
   | { readonly kind: 'read' }
   | { readonly kind: 'restart' };
 
@@ -58,6 +72,8 @@ export interface ScheduleOptions {
   readonly maxSteps?: number | undefined;
   /** @default true */
   readonly prepared?: boolean | undefined;
+  /** Also statements that write several rows, and changes of keys. @default false */
+  readonly several?: boolean | undefined;
 }
 
 const KEYS = 3;
@@ -105,14 +121,17 @@ export function makeSchedule(options: ScheduleOptions): Schedule {
 class Maker {
   readonly #random: () => number;
   readonly #canPrepare: boolean;
+  readonly #writesSeveral: boolean;
   readonly #rows: RowState[];
   readonly #transactions: Running[];
   readonly #steps: Step[] = [];
   #savepoints = 0;
 
-  constructor({ random, maxTransactions = 4, maxSteps = 6, prepared = true }: ScheduleOptions) {
+  constructor(options: ScheduleOptions) {
+    const { random, maxTransactions = 4, maxSteps = 6, prepared = true, several = false } = options;
     this.#random = random;
     this.#canPrepare = prepared;
+    this.#writesSeveral = several;
     this.#rows = Array.from({ length: KEYS }, () => ({
       exists: random() < 0.6,
       version: 0,
@@ -169,7 +188,8 @@ class Maker {
     if (kind < 0.1) this.#step('take-xid', transaction);
     else if (kind < 0.25) this.#takeSavepoint(transaction);
     else if (kind < 0.4 && transaction.savepoints.length > 0) this.#rollBackTo(transaction);
-    else this.#write(transaction);
+    else if (!this.#writesSeveral || this.#random() < 0.5) this.#write(transaction);
+    else this.#writeSeveral(transaction);
   }
 
   #step(
@@ -218,6 +238,44 @@ class Maker {
       transaction: transaction.number,
     } as const;
     this.#steps.push({ kind: 'write', write, waits: true });
+  }
+
+  /** Only of rows that nobody else holds: such a statement does not wait. */
+  #writeSeveral(transaction: Running): void {
+    const free = [...this.#rows.entries()].filter(
+      ([, { owner }]) => owner === null || owner === transaction,
+    );
+    // A row that someone waits for has to stay where it is.
+    const existing = free.filter(([, { exists }]) => exists);
+    const removable = existing.filter(([, { waiter }]) => waiter === null);
+    const missing = free.filter(([, { exists }]) => !exists);
+    const form = FORMS[this.#any(FORMS.length)] ?? 'upsert';
+    const changes: [[number, RowState], WriteOperation][] = [];
+    if (form === 'upsert') {
+      for (const row of free) changes.push([row, row[1].exists ? 'update' : 'insert']);
+    } else if (form === 'delete') {
+      for (const row of removable) changes.push([row, 'delete']);
+    } else if (form === 'change-key') {
+      const from = removable[this.#any(removable.length)];
+      const to = missing[this.#any(missing.length)];
+      if (from !== undefined && to !== undefined) changes.push([from, 'delete'], [to, 'insert']);
+    } else {
+      const outer = existing[this.#any(existing.length)];
+      const others = existing.filter((row) => row !== outer);
+      const inner = others[this.#any(others.length)];
+      if (outer !== undefined && inner !== undefined) {
+        const operation = removable.includes(inner) && this.#random() < 0.4 ? 'delete' : 'update';
+        changes.push([outer, 'update'], [inner, 'update'], [inner, operation]);
+      }
+    }
+    if (changes.length < 2) {
+      this.#write(transaction);
+      return;
+    }
+    const writes = changes.map(([[key, row], operation]) =>
+      this.#apply(transaction, key, row, operation),
+    );
+    this.#steps.push({ kind: 'write-several', several: { form, writes } });
   }
 
   #apply(transaction: Running, key: number, row: RowState, operation: WriteOperation): Write {
