@@ -220,4 +220,28 @@ describe('capture', () => {
     ]);
     await log.tearDown();
   });
+
+  test('a cast to json of a type of its own is never run with the rights of the owner of the log', async () => {
+    await using log = await setUpLog(
+      [
+        `CREATE TYPE mood AS ENUM ('a', 'b')`,
+        `CREATE FUNCTION to_json(mood) RETURNS json LANGUAGE plpgsql AS $$BEGIN RAISE 'run by %', current_user; END$$`,
+        'CREATE CAST (mood AS json) WITH FUNCTION to_json(mood)',
+        'CREATE TABLE t (id int PRIMARY KEY, m mood, certyo_record_hash text)',
+        `CREATE FUNCTION nested() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN UPDATE t SET m = 'b' WHERE id = NEW.id + 10; RETURN NULL; END$$`,
+        'CREATE TRIGGER nested AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION nested()',
+      ],
+      { tables: ['t'] },
+    );
+    await log.db.query(`INSERT INTO t VALUES (1, 'a'), (11, 'a')`);
+    await log.db.query(`UPDATE t SET m = 'b' WHERE id = 1`);
+    await log.db.query(`UPDATE t SET certyo_record_hash = 'x' WHERE id = 1`);
+    expect((await log.changes()).map((change) => change.new_row)).toEqual([
+      '(1,a,)',
+      '(11,a,)',
+      '(1,b,)',
+      '(11,b,)',
+      '(11,b,)',
+    ]);
+  });
 });

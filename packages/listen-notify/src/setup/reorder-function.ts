@@ -95,14 +95,19 @@ END
 /** The primary key of a row, or null where there is none. */
 export function keyFunction(name: ChangeLogName): FunctionBody {
   return {
-    signature: `${sqlPart(name, 'key')}(p_relation oid, p_row jsonb)`,
+    signature: `${sqlPart(name, 'key')}(p_relation oid, p_row anyelement)`,
     returns: 'text',
     runs: 'caller',
     body: `
+DECLARE
+  v_columns text := (SELECT string_agg(format('($1).%I', a.attname), ', ' ORDER BY a.attnum)
+    FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+   WHERE i.indrelid = p_relation AND i.indisprimary);
+  v_key text;
 BEGIN
-  RETURN (SELECT jsonb_agg(p_row -> a.attname::text ORDER BY a.attnum)::text
-            FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
-           WHERE i.indrelid = p_relation AND i.indisprimary);
+  IF v_columns IS NULL THEN RETURN NULL; END IF;
+  EXECUTE 'SELECT ROW(' || v_columns || ')::text' INTO v_key USING p_row;
+  RETURN v_key;
 END
 `,
   };
