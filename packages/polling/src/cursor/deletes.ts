@@ -18,7 +18,7 @@ import {
 } from '@certyo-cdc/postgres';
 import { reconcileKeys, rememberKeys } from '../deletes/key-ledger.ts';
 import { pruneTombstones } from '../deletes/prune-tombstones.ts';
-import { readTombstones } from '../deletes/read-tombstones.ts';
+import { isTruncated, readTombstones } from '../deletes/read-tombstones.ts';
 import type { DeletedKey, Tombstone, TombstoneCursor, Truncated } from '../deletes/tombstone.ts';
 import type { DeletesTarget } from '../setup/spec.ts';
 import type { TableAccess } from '../table/table-access.ts';
@@ -113,6 +113,16 @@ export class Deletes {
     access.assertHeld();
     this.#after = next;
     return { events, bytes: page.bytes, below: page.below, hasMore: page.next !== null };
+  }
+
+  /**
+   * Whether a TRUNCATE is committed and not told yet, because an older transaction is still open. What was read before this
+   * call may have been written after it.
+   */
+  async isTruncated(options: { readonly signal: AbortSignal }): Promise<boolean> {
+    const { access, context, target } = this.#options;
+    const request = { after: this.#after, ...options };
+    return await isTruncated(context.session, target, access.plan.keyed, request);
   }
 
   /** Notes keys before their rows are handed over, where hard deletes are found by comparison. */

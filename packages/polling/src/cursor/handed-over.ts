@@ -54,6 +54,11 @@ export class HandedOver {
     this.#set(nameOf(key), { digest: '', micros, n });
   }
 
+  /** Rows that are put back as they were are to be handed over again. */
+  noteTruncate(): void {
+    for (const [name, entry] of this.#entries) this.#entries.set(name, { ...entry, digest: '' });
+  }
+
   /** Forgets what lies before the next pass. */
   forgetBefore(micros: bigint): void {
     for (const [name, entry] of this.#entries) {

@@ -98,6 +98,10 @@ export class IdReader implements TableReader {
       const texts = plan.columns.map((_, index) => values[`c${index}`] ?? null);
       return { lead: String(sequence), texts };
     });
+    // What came after it is told after it. The log is opened again then.
+    if (rows.length > 0 && (await this.#deletes?.isTruncated(options)) === true) {
+      return { events: [], bytes: 0, hasMore: false, isNews: false, end: null };
+    }
     await this.#deletes?.remember(
       rows.map((row) => keyTexts(plan, row)),
       options,

@@ -33,10 +33,14 @@ export function openReader(
           },
           cursorFromJson(state?.['tombstones']),
         );
+  const reader = readerOf(context, access, deletes, sequence, state);
   const usesHorizon = access.plan.settings.cursor.kind === 'xid' || deletes !== null;
   return {
-    reader: readerOf(context, access, deletes, sequence, state),
-    header: () => (usesHorizon ? access.header : null),
+    reader,
+    header: () => {
+      const isHeldUp = usesHorizon || (reader instanceof TimestampReader && reader.isWaiting);
+      return isHeldUp ? access.header : null;
+    },
     prune: async (acknowledged: JsonValue, options) => {
       const cursor = cursorFromJson((acknowledged as TableState)['tombstones']);
       if (cursor !== null) await deletes?.prune(cursor.xid, options);

@@ -51,9 +51,9 @@ interface Pass {
  *
  * A stamp is the start of its transaction, which may commit after later stamps were read (P-01), and a row's stamp may go
  * back (P-02). So each pass begins `overlapMs` before an earlier one did: the newest of which is known, by their ids, that all
- * transactions that were writing then have ended. What a transaction writes is missed only when it began longer than the
- * overlap before its first write. Of what a pass finds again, only what has another stamp or content than when it was handed
- * over is handed over.
+ * transactions that were writing then have ended. The very first pass waits for those. What a transaction writes is missed
+ * only when it began longer than the overlap before its first write. Of what a pass finds again, only what has another stamp
+ * or content than when it was handed over is handed over.
  */
 export class TimestampReader implements TableReader {
   readonly label: string;
@@ -118,10 +118,24 @@ export class TimestampReader implements TableReader {
         return this.#give(page.events, page.bytes, { hasMore: true, isEnd: false });
       }
     }
+    if (await this.#hasToWait(options)) return NOTHING;
     const page = await this.#access.page(this.#request(), options);
     const pass = this.#pass ?? this.#resumed ?? this.#begin(page, options.tick);
     this.#resumed = null;
     return await this.#take(page, pass, options);
+  }
+
+  /** Whether nothing was read yet, because transactions that were writing at the first look are not over. */
+  get isWaiting(): boolean {
+    return this.#from === null && this.#pass === null && this.#resumed === null;
+  }
+
+  /** A pass that goes back to before these is exact; they may be older than any overlap. */
+  async #hasToWait(options: { readonly signal: AbortSignal }): Promise<boolean> {
+    if (!this.isWaiting) return false;
+    const { header } = await this.#access.page({ where: ['false'], parameters: [] }, options);
+    this.#candidate ??= momentOf(header);
+    return header.horizon < this.#candidate.above;
   }
 
   async #take(
@@ -139,6 +153,11 @@ export class TimestampReader implements TableReader {
       // Rows may have been written since the pass began, so each page waits for its own.
       const { written } = page.header;
       if (written !== null) await waitForFlush(this.#context.session, written, options);
+      // Begun again when that has been told. What was deleted row by row needs no such care: its tombstone is left out.
+      if ((await this.#deletes?.isTruncated(options)) === true) {
+        this.#pass = null;
+        return NOTHING;
+      }
     }
     this.#access.assertHeld();
     const changed = this.#access.takeSchemaChange(microsOfStamp(pass.next));
@@ -172,10 +191,9 @@ export class TimestampReader implements TableReader {
   }
 
   #begin({ header }: RawPage, tick: number): Pass {
-    const now: Moment = { asked: header.askedAt, above: header.above };
+    const now = momentOf(header);
     const settled =
       this.#candidate !== null && header.horizon >= this.#candidate.above ? this.#candidate : null;
-    // At the very beginning nothing is known of earlier transactions.
     const next = settled?.asked ?? this.#from ?? now.asked;
     if (settled !== null || this.#candidate === null) this.#candidate = now;
     return { tick, next, at: null, pages: 0 };
@@ -209,7 +227,7 @@ export class TimestampReader implements TableReader {
     const stamp = microsOfStamp(row.lead);
     const { micros, n } = this.#seen.note(key, digest, stamp, stamp >= this.#lowest(pass));
     return rowEvent(this.#context, plan, row, {
-      version: `${row.lead}/${digest}${n === 0 ? '' : `/${n}`}`,
+      version: `${row.lead}/${digest}${n === 0 ? '' : `/${micros}-${n}`}`,
       recordVersion: recordVersion(this.#context.epoch, micros, n),
       xid: null,
     });
@@ -228,6 +246,7 @@ export class TimestampReader implements TableReader {
       n = Math.max(n, last.n + 1);
     }
     if (tombstone.kind === 'deleted') this.#seen.noteDelete(tombstone.key, micros, n);
+    else this.#seen.noteTruncate();
     return recordVersion(this.#context.epoch, micros, n);
   };
 
@@ -252,6 +271,12 @@ export class TimestampReader implements TableReader {
       tombstones: cursorToJson(this.#deletes?.after ?? null),
     };
   }
+}
+
+const NOTHING: TablePage = { events: [], bytes: 0, hasMore: false, isNews: false, end: null };
+
+function momentOf({ askedAt, above }: RawPage['header']): Moment {
+  return { asked: askedAt, above };
 }
 
 /** Versions of a delete lie behind those of the row that it deleted. */

@@ -82,6 +82,23 @@ export async function readTombstones(
   };
 }
 
+/** Whether there is a TRUNCATE behind the cursor, told or not to be told yet. */
+export async function isTruncated(
+  executor: SqlExecutor,
+  target: DeletesTarget,
+  table: Pick<KeyedTable, 'oid'>,
+  options: Pick<ReadTombstonesOptions, 'after' | 'signal'>,
+): Promise<boolean> {
+  const { after, signal } = options;
+  const { rows } = await executor.query<{ readonly found: string }>(
+    `SELECT EXISTS (SELECT FROM ${qualifiedName(pollingObjects(target).tombstones)} t
+       WHERE t.relation = $1 AND (t.xid, t.sequence) > ($2::xid8, $3::int8) AND t.operation = 'T')::text AS found`,
+    [table.oid, String(after?.xid ?? 0n), after?.sequence ?? 0n],
+    { signal },
+  );
+  return rows[0]?.found === 'true';
+}
+
 interface FoundRow {
   readonly below: string;
   readonly found: string;
