@@ -11,6 +11,8 @@ const WRITERS = 8;
 const ROWS = 20;
 /** 20,000 in a minute. */
 const EVENTS_PER_SECOND = 334;
+/** How many times as long a busy machine may take for them. */
+const PATIENCE = 10;
 
 /** A way to read what is written. */
 export interface StressReader {
@@ -68,7 +70,7 @@ export async function runStress<Reading extends string>(
   let areWriting = true;
   const isOver = (): boolean => {
     const secondsPassed = (Date.now() - startedAt) / 1000;
-    const isEnough = events >= minEvents || secondsPassed > seconds * 2;
+    const isEnough = events >= minEvents || secondsPassed > seconds * PATIENCE;
     return signal.aborted || (secondsPassed > seconds && isEnough);
   };
   const readAll = async (reader: StressReader, random: () => number): Promise<Observed[]> => {
