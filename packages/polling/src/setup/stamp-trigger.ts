@@ -43,6 +43,7 @@ export function stampFunction(schema: string, columns: StampColumns): TriggerFun
   // Any assignment makes plpgsql read all columns of OLD, with the constant defaults of columns that were added since the row
   // was written; jsonb_populate_record would take those for NULL.
   const touched = quoteIdentifier(xid ?? time ?? '');
+  // A domain may refuse NULL: both rows get the old value there.
   const body = `
 DECLARE
   blank pg_catalog.jsonb;
@@ -50,8 +51,8 @@ BEGIN
   IF TG_OP = 'UPDATE' THEN
     IF EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a
                 WHERE a.attrelid = TG_RELID AND a.attname IN (${status})) THEN
-      SELECT pg_catalog.jsonb_object_agg(a.attname, NULL) INTO blank
-        FROM pg_catalog.pg_attribute a
+      SELECT pg_catalog.jsonb_object_agg(a.attname, CASE t.typtype WHEN 'd' THEN pg_catalog.to_jsonb(OLD) -> a.attname END) INTO blank
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
        WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped
          AND (a.attname IN (${status}) OR a.attgenerated <> '');
       OLD.${touched} := OLD.${touched};
