@@ -64,5 +64,6 @@ export const campaign: Campaign = {
   description:
     'Random schedules of up to 4 transactions of up to 6 steps against each cursor of polling: the last state of every row is given, in order.',
   runs: 50_000,
+  share: 100,
   run: (options) => runPollingSchedules(options),
 };

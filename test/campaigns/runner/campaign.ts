@@ -35,6 +35,8 @@ export interface Campaign {
   readonly description: string;
   /** The full number of runs; with sources, of each of them. */
   readonly runs: number;
+  /** The tests run one in so many. @default 20, or 60 of each source where there are several */
+  readonly share?: number | undefined;
   /** The sources that it can be run with; all of them unless `--source` names some. */
   readonly sources?: readonly string[] | undefined;
   run(options: CampaignOptions): Promise<CampaignResult>;

@@ -22,13 +22,16 @@ function lsnSql(name: string): string {
  * read before says nothing any more. Give it to `waitForFlush` as it was read together with the rows.
  */
 export const SERVER_LIFE_SQL: string =
-  "(SELECT pg_catalog.concat(pg_catalog.pg_backend_pid(), '@', checkpoint_lsn) FROM pg_catalog.pg_control_checkpoint())";
+  "(SELECT pg_catalog.concat(pid, '/', extract(epoch FROM backend_start), '@', checkpoint_lsn) FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()), pg_catalog.pg_control_checkpoint())";
 
-/** A connection does not outlive a crash, and after a crash there is another checkpoint: where one of both is the same, it is the same life. */
+/**
+ * A connection does not outlive a crash, and after a crash there is another checkpoint: where one of both is the same, it
+ * is the same life. A process id comes again, so the connection is known by its start as well.
+ */
 export function isSameLife(left: string, right: string): boolean {
-  const [pid, checkpoint] = left.split('@');
-  const [otherPid, otherCheckpoint] = right.split('@');
-  return pid === otherPid || checkpoint === otherCheckpoint;
+  const [connection, checkpoint] = left.split('@');
+  const [otherConnection, otherCheckpoint] = right.split('@');
+  return connection === otherConnection || checkpoint === otherCheckpoint;
 }
 
 const FLUSHED_SQL = `SELECT ${FLUSHED_LSN_SQL} AS flushed, ${SERVER_LIFE_SQL} AS life`;
