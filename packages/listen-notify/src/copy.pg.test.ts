@@ -142,7 +142,7 @@ describe('copy', () => {
       expect(new Set(reader.rows.map((row) => row.key['id'])).size).toBeGreaterThanOrEqual(499);
       // Once whole, it is not made again.
       const whole = await reader.acknowledge();
-    await reader.stream[Symbol.asyncDispose]();
+      await reader.stream[Symbol.asyncDispose]();
       await using third = await Reader.open(sourceOf(it.db, options), { after: whole });
       await third.caughtUp();
       expect(third.events).toEqual([]);
