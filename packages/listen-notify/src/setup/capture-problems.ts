@@ -1,5 +1,5 @@
 import { tableLabel } from '@certyo-cdc/core/internal';
-import { quoteIdentifier } from '@certyo-cdc/postgres';
+import { qualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
 import type {
   CaptureCatalog,
   CatalogFunction,
@@ -34,6 +34,8 @@ export interface CaptureProblem {
   readonly sql: readonly string[];
   /** True when changes may have been missed because of it while a checkpoint exists. */
   readonly losesChanges: boolean;
+  /** The captured table that the SQL locks. */
+  readonly locks?: string | undefined;
 }
 
 /** What is missing or wrong, in the order in which it has to be mended. */
@@ -47,7 +49,12 @@ export function captureProblems(
     ...functionProblems(catalog, settings),
     ...emptiedProblems(catalog, settings),
     ...missingTables(catalog, settings),
-    ...catalog.tables.flatMap((table) => tableProblems(catalog, settings, table)),
+    ...catalog.tables.flatMap((table) =>
+      tableProblems(catalog, settings, table).map((problem) => ({
+        ...problem,
+        locks: qualifiedName(table),
+      })),
+    ),
     ...eventTriggerProblems(catalog, settings),
   ];
 }

@@ -1,4 +1,9 @@
-import { qualifiedName, type QualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
+import {
+  qualifiedName,
+  type QualifiedName,
+  quoteIdentifier,
+  type SetupStatement,
+} from '@certyo-cdc/postgres';
 import { captureFunction } from './capture-function.ts';
 import { describeFunction } from './describe-function.ts';
 import type { CaptureSettings } from './capture-settings.ts';
@@ -147,28 +152,39 @@ export interface FoundTrigger {
   readonly name: string;
 }
 
-/** The SQL that removes a change log. The schema stays: it may hold other things. */
+/**
+ * The SQL that removes a change log. The schema stays: it may hold other things.
+ *
+ * Table by table first, and the log only when none of them is locked any more: a writer that holds the log may wait for a
+ * second table.
+ */
 export function changeLogTeardownSql(
   name: ChangeLogName,
   found: {
     readonly triggers: readonly FoundTrigger[];
     readonly eventTriggers: readonly string[];
   },
-): readonly string[] {
+): readonly SetupStatement[] {
   const functions = logFunctions({ ...name, doorbell: 'armed', ddl: true });
-  return [
-    ...found.eventTriggers.map((trigger) => `DROP EVENT TRIGGER ${quoteIdentifier(trigger)};`),
-    ...found.triggers.map(({ name: trigger, table }) =>
-      dropTriggerSql(table, quoteIdentifier(trigger)),
-    ),
-    ...[...functions]
-      .reverse()
-      .map(({ definition }) => `DROP FUNCTION IF EXISTS ${argumentTypes(definition.signature)};`),
+  const rest = [
     `DROP TABLE IF EXISTS ${sqlPart(name, 'log')};`,
     `DROP TABLE IF EXISTS ${sqlPart(name, 'columns')};`,
     `DROP TABLE IF EXISTS ${sqlPart(name, 'state')};`,
     `DROP SEQUENCE IF EXISTS ${sqlPart(name, 'sequence')};`,
     `DROP SEQUENCE IF EXISTS ${sqlPart(name, 'secret')};`,
+    ...[...functions]
+      .reverse()
+      .map(({ definition }) => `DROP FUNCTION IF EXISTS ${argumentTypes(definition.signature)};`),
+  ];
+  return [
+    ...found.eventTriggers.map((trigger) => ({
+      sql: `DROP EVENT TRIGGER ${quoteIdentifier(trigger)};`,
+    })),
+    ...found.triggers.map(({ name: trigger, table }) => ({
+      sql: dropTriggerSql(table, quoteIdentifier(trigger)),
+      locks: qualifiedName(table),
+    })),
+    ...rest.map((sql) => ({ sql })),
   ];
 }
 

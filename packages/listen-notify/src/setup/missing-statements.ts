@@ -1,5 +1,5 @@
 /*
- * The set-up of a change log. For the source: `missingStatements` (setup; run them in one transaction under the set-up's
+ * The set-up of a change log. For the source: `missingStatements` (setup; run them by `runSetup` under the set-up's
  * lock), `teardownStatements`, and in the files beside it `changeLogGrantSql`, `readCaptureState`, `captureChange`.
  */
 import { SourceSetupError } from '@certyo-cdc/core';
@@ -10,6 +10,7 @@ import {
   resolveTables,
   serverInfo,
   type ServerInfo,
+  type SetupStatement,
   type SqlExecutor,
   type TableDescription,
 } from '@certyo-cdc/postgres';
@@ -17,7 +18,7 @@ import { readCaptureCatalog } from './capture-catalog.ts';
 import type { CaptureSettings } from './capture-settings.ts';
 import { readCaptureState } from './capture-state.ts';
 import { changeLogTeardownSql } from './change-log-sql.ts';
-import type { ChangeLogName } from './log-names.ts';
+import { type ChangeLogName, logPart } from './log-names.ts';
 
 interface Options {
   readonly signal: AbortSignal;
@@ -27,7 +28,7 @@ interface Options {
 const OLDEST = 120_000;
 
 /**
- * The statements that are missing in the captured database, to be run in one transaction; empty when all is there.
+ * The statements that are missing in the captured database, for `runSetup`; empty when all is there.
  * Refuses servers and tables that cannot be captured, with the SQL for it.
  */
 export async function missingStatements(
@@ -37,7 +38,7 @@ export async function missingStatements(
     /** True when they are printed for somebody else to run. */
     readonly dryRun?: boolean | undefined;
   },
-): Promise<readonly string[]> {
+): Promise<readonly SetupStatement[]> {
   const server = await serverInfo(session, options);
   const tables = await resolveTables(session, settings.tables, options);
   const mayBeLacking = options.dryRun === true;
@@ -52,7 +53,7 @@ export async function missingStatements(
   refuse(
     unmendable.map(({ what }) => ({ what, remedy: 'Detach the partition and attach it again.' })),
   );
-  return problems.flatMap((problem) => problem.sql);
+  return problems.flatMap(({ locks, sql }) => sql.map((one) => ({ sql: one, locks })));
 }
 
 /** The statements that remove the change log and every trigger that fills it; empty when there is nothing. */
@@ -60,12 +61,13 @@ export async function teardownStatements(
   session: SqlExecutor,
   name: ChangeLogName,
   options: Options,
-): Promise<readonly string[]> {
+): Promise<readonly SetupStatement[]> {
   const catalog = await readCaptureCatalog(session, { ...name, tables: [] }, options);
   if (catalog.relations.size === 0 && catalog.functions.size === 0) return [];
   return changeLogTeardownSql(name, {
     triggers: catalog.triggers
       .filter((trigger) => trigger.is_inherited !== 'true')
+      .filter((trigger) => trigger.name !== logPart(name, 'emptied').name)
       .map((trigger) => ({
         table: { schema: trigger.schema, name: trigger.table },
         name: trigger.name,

@@ -38,7 +38,8 @@ describe('setup', () => {
     expect(torn.length).toBeGreaterThan(10);
     expect(await log.tearDown()).toEqual([]);
     const before = await log.db.query(CATALOG);
-    const printed = await missingStatements(log.session, log.settings, { signal, dryRun: true });
+    const missing = await missingStatements(log.session, log.settings, { signal, dryRun: true });
+    const printed = missing.map(({ sql }) => sql);
     expect(await log.db.query(CATALOG)).toEqual(before);
     expect(before.filter(({ thing }) => /certyo_|change_log/.test(String(thing)))).toEqual([]);
     expect(await log.setUp()).toEqual(printed);

@@ -6,6 +6,12 @@ export interface SetupStatement {
   readonly sql: string;
   /** True for what PostgreSQL refuses inside a transaction; it runs by itself, where it stands. @default false */
   readonly outsideTransaction?: boolean | undefined;
+  /**
+   * The table of the application that it locks. Statements that follow each other and name one table share a transaction
+   * of their own: who holds the lock of one table while it waits for another may run into a deadlock with writers, and it
+   * is one of them that fails then.
+   */
+  readonly locks?: string | undefined;
 }
 
 /** How `runSetup` runs. */
@@ -40,7 +46,7 @@ function groups(statements: readonly SetupStatement[]): readonly (readonly Setup
   let current: SetupStatement[] = [];
   for (const statement of statements) {
     const isAlone = statement.outsideTransaction === true;
-    if (isAlone || current.length === 0) {
+    if (isAlone || current.length === 0 || current[0]?.locks !== statement.locks) {
       current = [];
       result.push(current);
     }

@@ -1,4 +1,10 @@
-import { resolveConnection, runSetup, sqlSession, type SqlSession } from '@certyo-cdc/postgres';
+import {
+  resolveConnection,
+  runSetup,
+  type SetupStatement,
+  sqlSession,
+  type SqlSession,
+} from '@certyo-cdc/postgres';
 import type { TestDatabase } from '@certyo-cdc/testing';
 import { testDatabase } from '@certyo-cdc/testing/vitest';
 import { normalizeDurableOptions } from '../../normalize-options.ts';
@@ -44,10 +50,8 @@ export async function setUpLog(
   const settings = normalizeDurableOptions({ connection: db.url, ...options });
   const session = sqlSession(resolveConnection(db.url, {}));
   let through = '0';
-  const run = async (sql: readonly string[]): Promise<readonly string[]> => {
-    for (const statement of sql) await db.query(statement);
-    return sql;
-  };
+  const run = (statements: readonly SetupStatement[]): Promise<readonly string[]> =>
+    runSetup(session, statements, { signal });
   const changes = async (): Promise<readonly LoggedChange[]> => {
     const rows = await db.query<LoggedChange & { readonly sequence: string }>(
       `SELECT l.sequence, l.operation::text AS operation, l.old_row, l.new_row,
