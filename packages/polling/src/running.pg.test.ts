@@ -1,4 +1,10 @@
-import { CdcError, createPipeline, certyoSink } from '@certyo-cdc/core';
+import {
+  CdcError,
+  certyoSink,
+  type Checkpoint,
+  createPipeline,
+  type Position,
+} from '@certyo-cdc/core';
 import { startCertyoEmulator } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
@@ -130,6 +136,41 @@ describe('pollingSource while things change around it', () => {
     expect(again.told).toEqual(['snapshot t {"id":1}']);
     expect((again.rows[0]?.version ?? '') > (reader.rows[0]?.version ?? '')).toBe(true);
     expect(again.checkpoint().epoch).toBe(2);
+  });
+
+  test('GAP_SWITCH: what was deleted after the old pipeline ended, before the triggers, would be missed', async () => {
+    const options = { tables: ['t', 'u'], replaces: 'replication' } as const;
+    const statements = ['CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)'];
+    await using it = await captured(statements, { tables: ['t'] });
+    const [row] = await it.db.query<{ id: string }>(
+      'SELECT system_identifier::text AS id FROM pg_control_system()',
+    );
+    const after: Checkpoint = {
+      kind: 'replication',
+      identity: { systemIdentifier: row?.id ?? '', database: it.db.database },
+      position: '1' as Position,
+      epoch: 1,
+      state: null,
+    };
+    const open = async (savedAtMs: number): Promise<void> => {
+      const source = sourceOf(it.db, options);
+      const stream = await source.open({ after, savedAtMs, signal: AbortSignal.timeout(20_000) });
+      await stream[Symbol.asyncDispose]();
+    };
+    const betweenSetups = async (): Promise<number> => {
+      const [now] = await it.db.query<{ ms: string }>(
+        'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8::text AS ms, pg_sleep(0.01)',
+      );
+      await sourceOf(it.db, options).setup();
+      return Number(now?.ms);
+    };
+    const beforeU = await betweenSetups();
+    await expect(open(beforeU)).rejects.toMatchObject({ code: 'GAP_SWITCH' });
+    await open(Date.now() + 1_000);
+    // A setup that finds everything as it has to be does not begin anew; one that enables a trigger does.
+    await open((await betweenSetups()) + 1);
+    await it.db.query('ALTER TABLE t DISABLE TRIGGER certyo_polling_deleted');
+    await expect(open(await betweenSetups())).rejects.toMatchObject({ code: 'GAP_SWITCH' });
   });
 
   test('acceptTables: a table that was added is read from its beginning, the others go on', async () => {

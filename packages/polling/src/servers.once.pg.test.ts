@@ -17,10 +17,12 @@ describe('pollingSource and its server', () => {
     const sourceEvents: SourceEvent[] = [];
     await using reader = await Reader.open(it.source, { sourceEvents });
     const client = await server.client();
-    await client.query("BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'forgotten'");
+    await client.query("BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'it''s forgotten'");
     await it.db.query('INSERT INTO t VALUES (1)');
-    await expect.poll(() => JSON.stringify(sourceEvents), TIMEOUT).toContain("'forgotten'");
-    await client.query("ROLLBACK PREPARED 'forgotten'");
+    await expect
+      .poll(() => JSON.stringify(sourceEvents), TIMEOUT)
+      .toContain("COMMIT PREPARED 'it''s forgotten';");
+    await client.query("ROLLBACK PREPARED 'it''s forgotten'");
     await reader.caughtUp();
     expect(reader.told).toEqual(['snapshot t {"id":1}']);
   });

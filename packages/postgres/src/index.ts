@@ -35,7 +35,13 @@ export {
   tupleFromTexts,
   UNAVAILABLE,
 } from './row/tuple.ts';
-export { FLUSHED_LSN_SQL, waitForFlush, WRITTEN_LSN_SQL } from './sequence-log/flush-fence.ts';
+export {
+  FLUSHED_LSN_SQL,
+  isSameLife,
+  SERVER_LIFE_SQL,
+  waitForFlush,
+  WRITTEN_LSN_SQL,
+} from './sequence-log/flush-fence.ts';
 export { openSequenceLog } from './sequence-log/sequence-log.ts';
 export { reopeningCheckpointStore, reopeningDeadLetterStore } from './setup/reopening-stores.ts';
 export { runSetup } from './setup/run-setup.ts';

@@ -8,6 +8,7 @@ import {
   createRowChange,
   createRowDescriptor,
   createTruncate,
+  isSameLife,
   NOT_SENT,
   OWN_COLUMNS,
   readTypeDescriptors,
@@ -108,7 +109,9 @@ export class Deletes {
     await this.remember(page.leftOut, options);
     const next = page.next ?? { xid: page.below, sequence: 0n };
     // Also where nothing was found: a crash gives the ids of transactions that are not on disk to later ones (P-17).
-    if (events.length > 0 || next.xid > (this.#after?.xid ?? -1n)) await this.#untilOnDisk(options);
+    if (events.length > 0 || next.xid > (this.#after?.xid ?? -1n)) {
+      await this.#untilOnDisk(page.life, options);
+    }
     // Before the cursor goes on: what is not handed over has to be read again.
     access.assertHeld();
     this.#after = next;
@@ -178,11 +181,12 @@ export class Deletes {
   }
 
   /** Also makes sure that it was this server, and ours to read. */
-  async #untilOnDisk(options: { readonly signal: AbortSignal }): Promise<void> {
+  async #untilOnDisk(life: string, options: { readonly signal: AbortSignal }): Promise<void> {
     const { access, context } = this.#options;
-    const { written, flushed } = await access.check(options);
-    if (written === null || (flushed !== null && flushed >= written)) return;
-    await waitForFlush(context.session, written, options);
+    const { written, flushed, life: lifeNow } = await access.check(options);
+    if (written === null) return;
+    if (flushed !== null && flushed >= written && isSameLife(life, lifeNow)) return;
+    await waitForFlush(context.session, written, { ...options, life });
   }
 
   #truncate(tombstone: Truncated, version: TombstoneVersion): ChangeEvent {

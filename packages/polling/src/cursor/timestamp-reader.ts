@@ -151,8 +151,10 @@ export class TimestampReader implements TableReader {
         options,
       );
       // Rows may have been written since the pass began, so each page waits for its own.
-      const { written } = page.header;
-      if (written !== null) await waitForFlush(this.#context.session, written, options);
+      const { written, life } = page.header;
+      if (written !== null) {
+        await waitForFlush(this.#context.session, written, { ...options, life });
+      }
       // Begun again when that has been told. What was deleted row by row needs no such care: its tombstone is left out.
       if ((await this.#deletes?.isTruncated(options)) === true) {
         this.#pass = null;

@@ -122,9 +122,9 @@ export class XidReader implements TableReader {
     }
     // Also where there are no rows: a crash gives the ids of transactions that are not on disk to later ones (P-17).
     if (!isOnDisk && (last !== undefined || window.below > this.#place.xid)) {
-      const { written, flushed } = page.header;
+      const { written, flushed, life } = page.header;
       if (written !== null && (flushed === null || flushed < written)) {
-        await waitForFlush(this.#context.session, written, options);
+        await waitForFlush(this.#context.session, written, { ...options, life });
       }
       isOnDisk = true;
     }

@@ -1,6 +1,11 @@
 import { GapError } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
-import { parseRecordText, qualifiedName, type SqlExecutor } from '@certyo-cdc/postgres';
+import {
+  parseRecordText,
+  qualifiedName,
+  SERVER_LIFE_SQL,
+  type SqlExecutor,
+} from '@certyo-cdc/postgres';
 import { type DeletesTarget, pollingObjects } from '../setup/spec.ts';
 import { fromTable, isDataException, type KeyedTable, sameKeySql } from './keyed-table.ts';
 import type {
@@ -77,6 +82,7 @@ export async function readTombstones(
       tombstone.kind === 'deleted' && isLeftOut.has(index) ? [tombstone.key] : [],
     ),
     below: bound,
+    life: rows[0]?.life ?? '',
     next: isWhole ? null : { xid: BigInt(last.xid), sequence: BigInt(last.sequence) },
     bytes: found.reduce((sum, row) => sum + (row.row?.length ?? 0), 0),
   };
@@ -101,6 +107,7 @@ export async function isTruncated(
 
 interface FoundRow {
   readonly below: string;
+  readonly life: string;
   readonly found: string;
   readonly xid: string;
   readonly sequence: string;
@@ -111,7 +118,7 @@ interface FoundRow {
   readonly deleted_at: string;
 }
 
-type Row = FoundRow | { readonly below: string; readonly sequence: null };
+type Row = FoundRow | { readonly below: string; readonly life: string; readonly sequence: null };
 
 function isFound(row: Row): row is FoundRow {
   return row.sequence !== null;
@@ -123,7 +130,8 @@ function pageSql(target: DeletesTarget): string {
   const from = qualifiedName(tombstones);
   return `
 WITH bound AS (
-  SELECT coalesce($4::xid8, pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())) AS below
+  SELECT coalesce($4::xid8, pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())) AS below,
+         ${SERVER_LIFE_SQL} AS life
 ), page AS (
   SELECT p.*, pg_catalog.count(*) OVER () AS found,
          pg_catalog.sum(coalesce(pg_catalog.octet_length(p.row), 0)) OVER (ORDER BY p.xid, p.sequence)
@@ -138,7 +146,7 @@ WITH bound AS (
                                     AND w.operation = 'T' AND (w.row::json ->> 'oid')::oid = w.relation))
            ORDER BY t.xid, t.sequence LIMIT $5) AS p
 )
-SELECT b.below::text AS below, p.found::text AS found, p.xid::text AS xid, p.sequence::text AS sequence,
+SELECT b.below::text AS below, b.life, p.found::text AS found, p.xid::text AS xid, p.sequence::text AS sequence,
        p.operation::text AS operation, pg_catalog.array_to_json(p.key)::text AS key, p.row, c.columns,
        pg_catalog.to_char(p.deleted_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS deleted_at
   FROM bound b

@@ -58,6 +58,8 @@ export interface TombstonePage {
    * given, or the horizon of this page's snapshot.
    */
   readonly below: bigint;
+  /** The life of the server that it was read in (P-17). */
+  readonly life: string;
   /** Where the next page begins; null when there is nothing more below the bound. */
   readonly next: TombstoneCursor | null;
   /** Bytes of the old rows that were read. */

@@ -11,6 +11,7 @@ import {
 } from './stamp-trigger.ts';
 import type { RelationState, TableState, TriggerState } from './table-state.ts';
 import { tombstoneTriggers } from './tombstone-trigger.ts';
+import { triggerSinceSql } from './trigger-since.ts';
 import {
   createFunctionSql,
   createTriggerSql,
@@ -82,7 +83,7 @@ function rowTriggerProblems(
     ...differing.map((partition) =>
       problem(
         `The trigger "${expected.name}" of the partition ${tableLabel(partition)} is ${enabledText(find(state, partition, expected))}.`,
-        [enableTriggerSql(partition, expected.name)],
+        [enableTriggerSql(partition, expected.name), ...sinceSql(state, root, expected)],
         { severity: 'gap' },
       ),
     ),
@@ -107,7 +108,11 @@ function oneTriggerProblems(
     return [
       problem(
         `The trigger "${expected.name}" of ${label} ${reason ?? 'is missing'}.`,
-        [...missingFunctionSql(expected.made, functions), ...createTriggerSql(relation, expected)],
+        [
+          ...missingFunctionSql(expected.made, functions),
+          ...createTriggerSql(relation, expected),
+          ...sinceSql(state, relation, expected),
+        ],
         kind,
       ),
     ];
@@ -117,7 +122,7 @@ function oneTriggerProblems(
     problems.push(
       problem(
         `The trigger "${expected.name}" of ${label} is ${enabledText(found)}.`,
-        [enableTriggerSql(relation, expected.name)],
+        [enableTriggerSql(relation, expected.name), ...sinceSql(state, relation, expected)],
         kind,
       ),
     );
@@ -132,6 +137,16 @@ function oneTriggerProblems(
     );
   }
   return problems;
+}
+
+/** Only of tombstones is it worth knowing since when: rows are read from their beginning in any case. */
+function sinceSql(
+  state: TableState,
+  relation: RelationState,
+  expected: ExpectedTrigger,
+): readonly string[] {
+  if (expected.name === STAMP_TRIGGER || relation.oid !== state.table.oid) return [];
+  return [triggerSinceSql(relation, expected.name)];
 }
 
 /** One that is there is never replaced: other triggers may use it, and it would be another row of the catalog (P-06). */

@@ -42,7 +42,8 @@ export function createFunctionSql(made: TriggerFunction): readonly string[] {
   ];
 }
 
-function bodyLiteral(body: string): string {
+/** Quotes the body of a function or of DO, such that people can read it. */
+export function bodyLiteral(body: string): string {
   return body.includes('$certyo$') ? quoteLiteral(body) : `$certyo$${body}$certyo$`;
 }
 

@@ -1,5 +1,5 @@
 import type { SourceEvent } from '@certyo-cdc/core';
-import type { SqlExecutor } from '@certyo-cdc/postgres';
+import { quoteLiteral, type SqlExecutor } from '@certyo-cdc/postgres';
 
 /**
  * Who holds the oldest running transaction id: its lock is visible to every role, where pg_stat_activity hides the ids of
@@ -63,14 +63,14 @@ export class HorizonWatch {
         ? `transaction ${header.horizon}`
         : holder.gid === null
           ? `the server process ${holder.pid ?? '?'}`
-          : `the prepared transaction '${holder.gid}'`;
+          : `the prepared transaction ${quoteLiteral(holder.gid)}`;
     const where = holder?.database == null ? '' : ` in the database "${holder.database}"`;
     const remedy =
       holder?.gid == null
         ? holder?.pid == null
           ? ''
           : `; end it, if it is idle: SELECT pg_terminate_backend(${holder.pid});`
-        : `; decide it: COMMIT PREPARED '${holder.gid}'; or ROLLBACK PREPARED '${holder.gid}';`;
+        : `; decide it: COMMIT PREPARED ${quoteLiteral(holder.gid)}; or ROLLBACK PREPARED ${quoteLiteral(holder.gid)};`;
     onEvent({
       type: 'source-warned',
       code: 'HORIZON_STANDS',

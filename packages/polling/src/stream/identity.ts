@@ -40,11 +40,16 @@ export function acceptIdentity(
   checkpoint: Checkpoint | null,
   identity: PollingIdentity,
   settings: Pick<PollingSettings, 'acceptTables' | 'replaces' | 'tables'>,
-  savedAtMs: number | undefined,
+  times: {
+    /** When the checkpoint was saved. */
+    readonly savedAtMs: number | undefined;
+    /** Since when deletes leave tombstones; null where that is not known, or nothing depends on it. */
+    readonly beganAtMs: number | null;
+  },
 ): AcceptedCheckpoint {
   const accepted = acceptCheckpoint({
     checkpoint,
-    savedAtMs,
+    ...times,
     kind: 'polling',
     identity: identityToJson(identity),
     members: {

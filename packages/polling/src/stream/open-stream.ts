@@ -20,6 +20,7 @@ import type { ReaderContext } from '../cursor/table-reader.ts';
 import type { PollingSettings } from '../settings.ts';
 import { assertPollingReady } from '../setup/plan.ts';
 import type { PollingState } from '../setup/table-state.ts';
+import { readTombstonesSince } from '../setup/trigger-since.ts';
 import { triggerFingerprint, TriggerWatch } from '../setup/trigger-watch.ts';
 import { storedTable } from '../table/stored-table.ts';
 import { TableAccess } from '../table/table-access.ts';
@@ -103,7 +104,13 @@ class Opening {
       database: settings.connection.database,
       tables: settings.tables.map(tableIdentity).sort(),
     };
-    const { resume, epoch } = acceptIdentity(after, identity, settings, savedAtMs);
+    const isSwitch = after !== null && after.kind === settings.replaces;
+    const { resume, epoch } = acceptIdentity(after, identity, settings, {
+      savedAtMs,
+      beganAtMs: isSwitch
+        ? await readTombstonesSince(this.#session, pollingSpec(settings), { signal })
+        : null,
+    });
     if (server.isStandby) refuseReconciling(settings);
     const state = stateOf(resume);
     const { ready, watch } = await this.#watchTriggers(resume !== null, state['triggers'], signal);

@@ -2,6 +2,7 @@ import {
   FLUSHED_LSN_SQL,
   qualifiedName,
   quoteLiteral,
+  SERVER_LIFE_SQL,
   WRITTEN_LSN_SQL,
 } from '@certyo-cdc/postgres';
 import type { QualifiedName } from '@certyo-cdc/postgres';
@@ -22,6 +23,8 @@ export interface PageHeader {
   /** Up to where the log was written and flushed; null on a standby. */
   readonly written: bigint | null;
   readonly flushed: bigint | null;
+  /** Which life of the server it is, as `waitForFlush` wants to know (P-17). */
+  readonly life: string;
   /** Whether the lease lasted; true where it is kept in another database. */
   readonly isHeld: boolean;
   /** When the statement arrived, before its snapshot was taken. */
@@ -56,6 +59,7 @@ export function headerSql(table: QualifiedName, guard: string | null): string {
     'pg_catalog.statement_timestamp()::text',
     '(SELECT system_identifier::text FROM pg_catalog.pg_control_system())',
     TIMELINE_SQL,
+    SERVER_LIFE_SQL,
   ];
   return `pg_catalog.json_build_array(${members.join(', ')})::text`;
 }
@@ -96,6 +100,7 @@ export function parseHeader(text: string): PageHeader {
     isStandby: at(5) === 'true',
     written: lsn(6),
     flushed: lsn(7),
+    life: at(12),
     isHeld: at(8) === 'true',
     askedAt: at(9),
     server: { systemIdentifier: at(10), timeline: parseTimeline(members[11] ?? null) },
