@@ -22,7 +22,7 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
       await commitAll(fixture);
       const first = await StreamReader.open(fixture.source());
       await first.caughtUp();
-      const checkpoint = first.stream.checkpoint(first.endAfter(1).end);
+      const checkpoint = first.stream.checkpoint((await first.endAfter(1)).end);
       await first[Symbol.asyncDispose]();
       const foreign = { ...checkpoint, kind: 'another' };
       const refused = StreamReader.open(fixture.source(), foreign).then(async (reader) => {
@@ -74,7 +74,7 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
       await using reader = await StreamReader.open(fixture.source());
       await commitAll(fixture);
       await reader.caughtUp();
-      const { end } = reader.endAfter(reader.events.length);
+      const { end } = await reader.endAfter(reader.events.length);
       await reader.stream.acknowledge(end);
       expect((await reader.stream.lag()).ms).toBeNull();
     });

@@ -33,7 +33,7 @@ export function describeEveryChange(harness: ChangeSourceHarness): void {
       seen += rowsOf(batch.events).length;
       if (batch.end !== null) expect(wholes).toContain(seen);
     }
-    expect(reader.endAfter(committed).events).toBe(reader.events.length);
+    expect((await reader.endAfter(committed)).events).toBe(reader.events.length);
   });
 
   test('a transaction of thousands of rows arrives whole', async () => {
@@ -63,7 +63,7 @@ export function describeEveryChange(harness: ChangeSourceHarness): void {
     await commitAll(fixture);
     const first = await StreamReader.open(fixture.source());
     const all = rowsOf(await first.caughtUp()).map(identity);
-    const { end, events } = first.endAfter(3);
+    const { end, events } = await first.endAfter(3);
     const covered = rowsOf(first.events.slice(0, events)).length;
     const checkpoint = first.stream.checkpoint(end);
     await first.stream.acknowledge(end);
@@ -80,7 +80,7 @@ export function describeEveryChange(harness: ChangeSourceHarness): void {
     await commitAll(fixture);
     const first = await StreamReader.open(fixture.source());
     const all = rowsOf(await first.caughtUp()).map(identity);
-    const { end, events } = first.endAfter(3);
+    const { end, events } = await first.endAfter(3);
     const covered = rowsOf(first.events.slice(0, events)).length;
     const checkpoint = first.stream.checkpoint(end);
     await first[Symbol.asyncDispose]();

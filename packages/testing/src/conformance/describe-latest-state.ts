@@ -112,7 +112,7 @@ export function describeLatestState(harness: ChangeSourceHarness): void {
       if (batch.end === null) continue;
       for (const id of seen) expect(seen, `one transaction, ${id}`).toContain(id ^ 1);
     }
-    expect(reader.endAfter(reader.events.length).events).toBe(reader.events.length);
+    expect((await reader.endAfter(reader.events.length)).events).toBe(reader.events.length);
   });
 
   test('a transaction of thousands of rows arrives whole', async () => {
@@ -152,7 +152,7 @@ export function describeLatestState(harness: ChangeSourceHarness): void {
     await commitAll(fixture, HISTORY.slice(0, BEFORE));
     const first = await StreamReader.open(fixture.source());
     const covered = rowsOf(await first.caughtUp());
-    const { end } = first.endAfter(first.events.length);
+    const { end } = await first.endAfter(first.events.length);
     const checkpoint = first.stream.checkpoint(end);
     if (acknowledges) await first.stream.acknowledge(end);
     await first[Symbol.asyncDispose]();

@@ -7,6 +7,8 @@ import type {
   Position,
 } from '@certyo-cdc/core';
 
+const LONGEST_WAIT_MS = 20_000;
+
 const NEVER: AbortSignal = new AbortController().signal;
 
 /** Reads a stream in the background and keeps what it gave. */
@@ -41,14 +43,18 @@ export class StreamReader implements AsyncDisposable {
     return this.events;
   }
 
-  /** The first end that covers at least so many events. */
-  endAfter(events: number): { readonly end: Position; readonly events: number } {
-    let count = 0;
-    for (const batch of this.batches) {
-      count += batch.events.length;
-      if (batch.end !== null && count >= events) return { end: batch.end, events: count };
+  /** The first end that covers at least so many events; it may come after the last of them. */
+  async endAfter(events: number): Promise<{ readonly end: Position; readonly events: number }> {
+    const deadlineMs = Date.now() + LONGEST_WAIT_MS;
+    for (;;) {
+      let count = 0;
+      for (const batch of this.batches) {
+        count += batch.events.length;
+        if (batch.end !== null && count >= events) return { end: batch.end, events: count };
+      }
+      if (Date.now() > deadlineMs) throw new Error(`No end covers ${events} events.`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    throw new Error(`No end covers ${events} events.`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
