@@ -5,6 +5,7 @@ import {
   quoteIdentifier,
   resolveTables,
   serverInfo,
+  type SetupStatement,
   type SqlExecutor,
   type TableDescription,
 } from '@certyo-cdc/postgres';
@@ -36,7 +37,7 @@ export async function missingPayloadSql(
   session: SqlExecutor,
   settings: Where,
   options: Options,
-): Promise<readonly string[]> {
+): Promise<readonly SetupStatement[]> {
   const server = await serverInfo(session, options);
   if (server.versionNumber < OLDEST) {
     throw new SourceSetupError(
@@ -46,15 +47,19 @@ export async function missingPayloadSql(
   }
   const objects = payloadObjects(settings);
   const tables = await resolveTables(session, settings.tables, options);
-  const statements: string[] = [];
+  const statements: SetupStatement[] = [];
+  const add = (...sql: readonly string[]): void => {
+    statements.push(...sql.map((one) => ({ sql: one })));
+  };
   const { hasFunction, hasSchema, hasSecret } = await existing(session, settings, options);
   if (!hasSchema) {
-    statements.push(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(settings.stateSchema)};`);
+    add(`CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(settings.stateSchema)};`);
   }
-  if (!hasSecret) statements.push(...createSecretSql(objects.secret));
-  if (!hasFunction) statements.push(...functionSql(notifyFunction(objects)));
+  if (!hasSecret) add(...createSecretSql(objects.secret));
+  if (!hasFunction) add(...functionSql(notifyFunction(objects)));
   for (const table of tables) {
-    statements.push(...(await missingTriggers(session, settings, table, options)));
+    const missing = await missingTriggers(session, settings, table, options);
+    statements.push(...missing.map((sql) => ({ sql, locks: qualifiedName(table) })));
   }
   return statements;
 }
@@ -64,7 +69,7 @@ export async function payloadTeardownSql(
   session: SqlExecutor,
   settings: Where,
   options: Options,
-): Promise<readonly string[]> {
+): Promise<readonly SetupStatement[]> {
   const objects = payloadObjects(settings);
   const names = Object.values(objects.triggers);
   // By name, not by the tables of the options: they may have changed since.
@@ -75,19 +80,20 @@ WHERE t.tgfoid = pg_catalog.to_regprocedure($1) AND t.tgname = ANY ($2) AND t.tg
     [`${qualifiedName(objects.function)}()`, names],
     options,
   );
-  const statements = rows.map((row) =>
-    dropTriggerSql({ schema: row.schema, name: row.table }, row.trigger),
-  );
+  const statements: SetupStatement[] = rows.map(({ schema, table: name, trigger }) => ({
+    sql: dropTriggerSql({ schema, name }, trigger),
+    locks: qualifiedName({ schema, name }),
+  }));
   const found = await session.query<{ function: string | null; secret: string | null }>(
     'SELECT pg_catalog.to_regprocedure($1)::text AS function, pg_catalog.to_regclass($2)::text AS secret',
     [`${qualifiedName(objects.function)}()`, qualifiedName(objects.secret)],
     options,
   );
   if (found.rows[0]?.function != null) {
-    statements.push(`DROP FUNCTION IF EXISTS ${qualifiedName(objects.function)}();`);
+    statements.push({ sql: `DROP FUNCTION IF EXISTS ${qualifiedName(objects.function)}();` });
   }
   if (found.rows[0]?.secret != null) {
-    statements.push(`DROP TABLE IF EXISTS ${qualifiedName(objects.secret)};`);
+    statements.push({ sql: `DROP TABLE IF EXISTS ${qualifiedName(objects.secret)};` });
   }
   return statements;
 }

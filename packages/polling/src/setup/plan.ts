@@ -26,7 +26,12 @@ const LOCK_TIMEOUT = "SET LOCAL lock_timeout = '10s';";
 
 /** Everything that is not as it has to be, in the order in which it is mended. */
 export function pollingProblems(spec: PollingSpec, state: PollingState): readonly Problem[] {
-  const tables = state.tables.flatMap((table) => tableProblems(spec, table, state));
+  const tables = state.tables.flatMap((table) =>
+    tableProblems(spec, table, state).map((one) => ({
+      ...one,
+      sql: one.sql.map((statement) => ({ ...statement, locks: qualifiedName(table.table) })),
+    })),
+  );
   return [...objectProblems(spec, state), ...tables];
 }
 
@@ -133,20 +138,21 @@ function distinct(statements: readonly SetupStatement[]): readonly SetupStatemen
 /** Before each run of statements that share a transaction and lock a table. */
 function withLockTimeout(statements: readonly SetupStatement[]): readonly SetupStatement[] {
   const result: SetupStatement[] = [];
-  let isFirst = true;
-  for (const [index, statement] of statements.entries()) {
-    if (statement.outsideTransaction === true) {
-      isFirst = true;
-    } else if (isFirst) {
-      isFirst = false;
-      const rest = statements.slice(index);
-      const end = rest.findIndex((one) => one.outsideTransaction === true);
-      const group = end === -1 ? rest : rest.slice(0, end);
-      if (group.some(({ sql }) => /^(?:ALTER TABLE|CREATE TRIGGER|DROP TRIGGER)/.test(sql)))
-        result.push({ sql: LOCK_TIMEOUT });
-    }
-    result.push(statement);
+  let group: SetupStatement[] = [];
+  const close = (): void => {
+    const [first] = group;
+    if (group.some(({ sql }) => /^(?:ALTER TABLE|CREATE TRIGGER|DROP TRIGGER)/.test(sql)))
+      result.push({ sql: LOCK_TIMEOUT, locks: first?.locks });
+    result.push(...group);
+    group = [];
+  };
+  for (const statement of statements) {
+    const isAlone = statement.outsideTransaction === true;
+    if (isAlone || group[0]?.locks !== statement.locks) close();
+    if (isAlone) result.push(statement);
+    else group.push(statement);
   }
+  close();
   return result;
 }
 

@@ -97,7 +97,10 @@ describe('planPollingSetup', () => {
     }));
     await expect(runSetup(session, shortened, { signal })).rejects.toMatchObject({ code: '55P03' });
     await holder.query('ROLLBACK');
-    expect(await planPollingSetup(session, specOf([polled('a')]), { signal })).toEqual(statements);
+    // Nothing was done to the table.
+    expect(await planPollingSetup(session, specOf([polled('a')]), { signal })).toEqual(
+      statements.filter(({ locks }) => locks !== undefined),
+    );
   });
 
   test('finishes what was interrupted: an invalid index is made again, parts that are there stay', async () => {

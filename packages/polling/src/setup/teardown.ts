@@ -24,14 +24,16 @@ export async function planPollingTeardown(
   options: { readonly signal: AbortSignal },
 ): Promise<readonly SetupStatement[]> {
   const state = await readPollingState(session, spec, options);
-  const statements = state.tables.flatMap((table) => tableTeardown(spec, table));
+  const statements = state.tables.flatMap((table) =>
+    tableTeardown(spec, table).map((sql) => ({ sql, locks: qualifiedName(table.table) })),
+  );
   const functions = await unusedFunctions(session, spec, options);
   const objects = Object.values(pollingObjects(spec)).filter(({ name }) => state.objects.has(name));
   return [
     ...statements,
-    ...functions.map((name) => `DROP FUNCTION ${qualifiedName(name)}();`),
-    ...objects.map((name) => `DROP TABLE ${qualifiedName(name)};`),
-  ].map((sql) => ({ sql }));
+    ...functions.map((name) => ({ sql: `DROP FUNCTION ${qualifiedName(name)}();` })),
+    ...objects.map((name) => ({ sql: `DROP TABLE ${qualifiedName(name)};` })),
+  ];
 }
 
 function tableTeardown(spec: PollingSpec, state: TableState): readonly string[] {
