@@ -17,8 +17,6 @@ function postgresProject(
     test: {
       name,
       include,
-      // Files share a process one after the other: a third of the time went into importing the same modules again.
-      isolate: false,
       exclude: [...excluded, ...alsoExcluded],
       globalSetup: ['./packages/testing/src/vitest/global-setup.ts'],
       provide: { postgresMajor: major },
