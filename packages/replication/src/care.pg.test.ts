@@ -64,9 +64,10 @@ describe('caughtUp', () => {
 
   test('rejects with the reason of its signal', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source, { paused: true });
+    await using reader = await Reader.open(it.source);
     await it.db.query(`INSERT INTO t VALUES (1)`);
     await expect.poll(() => reader.events.length).toBe(1);
+    reader.pause();
     await it.db.query(`INSERT INTO t VALUES (2)`);
     const abort = new AbortController();
     const waiting = reader.stream.caughtUp({ signal: abort.signal });
