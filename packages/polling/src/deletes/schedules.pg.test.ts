@@ -52,6 +52,8 @@ class Reader {
         this.#grow(key, tombstone.xid * 2n);
         this.held.delete(key);
       }
+      if (this.#isReconciling)
+        await rememberKeys(session, target, this.#table, page.leftOut, { signal });
       this.#after = page.next ?? { xid: below, sequence: 0n };
       await between();
       if (page.next === null) break;
