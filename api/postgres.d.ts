@@ -239,6 +239,12 @@ interface SetupStatement {
     readonly sql: string;
     /** True for what PostgreSQL refuses inside a transaction; it runs by itself, where it stands. @default false */
     readonly outsideTransaction?: boolean | undefined;
+    /**
+     * The table of the application that it locks. Statements that follow each other and name one table share a transaction
+     * of their own: who holds the lock of one table while it waits for another may run into a deadlock with writers, and it
+     * is one of them that fails then.
+     */
+    readonly locks?: string | undefined;
 }
 /** How `runSetup` runs. */
 interface RunSetupOptions {
@@ -808,6 +814,16 @@ declare const WRITTEN_LSN_SQL: string;
 /** An SQL expression like `WRITTEN_LSN_SQL`: the place up to which the log is on disk. */
 declare const FLUSHED_LSN_SQL: string;
 /**
+ * An SQL expression that tells lives of a server apart: after a crash the log goes on at an earlier place, and what was
+ * read before says nothing any more. Give it to `waitForFlush` as it was read together with the rows.
+ */
+declare const SERVER_LIFE_SQL: string;
+/**
+ * A connection does not outlive a crash, and after a crash there is another checkpoint: where one of both is the same, it
+ * is the same life. A process id comes again, so the connection is known by its start as well.
+ */
+declare function isSameLife(left: string, right: string): boolean;
+/**
  * Resolves when the server's log is on disk up to `written`, which `WRITTEN_LSN_SQL` gave together with rows.
  *
  * Rows of a transaction with `synchronous_commit = off` are visible before they are on disk. After a crash they are gone,
@@ -1023,4 +1039,4 @@ interface HintedStream<Row extends object = JsonRow> extends ChangeStream<Row> {
     offer(row: RowHint): boolean;
 }
 
-export { type AcceptedCheckpoint, type CheckpointExpectation, type ColumnDescription, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, FLUSHED_LSN_SQL, type HintedStream, type Lease, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReplacedKind, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupStatement, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StateTable, type StateTableOptions, TLS_MODES, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, endClient, leaseGrantSql, leaseSetupSql, leaseTeardownSql, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readPublication, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, reopeningCheckpointStore, reopeningDeadLetterStore, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, stateSetupSql, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withinDeadline };
+export { type AcceptedCheckpoint, type CheckpointExpectation, type ColumnDescription, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, FLUSHED_LSN_SQL, type HintedStream, type Lease, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReplacedKind, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupStatement, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StateTable, type StateTableOptions, TLS_MODES, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, endClient, isSameLife, leaseGrantSql, leaseSetupSql, leaseTeardownSql, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readPublication, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, reopeningCheckpointStore, reopeningDeadLetterStore, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, stateSetupSql, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withinDeadline };
