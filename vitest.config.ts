@@ -2,6 +2,8 @@ import { defineConfig, type TestProjectConfiguration, type ViteUserConfig } from
 
 const majors: number[] = (process.env['PG_MAJORS'] ?? '14,15,16,17,18').split(',').map(Number);
 
+const newest: number = Math.max(...majors);
+
 const excluded: string[] = ['**/node_modules/**', '**/dist/**'];
 
 /** A project on a real PostgreSQL, one server for all its files; started only when the project runs. */
@@ -10,13 +12,15 @@ function postgresProject(
   major: number,
   include: string[],
   testTimeout: number,
-  alsoExcluded: string[] = [],
+  { alsoExcluded = [], isolate = false }: { alsoExcluded?: string[]; isolate?: boolean } = {},
 ): TestProjectConfiguration {
   return {
     extends: true,
     test: {
       name,
       include,
+      // Files share a process one after the other: a third of the time went into importing the same modules again.
+      isolate,
       exclude: [...excluded, ...alsoExcluded],
       globalSetup: ['./packages/testing/src/vitest/global-setup.ts'],
       provide: { postgresMajor: major },
@@ -26,7 +30,7 @@ function postgresProject(
   };
 }
 
-// PG_MAJORS=17,18 chooses the majors; `--project pg-18`, `--project unit` or `--project e2e` one project.
+// PG_MAJORS=17,18 chooses the majors; `--project pg-18` one project (or unit, alone, e2e).
 const config: ViteUserConfig = defineConfig({
   test: {
     pool: 'forks',
@@ -57,11 +61,26 @@ const config: ViteUserConfig = defineConfig({
           major,
           ['{packages,examples}/*/src/**/*.pg.test.ts', 'test/**/*.pg.test.ts'],
           30_000,
-          // What does not depend on the major is tested on the newest only.
-          major === Math.max(...majors) ? [] : ['**/*.once.pg.test.ts'],
+          {
+            alsoExcluded: [
+              '**/*.alone.pg.test.ts',
+              // What does not depend on the major is tested on the newest only.
+              ...(major === newest ? [] : ['**/*.once.pg.test.ts']),
+            ],
+          },
         ),
       ),
-      postgresProject('e2e', 18, ['test/**/*.e2e.test.ts'], 600_000),
+      // What measures its process or the growth of a table has both to itself.
+      postgresProject(
+        'alone',
+        newest,
+        ['{packages,examples}/*/src/**/*.alone.pg.test.ts'],
+        90_000,
+        {
+          isolate: true,
+        },
+      ),
+      postgresProject('e2e', newest, ['test/**/*.e2e.test.ts'], 600_000),
     ],
   },
 });
