@@ -55,7 +55,10 @@ export class Reader implements AsyncDisposable {
     return reader;
   }
 
-  /** No further batch is pulled until `resume`; one may already be under way. */
+  /**
+   * No further batch is pulled behind one with changes until `resume`. Ends without changes pass: one comes when other
+   * tests have written enough to the server's log.
+   */
   pause(): void {
     this.#gate ??= new Promise((resolve) => {
       this.#openGate = resolve;
@@ -114,7 +117,7 @@ export class Reader implements AsyncDisposable {
         this.batches.push(batch);
         this.events.push(...batch.events);
         if (batch.end !== null) this.end = batch.end;
-        while (this.#gate !== null) await this.#gate;
+        while (this.#gate !== null && batch.events.length > 0) await this.#gate;
       }
     } catch (error) {
       this.failure = error;
