@@ -52,7 +52,7 @@ export function pollingSourceOf(connection: string, polling: Polling): PollingSo
     connection,
     name: table,
     tables,
-    intervalMs: { min: 1, max: 1 },
+    intervalMs: { min: 4, max: 4 },
     // Small pages, so that ties and windows are cut; by stamp each pass reads the overlap again.
     maxPageRows: polling.startsWith('timestamp') ? 20 : 3,
   });
