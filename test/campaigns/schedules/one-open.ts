@@ -22,7 +22,13 @@ export class OneOpen<Kind extends string, Target extends Closable> implements As
     return target;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Closes the one that is open. */
+  async rest(): Promise<void> {
     await this.#open?.close();
+    this.#open = null;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.rest();
   }
 }
