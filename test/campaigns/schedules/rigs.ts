@@ -17,7 +17,7 @@ export const TRANSACTIONS = 4;
 export const KEYS_PER_RUN = 10;
 
 /** What the runs of one server share. */
-export interface RigKit extends RigKit {
+export interface RigKit extends AsyncDisposable {
   /** The next run is that of another server: what would go on by itself is closed until it is used again. */
   rest?(): Promise<void>;
 }
