@@ -43,8 +43,10 @@ export {
   WRITTEN_LSN_SQL,
 } from './sequence-log/flush-fence.ts';
 export { openSequenceLog } from './sequence-log/sequence-log.ts';
-export { reopeningCheckpointStore, reopeningDeadLetterStore } from './setup/reopening-stores.ts';
 export { runSetup } from './setup/run-setup.ts';
+export { readSetupOptions, readTeardownOptions } from './setup/setup-options.ts';
+export { withSetupSessions } from './setup/setup-sessions.ts';
+export { stateStores } from './setup/state-stores.ts';
 export { stateSetupSql, stateTeardownSql } from './setup/state-tables.ts';
 export { DEFAULT_SCHEMA } from './setup/store-session.ts';
 export { classifyPostgresError } from './sqlstate/classify-postgres-error.ts';
@@ -107,6 +109,9 @@ export type {
   SequenceLogRow,
 } from './sequence-log/sequence-log.ts';
 export type { RunSetupOptions, SetupStatement } from './setup/run-setup.ts';
+export type { SetupOptions, TeardownOptions } from './setup/setup-options.ts';
+export type { SetupDatabases, SetupSessionsOptions } from './setup/setup-sessions.ts';
+export type { StatePlace, StateStores } from './setup/state-stores.ts';
 export type { StateTable, StateTableOptions } from './setup/state-tables.ts';
 export type { PostgresStoreOptions } from './setup/store-session.ts';
 export type { ServerErrorFields } from './sqlstate/postgres-error.ts';

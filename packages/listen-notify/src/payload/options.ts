@@ -7,6 +7,8 @@ import {
   quoteIdentifier,
   resolveConnection,
   type ResolvedConnection,
+  type SetupOptions,
+  type TeardownOptions,
 } from '@certyo-cdc/postgres';
 import {
   type ListenerOptions,
@@ -16,18 +18,12 @@ import {
 
 /** A change source that may have a set-up of its own, as those of this library have. */
 export interface CatchUpSource extends ChangeSource {
-  setup?(options?: PayloadSetupOptions): Promise<readonly string[]>;
-  teardown?(
-    options?: PayloadSetupOptions & { readonly state?: boolean | undefined },
-  ): Promise<readonly string[]>;
+  setup?(options?: SetupOptions): Promise<readonly string[]>;
+  teardown?(options?: TeardownOptions): Promise<readonly string[]>;
 }
 
 /** How `setup` and `teardown` go about it. */
-export interface PayloadSetupOptions {
-  /** Only gives the SQL, for a DBA to run. @default false */
-  readonly dryRun?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type PayloadSetupOptions = SetupOptions;
 
 /** Options of `listenNotifySource` in payload mode. */
 export interface PayloadSourceOptions {
