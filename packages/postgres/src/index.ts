@@ -22,6 +22,7 @@ export {
 export { qualifiedName, quoteIdentifier, quoteLiteral } from './identifier/quote.ts';
 export { parseTableName } from './identifier/table-name.ts';
 export { acquireLease } from './lease/acquire-lease.ts';
+export { LeaseKeeper } from './lease/lease-keeper.ts';
 export { leaseGrantSql, leaseSetupSql, leaseTeardownSql } from './lease/sql.ts';
 export { OWN_COLUMNS, STATUS_COLUMNS, XID_COLUMN } from './row/own-columns.ts';
 export { createRowChange } from './row/row-change.ts';
@@ -57,7 +58,8 @@ export { readStateSchema } from './source-options/state-schema.ts';
 export { readTableList, readTables, refuseOwnAndRepeated } from './source-options/tables.ts';
 export { classifyPostgresError } from './sqlstate/classify-postgres-error.ts';
 export { describePostgresError, redactPostgresError } from './sqlstate/describe-postgres-error.ts';
-export { PostgresServerError } from './sqlstate/postgres-error.ts';
+export { judgeSourceFailure } from './sqlstate/judge-source-failure.ts';
+export { PostgresServerError, sqlStateOf } from './sqlstate/postgres-error.ts';
 export { parseRecordText } from './values/record-text.ts';
 export { readTypeDescriptors, TYPE_KINDS } from './values/type-descriptor.ts';
 export { recordVersion, versionText } from './version/record-version.ts';
@@ -106,6 +108,7 @@ export type {
 } from './row/table-events.ts';
 export type { Tuple, TupleText } from './row/tuple.ts';
 export type { LeaseOptions } from './lease/acquire-lease.ts';
+export type { LeaseKeeperOptions } from './lease/lease-keeper.ts';
 export type { Lease } from './lease/lease.ts';
 export type { LockHolder } from './sequence-log/gap-fence.ts';
 export type {
@@ -123,6 +126,7 @@ export type { PostgresStoreOptions } from './setup/store-session.ts';
 export type { ReconnectOptions } from './source-options/reconnect-options.ts';
 export type { RecordKeys } from './source-options/record-keys.ts';
 export type { SourceOptions, SourceSettings } from './source-options/source-options.ts';
+export type { SourceFailureWords } from './sqlstate/judge-source-failure.ts';
 export type { ServerErrorFields } from './sqlstate/postgres-error.ts';
 export type { TypeDescriptor, TypeKind, TypeQuery } from './values/type-descriptor.ts';
 export type { TypeRegistry, TypeUse } from './values/type-registry.ts';

@@ -10,13 +10,12 @@ import {
   type SourceLag,
 } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
-import { reconnectDelayMs, type SqlSession } from '@certyo-cdc/postgres';
+import { type LeaseKeeper, reconnectDelayMs, type SqlSession } from '@certyo-cdc/postgres';
 import type { ChangeDecoder } from './change-decoder.ts';
 import { type ChangeLog, LeaseLost, type LogPage } from './change-log.ts';
 import type { CopyFilter } from './copy-filter.ts';
 import type { CopyReader } from './copy-reader.ts';
 import { type EndState, HandedOver } from './handed-over.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
 import { bytesOf } from './log-row.ts';
 import type { Pruner } from './pruner.ts';
 import { beforeCopy, positionFromSequence, sequenceFromPosition } from './source-position.ts';

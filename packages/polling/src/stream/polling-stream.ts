@@ -11,6 +11,7 @@ import {
 import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 import {
   type HintedStream,
+  type LeaseKeeper,
   reconnectDelayMs,
   type RowHint,
   type SqlSession,
@@ -21,7 +22,6 @@ import type { PollingSettings } from '../settings.ts';
 import type { PageHeader } from '../table/header-sql.ts';
 import { Ends, type TableStates } from './ends.ts';
 import { identityToJson, type PollingIdentity } from './identity.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
 import { Pace } from './pace.ts';
 import { Waker } from './waker.ts';
 
