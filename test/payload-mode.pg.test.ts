@@ -2,14 +2,18 @@ import type { ChangeSource } from '@certyo-cdc/core';
 import { listenNotifySource, type PayloadSource } from '@certyo-cdc/listen-notify';
 import { pollingSource, type PollingSource } from '@certyo-cdc/polling';
 import { openReader, type StreamReader, type TestDatabase } from '@certyo-cdc/testing';
-import { describeChangeSource, type RowStatement, testDatabase } from '@certyo-cdc/testing/vitest';
+import {
+  CREATE_RECORDS,
+  describeChangeSource,
+  recordsFixture,
+  testDatabase,
+} from '@certyo-cdc/testing/vitest';
 import { describe, expect, test } from 'vitest';
 
 /** Losses, and commits during a start. All of them: LISTENER_RUNS=200. */
 const RUNS = Number(process.env['LISTENER_RUNS'] ?? 10);
 
 const TABLES = ['public.records'];
-const CREATE = 'CREATE TABLE records (id int PRIMARY KEY, value text NOT NULL)';
 const RECONNECT = { minDelayMs: 5, maxDelayMs: 50 };
 
 /** Looks by itself every half minute only: what comes sooner is due to a notification. */
@@ -45,38 +49,16 @@ describeChangeSource('payload mode over polling by xid', {
   shows: 'latest-state',
   create: async () => {
     const db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
-    const client = await db.client();
-    const run = async (statements: readonly RowStatement[], end: string): Promise<void> => {
-      await client.query('BEGIN');
-      for (const statement of statements) {
-        const { id, operation } = statement;
-        if (operation === 'delete') await client.query('DELETE FROM records WHERE id = $1', [id]);
-        else {
-          await client.query(
-            operation === 'insert'
-              ? 'INSERT INTO records VALUES ($1, $2)'
-              : 'UPDATE records SET value = $2 WHERE id = $1',
-            [id, statement.value],
-          );
-        }
-      }
-      await client.query(end);
-    };
-    return {
-      source: () => payload(db),
-      commit: (statements) => run(statements, 'COMMIT'),
-      rollBack: (statements) => run(statements, 'ROLLBACK'),
-      [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
-    };
+    return await recordsFixture(db, () => payload(db));
   },
 });
 
 describe('payload mode over polling', () => {
   test('hands changes and deletes over at once, however seldom polling looks by itself', async () => {
     await using db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
     await using reading = await openReader(payload(db));
     await reading.caughtUp();
@@ -92,7 +74,7 @@ describe('payload mode over polling', () => {
 
   test('gives the events that polling gives by itself: ids, versions and bytes', async () => {
     await using db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
     const events = async (
       source: ChangeSource,
@@ -113,7 +95,7 @@ describe('payload mode over polling', () => {
 
   test(`N-01: ${RUNS} losses of the listening connection, with commits in each, lose nothing and wait for no interval`, async () => {
     await using db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
     await using reading = await openReader(payload(db));
     await reading.caughtUp();
@@ -134,7 +116,7 @@ describe('payload mode over polling', () => {
 
   test(`N-02: ${RUNS} starts amid commits lose nothing and wait for no interval`, async () => {
     await using db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
     let id = 0;
     for (let run = 0; run < RUNS; run += 1) {

@@ -24,6 +24,12 @@ export { parseTableName } from './identifier/table-name.ts';
 export { acquireLease } from './lease/acquire-lease.ts';
 export { LeaseKeeper } from './lease/lease-keeper.ts';
 export { leaseGrantSql, leaseSetupSql, leaseTeardownSql } from './lease/sql.ts';
+export {
+  columnInfos,
+  isSameColumn,
+  knownRelationsFromJson,
+  knownRelationsToJson,
+} from './row/known-relation.ts';
 export { OWN_COLUMNS, STATUS_COLUMNS, XID_COLUMN } from './row/own-columns.ts';
 export { createRowChange } from './row/row-change.ts';
 export { createRowDescriptor } from './row/row-descriptor.ts';
@@ -60,6 +66,7 @@ export { classifyPostgresError } from './sqlstate/classify-postgres-error.ts';
 export { describePostgresError, redactPostgresError } from './sqlstate/describe-postgres-error.ts';
 export { judgeSourceFailure } from './sqlstate/judge-source-failure.ts';
 export { PostgresServerError, sqlStateOf } from './sqlstate/postgres-error.ts';
+export { batchIterator } from './stream/batch-iterator.ts';
 export { parseRecordText } from './values/record-text.ts';
 export { readTypeDescriptors, TYPE_KINDS } from './values/type-descriptor.ts';
 export { recordVersion, versionText } from './version/record-version.ts';
@@ -98,6 +105,7 @@ export type { PostgresDeadLetterStore } from './dead-letter/postgres-dead-letter
 export type { HintedStream, RowHint } from './hint/hinted-stream.ts';
 export type { QualifiedName } from './identifier/quote.ts';
 export type { TableName } from './identifier/table-name.ts';
+export type { ColumnShape, KnownColumn, KnownRelation } from './row/known-relation.ts';
 export type { RowChangeOptions } from './row/row-change.ts';
 export type { RowColumn, RowDescriptor, RowDescriptorOptions } from './row/row-descriptor.ts';
 export type {

@@ -12,6 +12,7 @@ import {
 import { tableLabel } from '@certyo-cdc/core/internal';
 import {
   createTypeRegistry,
+  knownRelationsToJson,
   LeaseKeeper,
   type QualifiedName,
   qualifiedName,
@@ -31,7 +32,6 @@ import type { CopyFilter } from './copy-filter.ts';
 import { CopyReader } from './copy-reader.ts';
 import type { EndState } from './handed-over.ts';
 import { acceptIdentity, identityToJson, type LogIdentity } from './identity.ts';
-import { knownRelationsToJson } from './known-relation.ts';
 import { LogColumnsReader } from './log-columns.ts';
 import { assertContinues, type LogState, readLogState } from './log-state.ts';
 import { LogStream } from './log-stream.ts';
