@@ -1530,6 +1530,8 @@ declare class OptionReader {
     positive(name: string, fallback: number, most?: number): number;
     positiveInteger(name: string, fallback: number, most?: number): number;
     positiveIntegerOrFalse(name: string, fallback: number | false, most?: number): number | false;
+    /** An object of two times, milliseconds, of which the second is at least the first; its default gives way to the first. */
+    bounds<Name extends string>(name: string, [least, most]: readonly [Name, Name], [leastDefault, mostDefault]: readonly [number, number]): Readonly<Record<Name, number>>;
     text(name: string, fallback: string): string;
     flag(name: string): boolean;
     oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T;

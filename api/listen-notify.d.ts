@@ -1,23 +1,17 @@
 // index.d.ts
 
-import { CheckpointStore, DeadLetterStore, ChangeSource, SourceEvent } from '@certyo-cdc/core';
-import { ConnectionOptions, ReplacedKind } from '@certyo-cdc/postgres';
+import { ChangeSource, CheckpointStore, DeadLetterStore, SourceEvent } from '@certyo-cdc/core';
+import { SourceOptions, TableName, ReplacedKind, SetupOptions, TeardownOptions, ReconnectOptions, ConnectionOptions } from '@certyo-cdc/postgres';
+export { SetupOptions, TableName } from '@certyo-cdc/postgres';
 
-/** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
-type TableName = string | {
-    readonly schema: string;
-    readonly name: string;
-};
 /** How writers wake the reader: only while it sleeps, with every statement, or never. */
 declare const DOORBELLS: readonly ["armed", "always"];
 /** How writers wake the reader: only while it sleeps, with every statement, or never. */
 type Doorbell = (typeof DOORBELLS)[number];
 /** Options of `listenNotifySource` in durable mode. */
-interface DurableSourceOptions {
+interface DurableSourceOptions extends SourceOptions {
     /** How changes come: through the change log. @default 'durable' */
     readonly mode?: 'durable' | undefined;
-    /** How to reach the captured database. @default PG_DSN, DATABASE_URL or libpq's PG* variables */
-    readonly connection?: ConnectionOptions | string | undefined;
     /** The tables to capture. A partitioned table stands for its partitions. */
     readonly tables: readonly TableName[];
     /** Name of the source; the pipeline and its checkpoint carry it unless they have their own. @default the log's name */
@@ -29,8 +23,6 @@ interface DurableSourceOptions {
     readonly log?: string | undefined;
     /** Key columns by `schema.table`, for tables whose records are not named by their primary key. */
     readonly keys?: Readonly<Record<string, readonly string[]>> | undefined;
-    /** Goes on with a checkpoint that was saved for another list of tables. @default false */
-    readonly acceptTables?: boolean | undefined;
     /**
      * Goes on where a source of another kind over the same database stopped: its checkpoint is taken over, and reading begins
      * at the log's beginning, in the next epoch. Run `setup()` while the old pipeline runs, let that one catch up and drain,
@@ -68,29 +60,10 @@ interface DurableSourceOptions {
     readonly leaseWaitMs?: number | false | undefined;
     /** Time after which a connection that does not answer counts as dead, milliseconds; `false` never. @default 15000 */
     readonly deadAfterMs?: number | false | undefined;
-    /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
-    readonly reconnect?: {
-        readonly minDelayMs?: number | undefined;
-        readonly maxDelayMs?: number | undefined;
-    } | undefined;
     /** Schema of the change log and of the tables that hold checkpoints and parked records. @default 'certyo' */
     readonly stateSchema?: string | undefined;
-    /** The database that holds checkpoints and parked records, where it is not the captured one. @default `connection` */
-    readonly stateConnection?: ConnectionOptions | string | undefined;
-    /** Where the checkpoint is kept, instead of in PostgreSQL. */
-    readonly checkpoints?: CheckpointStore | undefined;
-    /** Where parked records are kept, instead of in PostgreSQL. */
-    readonly deadLetters?: DeadLetterStore | undefined;
-    /** Environment to read instead of `process.env`. */
-    readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
-/** How `setup` and `teardown` go about it. */
-interface SetupOptions {
-    /** Only gives the SQL, for a DBA to run. @default false */
-    readonly dryRun?: boolean | undefined;
-    readonly signal?: AbortSignal | undefined;
-}
 /** A change source over a change log that triggers fill. */
 interface DurableSource extends ChangeSource {
     readonly kind: 'listen-notify';
@@ -110,9 +83,7 @@ interface DurableSource extends ChangeSource {
      *
      * @returns The statements that it ran; with `dryRun`, that it would run.
      */
-    teardown(options?: SetupOptions & {
-        readonly state?: boolean | undefined;
-    }): Promise<readonly string[]>;
+    teardown(options?: TeardownOptions): Promise<readonly string[]>;
 }
 
 /** How a listening connection is watched. */
@@ -127,25 +98,16 @@ interface ListenerOptions {
      */
     readonly selfTestMs?: number | false | undefined;
     /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
-    readonly reconnect?: {
-        readonly minDelayMs?: number | undefined;
-        readonly maxDelayMs?: number | undefined;
-    } | undefined;
+    readonly reconnect?: ReconnectOptions | undefined;
 }
 
 /** A change source that may have a set-up of its own, as those of this library have. */
 interface CatchUpSource extends ChangeSource {
-    setup?(options?: PayloadSetupOptions): Promise<readonly string[]>;
-    teardown?(options?: PayloadSetupOptions & {
-        readonly state?: boolean | undefined;
-    }): Promise<readonly string[]>;
+    setup?(options?: SetupOptions): Promise<readonly string[]>;
+    teardown?(options?: TeardownOptions): Promise<readonly string[]>;
 }
 /** How `setup` and `teardown` go about it. */
-interface PayloadSetupOptions {
-    /** Only gives the SQL, for a DBA to run. @default false */
-    readonly dryRun?: boolean | undefined;
-    readonly signal?: AbortSignal | undefined;
-}
+type PayloadSetupOptions = SetupOptions;
 /** Options of `listenNotifySource` in payload mode. */
 interface PayloadSourceOptions {
     /** Rows come in notifications, ahead of the source that finds them anyway. */
@@ -156,10 +118,7 @@ interface PayloadSourceOptions {
      */
     readonly catchUp: CatchUpSource;
     /** The tables whose changes are notified: those of `catchUp`. */
-    readonly tables: readonly (string | {
-        readonly schema: string;
-        readonly name: string;
-    })[];
+    readonly tables: readonly TableName[];
     /**
      * How to reach the database that `catchUp` captures: PostgreSQL itself, or a pooler in session mode.
      * @default PG_DSN, DATABASE_URL or libpq's PG* variables
@@ -194,15 +153,13 @@ interface PayloadSource extends ChangeSource {
      *
      * @returns The statements that it ran; with `dryRun`, that it would run.
      */
-    setup(options?: PayloadSetupOptions): Promise<readonly string[]>;
+    setup(options?: SetupOptions): Promise<readonly string[]>;
     /**
      * Removes triggers, function and secret, then has the catch-up source remove its own. The pipeline must be stopped.
      *
      * @returns The statements that it ran; with `dryRun`, that it would run.
      */
-    teardown(options?: PayloadSetupOptions & {
-        readonly state?: boolean | undefined;
-    }): Promise<readonly string[]>;
+    teardown(options?: TeardownOptions): Promise<readonly string[]>;
 }
 
 /** Options of `listenNotifySource`, by its mode. */
@@ -313,4 +270,4 @@ interface NotificationStream extends AsyncIterableIterator<NotificationItem, und
  */
 declare function notifications(options: NotificationsOptions): NotificationStream;
 
-export { type CatchUpSource, type Doorbell, type DurableSource, type DurableSourceOptions, type ListenNotifySourceOptions, type ListenerOptions, type Notification, type NotificationItem, type NotificationStream, type NotificationsMissed, type NotificationsOptions, type PayloadSetupOptions, type PayloadSource, type PayloadSourceOptions, type SetupOptions, type TableName, type WhenFull, listenNotifySource, notifications };
+export { type CatchUpSource, type Doorbell, type DurableSource, type DurableSourceOptions, type ListenNotifySourceOptions, type ListenerOptions, type Notification, type NotificationItem, type NotificationStream, type NotificationsMissed, type NotificationsOptions, type PayloadSetupOptions, type PayloadSource, type PayloadSourceOptions, type WhenFull, listenNotifySource, notifications };

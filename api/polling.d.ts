@@ -1,13 +1,9 @@
 // index.d.ts
 
-import { CheckpointStore, DeadLetterStore, ChangeSource, OpenOptions } from '@certyo-cdc/core';
-import { ConnectionOptions, ReplacedKind, HintedStream } from '@certyo-cdc/postgres';
+import { ChangeSource, CheckpointStore, DeadLetterStore, OpenOptions } from '@certyo-cdc/core';
+import { SourceOptions, TableName, ReplacedKind, HintedStream, SetupOptions, TeardownOptions } from '@certyo-cdc/postgres';
+export { SetupOptions } from '@certyo-cdc/postgres';
 
-/** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
-type TableName = string | {
-    readonly schema: string;
-    readonly name: string;
-};
 /**
  * By an `xid8` column that a trigger keeps: the number of the transaction that wrote the row last. Exact: rows are read when
  * every transaction up to theirs has ended. `setup()` adds column, trigger and index.
@@ -62,9 +58,7 @@ interface PollingTable {
     readonly lastUpdate?: string | undefined;
 }
 /** Options of `pollingSource`. */
-interface PollingSourceOptions {
-    /** How to reach the captured database. @default PG_DSN, DATABASE_URL or libpq's PG* variables */
-    readonly connection?: ConnectionOptions | string | undefined;
+interface PollingSourceOptions extends SourceOptions {
     /** The tables to poll. A name alone means the xid cursor. A partitioned table stands for its partitions. */
     readonly tables: readonly (TableName | PollingTable)[];
     /**
@@ -100,21 +94,8 @@ interface PollingSourceOptions {
     readonly leaseWaitMs?: number | false | undefined;
     /** Time after which a connection that does not answer counts as dead, milliseconds; `false` never. @default 60000 */
     readonly deadAfterMs?: number | false | undefined;
-    /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
-    readonly reconnect?: {
-        readonly minDelayMs?: number | undefined;
-        readonly maxDelayMs?: number | undefined;
-    } | undefined;
     /** Schema of the tombstones, the lease and the tables that hold checkpoints and parked records. @default 'certyo' */
     readonly stateSchema?: string | undefined;
-    /** The database that holds checkpoints and parked records, where it is not the captured one. @default `connection` */
-    readonly stateConnection?: ConnectionOptions | string | undefined;
-    /** Where the checkpoint is kept, instead of in PostgreSQL. */
-    readonly checkpoints?: CheckpointStore | undefined;
-    /** Where parked records are kept, instead of in PostgreSQL. */
-    readonly deadLetters?: DeadLetterStore | undefined;
-    /** Environment to read instead of `process.env`. */
-    readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** How rows that are gone are seen. */
@@ -133,13 +114,6 @@ interface TableCapabilities {
 /** What a polling source sees: what holds for every one of its tables, and each of them by its label. */
 interface PollingCapabilities extends TableCapabilities {
     readonly tables: Readonly<Record<string, TableCapabilities>>;
-}
-
-/** How `setup` and `teardown` go about it. */
-interface SetupOptions {
-    /** Only gives the SQL, for a DBA to run. @default false */
-    readonly dryRun?: boolean | undefined;
-    readonly signal?: AbortSignal | undefined;
 }
 
 /** A change source that polls tables. */
@@ -163,9 +137,7 @@ interface PollingSource extends ChangeSource {
      *
      * @returns The statements that it ran; with `dryRun`, that it would run.
      */
-    teardown(options?: SetupOptions & {
-        readonly state?: boolean | undefined;
-    }): Promise<readonly string[]>;
+    teardown(options?: TeardownOptions): Promise<readonly string[]>;
     /** Makes every open stream of this source look at once, instead of at the end of its interval. */
     pollNow(): void;
 }
@@ -189,4 +161,4 @@ interface PollingSource extends ChangeSource {
  */
 declare function pollingSource(options: PollingSourceOptions): PollingSource;
 
-export { type HardDeleteCapability, type HardDeletes, type IdCursor, type PollingCapabilities, type PollingCursor, type PollingSource, type PollingSourceOptions, type PollingTable, type SetupOptions, type TableCapabilities, type TimestampCursor, type XidCursor, pollingSource };
+export { type HardDeleteCapability, type HardDeletes, type IdCursor, type PollingCapabilities, type PollingCursor, type PollingSource, type PollingSourceOptions, type PollingTable, type TableCapabilities, type TimestampCursor, type XidCursor, pollingSource };

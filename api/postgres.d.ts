@@ -1,8 +1,9 @@
 // index.d.ts
 
 import pg from 'pg';
-import { Checkpoint, SourceIdentity, Secret, CheckpointStore, DeadLetterStore, SourceEvent, JsonValue, TableInfo, RowOperation, TransactionInfo, EventSource, RowChange, ColumnInfo, LogicalMessage, SchemaChange, Truncate, SourceConnectionError, JsonRow, ChangeStream } from '@certyo-cdc/core';
+import { Checkpoint, SourceIdentity, Secret, CheckpointStore, DeadLetterStore, SourceEvent, ColumnInfo, JsonValue, TableInfo, RowOperation, TransactionInfo, EventSource, RowChange, LogicalMessage, SchemaChange, Truncate, SourceConnectionError, ChangeBatch, JsonRow, ChangeStream } from '@certyo-cdc/core';
 import { Buffer as Buffer$1 } from 'node:buffer';
+import { OptionReader } from '@certyo-cdc/core/internal';
 
 /** What a parameter may be. Lists become PostgreSQL arrays; everything goes over as text, except bytes. */
 type SqlParameter = string | number | bigint | boolean | null | Uint8Array | readonly (string | null)[];
@@ -576,12 +577,73 @@ interface LeaseOptions {
  */
 declare function acquireLease(session: SqlSession, options: LeaseOptions): Promise<Lease>;
 
+/** Whose lease a `LeaseKeeper` keeps, and how. */
+interface LeaseKeeperOptions {
+    readonly session: SqlSession;
+    readonly schema: string;
+    readonly name: string;
+    readonly ttlMs: number;
+    readonly waitMs: number | false;
+    /** What its holder does, as in "another instance has … since". */
+    readonly work: string;
+    readonly onEvent: (event: SourceEvent) => void;
+}
+/** Keeps the right to be the only one that reads, and takes it again when it ended while nobody else had it. */
+declare class LeaseKeeper {
+    #private;
+    private constructor();
+    /** Waits for another holder as long as the options say. */
+    static acquire(options: LeaseKeeperOptions, { signal }: {
+        readonly signal: AbortSignal;
+    }): Promise<LeaseKeeper>;
+    get guardSql(): string;
+    get isHeld(): boolean;
+    /**
+     * Takes a lease that ended again, for example after the server was away for longer than it lasts.
+     *
+     * @throws CheckpointFencedError when another instance had it meanwhile: it has read on from a newer checkpoint than ours.
+     */
+    regain(options: {
+        readonly signal: AbortSignal;
+    }): Promise<void>;
+    release(): Promise<void>;
+}
+
 /** The SQL that makes the table of leases. Running it twice changes nothing. */
 declare function leaseSetupSql(schema?: string): readonly string[];
 /** The SQL that removes the table of leases. Whoever holds one loses it. The schema stays. */
 declare function leaseTeardownSql(schema?: string): readonly string[];
 /** What a role needs besides CONNECT to hold leases. */
 declare function leaseGrantSql(role: string, schema?: string): readonly string[];
+
+/** A column as it was when a change was made. */
+interface KnownColumn extends ColumnInfo {
+    readonly typeModifier: number;
+    readonly isGenerated: boolean;
+}
+/** A table as a source last saw it described. Kept with the checkpoint, so that a change of columns is noticed. */
+interface KnownRelation {
+    readonly oid: number;
+    readonly schema: string;
+    readonly name: string;
+    readonly columns: readonly KnownColumn[];
+    /** The record key in its order, as it was then: a dropped table's catalog no longer tells it. */
+    readonly key: readonly string[];
+}
+/** What makes a column another one. */
+type ColumnShape = Pick<KnownColumn, 'name' | 'typeOid' | 'typeModifier'>;
+/** True when name, type and type modifier are the same. */
+declare function isSameColumn(column: ColumnShape, other: ColumnShape | undefined): boolean;
+/** What events show of columns. */
+declare function columnInfos(columns: readonly KnownColumn[]): readonly ColumnInfo[];
+/** The relations by oid, for a checkpoint. */
+declare function knownRelationsToJson(relations: ReadonlyMap<number, KnownRelation>): JsonValue;
+/**
+ * Reads what `knownRelationsToJson` wrote; null when it is something else.
+ *
+ * @param isOwn Whether what the source adds to a relation is there.
+ */
+declare function knownRelationsFromJson<Relation extends KnownRelation = KnownRelation>(value: JsonValue | undefined, isOwn?: (relation: Partial<Relation>) => boolean): ReadonlyMap<number, Relation> | null;
 
 /** The columns that write-back sets; changing them is not a change (I10). */
 declare const STATUS_COLUMNS: ReadonlySet<string>;
@@ -932,13 +994,58 @@ interface SequenceLog<Column extends string = string, Guard extends string = str
  */
 declare function openSequenceLog<Column extends string, Guard extends string = never>(options: SequenceLogOptions<Column, Guard>): SequenceLog<Column, Guard>;
 
+/** How `setup` and `teardown` go about it. */
+interface SetupOptions {
+    /** Only gives the SQL, for a DBA to run. @default false */
+    readonly dryRun?: boolean | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+/** How `teardown` goes about it. */
+interface TeardownOptions extends SetupOptions {
+    /** Also removes the tables that hold the state of all pipelines. @default false */
+    readonly state?: boolean | undefined;
+}
+/** Reads the options of `setup` strictly. */
+declare function readSetupOptions(options: SetupOptions, known?: readonly string[]): Required<RunSetupOptions>;
+/** Reads the options of `teardown` strictly. */
+declare function readTeardownOptions(options: TeardownOptions, known?: readonly string[]): Required<RunSetupOptions> & {
+    readonly state: boolean;
+};
+
+/** The databases that a set-up works on; one object where both are the same. */
+interface SetupDatabases {
+    readonly connection: ResolvedConnection;
+    readonly stateConnection: ResolvedConnection;
+}
+/** How a set-up is kept from running twice at once. */
+interface SetupSessionsOptions {
+    /** Number of the advisory lock. @default one for all sources */
+    readonly lock?: string | undefined;
+    readonly signal: AbortSignal;
+}
 /**
- * A checkpoint store that is made when it is first used, and again after it was closed, so that one source can serve
- * one pipeline after another.
+ * Runs the work of a set-up or teardown with sessions to the captured database and to the one that holds state, one at a time:
+ * instances that start together would all find the same things missing, and all but one fail to make them.
  */
-declare function reopeningCheckpointStore(make: () => CheckpointStore): CheckpointStore;
-/** The same for parked records. */
-declare function reopeningDeadLetterStore(make: () => DeadLetterStore): DeadLetterStore;
+declare function withSetupSessions<T>(databases: SetupDatabases, { lock, signal }: SetupSessionsOptions, work: (captured: SqlSession, state: SqlSession) => Promise<T>): Promise<T>;
+
+/** Where a source keeps its state. */
+interface StatePlace {
+    readonly stateConnection: ResolvedConnection;
+    readonly stateSchema: string;
+}
+/** Where the checkpoint and parked records of a source are kept. */
+interface StateStores {
+    readonly checkpoints: CheckpointStore;
+    readonly deadLetters: DeadLetterStore;
+}
+/**
+ * The stores that come with a source: those that were given, else tables in PostgreSQL. A table's store is made when it is first
+ * used, and again after it was closed, so that one source can serve one pipeline after another.
+ */
+declare function stateStores({ stateConnection: connection, stateSchema: schema }: StatePlace, given: {
+    readonly [Store in keyof StateStores]?: StateStores[Store] | undefined;
+}): StateStores;
 
 /** A table that holds the state of pipelines. */
 type StateTable = 'checkpoints' | 'dead_letters' | 'leases';
@@ -953,6 +1060,72 @@ declare function stateSetupSql(session: SqlExecutor, schema: string, options: St
 /** The SQL that removes those that are there, for all pipelines. The schema stays: it may hold other things. */
 declare function stateTeardownSql(session: SqlExecutor, schema: string, options: StateTableOptions): Promise<readonly string[]>;
 
+/** Reads an option that becomes part of the names of what `setup()` makes: suffixes have to find room in 63 bytes. */
+declare function readObjectName(reader: OptionReader, option: string, fallback: string): string;
+
+/** Pauses between attempts to connect, milliseconds. */
+interface ReconnectOptions {
+    /** @default 100 */
+    readonly minDelayMs?: number | undefined;
+    /** @default 10000 */
+    readonly maxDelayMs?: number | undefined;
+}
+/** Reads the option `reconnect`. */
+declare function readReconnect(reader: OptionReader): ReconnectDelays;
+
+/** Record keys that are not the primary key, by table label. */
+type RecordKeys = Readonly<Record<string, readonly string[]>>;
+/** Reads the option `keys`: lists of columns by table. */
+declare function readRecordKeys(value: unknown, listed: readonly QualifiedName[]): RecordKeys;
+
+/** Options that every source over PostgreSQL has. */
+interface SourceOptions {
+    /** How to reach the captured database. @default PG_DSN, DATABASE_URL or libpq's PG* variables */
+    readonly connection?: ConnectionOptions | string | undefined;
+    /** Goes on with a checkpoint that was saved for another list of tables. @default false */
+    readonly acceptTables?: boolean | undefined;
+    /** Goes on with the checkpoint of a source of this kind over the same database. @default none */
+    readonly replaces?: ReplacedKind | undefined;
+    /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
+    readonly reconnect?: ReconnectOptions | undefined;
+    /** Schema of the tables that hold checkpoints and parked records. @default 'certyo' */
+    readonly stateSchema?: string | undefined;
+    /** The database that holds checkpoints and parked records, where it is not the captured one. @default `connection` */
+    readonly stateConnection?: ConnectionOptions | string | undefined;
+    /** Where the checkpoint is kept, instead of in PostgreSQL. */
+    readonly checkpoints?: CheckpointStore | undefined;
+    /** Where parked records are kept, instead of in PostgreSQL. */
+    readonly deadLetters?: DeadLetterStore | undefined;
+    /** Environment to read instead of `process.env`. */
+    readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+/** Those options as settled. */
+interface SourceSettings {
+    readonly connection: ResolvedConnection;
+    /** The same object as `connection` where both are one. */
+    readonly stateConnection: ResolvedConnection;
+    readonly stateSchema: string;
+    readonly acceptTables: boolean;
+    readonly replaces: ReplacedKind | null;
+    readonly reconnect: ReconnectDelays;
+}
+/**
+ * Reads them strictly. Throws `ConfigurationError`; touches neither network nor files.
+ *
+ * @param replaceable The kinds of sources whose checkpoint this kind takes over.
+ */
+declare function normalizeSourceOptions(reader: OptionReader, options: SourceOptions, replaceable: readonly ReplacedKind[]): SourceSettings;
+
+/** Reads the option `stateSchema`. */
+declare function readStateSchema(reader: OptionReader): string;
+
+/** Checks that the option `tables` is a list, and not empty; its entries are not looked at. */
+declare function readTableList(value: unknown): readonly unknown[];
+/** Reads the option `tables` of a source for which a table is only a name. */
+declare function readTables(value: unknown, stateSchema: string): readonly QualifiedName[];
+/** Refuses tables that stand twice in a list, and those of the schemas in which this library keeps its state. */
+declare function refuseOwnAndRepeated(tables: readonly QualifiedName[], stateSchema: string): void;
+
 /**
  * Tells by SQLSTATE or Node's error code, never by text, whether an error means that the connection was lost, refused or
  * is in use, and wraps it then. Undefined for every other error.
@@ -963,6 +1136,22 @@ declare function classifyPostgresError(error: unknown): SourceConnectionError | 
 declare function describePostgresError(error: unknown): string;
 /** The same error with everything left out that can hold row values. Fit to be a `cause`. */
 declare function redactPostgresError(error: unknown): unknown;
+
+/** What a source says of a failure that means nothing to it in particular. */
+interface SourceFailureWords {
+    /** As in "The server could not go on with …". */
+    readonly work: string;
+    /** As in "…: ERROR 22000". */
+    readonly failed: string;
+    /** SQLSTATEs that are worth another attempt. @default 40, 53, 55P03, 57, 58 */
+    readonly passing?: RegExp | undefined;
+}
+/**
+ * Turns what a statement of a source failed with into an error of this library, after the source has picked the states that mean
+ * something to it: by SQLSTATE, never by text.
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+declare function judgeSourceFailure(error: unknown, { work, failed, passing }: SourceFailureWords): Error;
 
 /** The fields of a server's error that hold no row values. */
 interface ServerErrorFields {
@@ -991,6 +1180,11 @@ declare class PostgresServerError extends Error {
     readonly routine: string | null;
     constructor(message: string, fields: ServerErrorFields);
 }
+/** The SQLSTATE of an error of the server; null for anything else. */
+declare function sqlStateOf(error: unknown): string | null;
+
+/** The iterator of a stream that is closed when the loop over it is left; `next` gives null at its orderly end. */
+declare function batchIterator(next: () => Promise<ChangeBatch | null>, stream: AsyncDisposable): AsyncIterator<ChangeBatch>;
 
 /**
  * Splits what `record_out` prints (`(1,"a ""b""",,"")`, for example `NEW::text`) into the texts of its columns, with
@@ -1039,4 +1233,4 @@ interface HintedStream<Row extends object = JsonRow> extends ChangeStream<Row> {
     offer(row: RowHint): boolean;
 }
 
-export { type AcceptedCheckpoint, type CheckpointExpectation, type ColumnDescription, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, FLUSHED_LSN_SQL, type HintedStream, type Lease, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReplacedKind, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupStatement, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StateTable, type StateTableOptions, TLS_MODES, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, endClient, isSameLife, leaseGrantSql, leaseSetupSql, leaseTeardownSql, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readPublication, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, reopeningCheckpointStore, reopeningDeadLetterStore, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, stateSetupSql, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withinDeadline };
+export { type AcceptedCheckpoint, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, FLUSHED_LSN_SQL, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, TLS_MODES, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, batchIterator, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, endClient, isSameColumn, isSameLife, judgeSourceFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizeSourceOptions, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readObjectName, readPublication, readReconnect, readRecordKeys, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };

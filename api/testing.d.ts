@@ -4,7 +4,7 @@
 
 // index.d.ts
 
-import { PipelineTime, CheckpointStore, StoredCheckpoint, Checkpoint, DeadLetterStore, DeadLetter, NewDeadLetter, Verdict, Sink, ChangeEvent, Prepared, RowOperation, JsonRow, ChangeSource, Position, OpenOptions } from '@certyo-cdc/core';
+import { PipelineTime, CheckpointStore, StoredCheckpoint, Checkpoint, DeadLetterStore, DeadLetter, NewDeadLetter, Verdict, Sink, ChangeEvent, Prepared, RowOperation, JsonRow, ChangeSource, Position, OpenOptions, SourceEvent, ChangeStream, ChangeBatch, RowChange } from '@certyo-cdc/core';
 import { ClientConfig, Client, QueryResultRow } from 'pg';
 import { P as PostgresAddress, T as TestDatabase } from './test-database.js';
 
@@ -922,7 +922,63 @@ interface FaultProxy extends AsyncDisposable {
  */
 declare function faultProxy(options: FaultProxyOptions): Promise<FaultProxy>;
 
-export { type AnchoringStatus, type CertificateOptions, type CertyoApiKey, type CertyoEffect, type CertyoEmulator, type CertyoEmulatorOptions, type CertyoEnvironment, type CertyoFault, type CertyoFaults, type ChainBlock, type CollectionComparison, type Comparison, type CutHow, type CutOptions, type EffectFilter, type EmulatorClock, type EmulatorCounters, type EmulatorPhase, type EmulatorPhaseInfo, type EmulatorRateLimit, type FaultHandle, type FaultProxy, type FaultProxyOptions, type FaultTarget, type Faults, type FinalStateComparison, type FinalStateOptions, type HistoryTable, type KeyPair, type KeyRing, type ManualTime, type MemoryChange, type MemoryCheckpointStore, type MemoryCheckpointStoreOptions, type MemoryDeadLetterStore, type MemoryFault, type MemoryItem, type MemoryRequest, type MemorySink, type MemorySinkOptions, type MemorySource, type MemorySourceOptions, type MerkleStep, type OpenPostgresOptions, type OracleQuery, type PipeDirection, type PostgresAccess, PostgresAddress, type PostgresOptions, type PostgresServer, type PostgresStorage, type ProxyTarget, type RecordDigest, type RequestLogEntry, type Retention, type SettingValue, type StopMode, type TestCertificates, TestDatabase, compareEffects, compareFinalStates, countHistory, createCertificates, faultProxy, installHistory, manualTime, memoryCheckpointStore, memoryDeadLetterStore, memoryItem, memorySink, memorySource, openPostgres, startCertyoEmulator, startPostgres, verifyMerkleProof };
+/** How `openReader` reads. */
+interface ReaderOptions {
+    /** Where to go on. @default the source's own beginning */
+    readonly after?: Checkpoint | null | undefined;
+    /** Pulls no batch after the first until `resume()`. @default false */
+    readonly paused?: boolean | undefined;
+    /** Pauses behind so many batches. @default never */
+    readonly pauseAfter?: number | undefined;
+    /** Where to put what the source reports, to be looked at before it is open. @default a list of its own */
+    readonly sourceEvents?: SourceEvent[] | undefined;
+    readonly signal?: AbortSignal | undefined;
+}
+/** Opens a source and reads it in the background. */
+declare function openReader<Stream extends ChangeStream>(source: {
+    open(options: OpenOptions): Promise<Stream>;
+}, options?: ReaderOptions): Promise<StreamReader<Stream>>;
+/** Reads a stream in the background and keeps what it gives. */
+declare class StreamReader<Stream extends ChangeStream = ChangeStream> implements AsyncDisposable {
+    #private;
+    readonly stream: Stream;
+    readonly batches: ChangeBatch[];
+    readonly events: ChangeEvent[];
+    readonly sourceEvents: readonly SourceEvent[];
+    /** What the iteration ended with; null while it runs or after an orderly end. */
+    failure: unknown;
+    /** The newest end that was given. */
+    end: Position | null;
+    constructor(stream: Stream, options: ReaderOptions & {
+        readonly sourceEvents: readonly SourceEvent[];
+        readonly signal: AbortSignal;
+    });
+    /** No further batch is pulled until `resume`; one may already be under way. */
+    pause(): void;
+    resume(): void;
+    /** Resolves when everything committed before has been given; rejects with what the stream failed with. */
+    caughtUp(): Promise<this>;
+    /** The first end that covers at least so many events; it may come after the last of them. */
+    endAfter(events: number): Promise<{
+        readonly end: Position;
+        readonly events: number;
+    }>;
+    /** The newest end as it would be saved. */
+    checkpoint(): Checkpoint;
+    /** Acknowledges the newest end and gives its checkpoint, as a store would have it. */
+    acknowledge(): Promise<Checkpoint>;
+    /** Waits until the iteration has ended; gives what it failed with, null after an orderly end. */
+    ended(): Promise<unknown>;
+    get rows(): RowChange[];
+    /** One short text per event: `insert t {"id":1,…}`. */
+    get told(): string[];
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** An event in one line: `insert t {"id":1,…}`. */
+declare function tell(event: ChangeEvent): string;
+
+export { type AnchoringStatus, type CertificateOptions, type CertyoApiKey, type CertyoEffect, type CertyoEmulator, type CertyoEmulatorOptions, type CertyoEnvironment, type CertyoFault, type CertyoFaults, type ChainBlock, type CollectionComparison, type Comparison, type CutHow, type CutOptions, type EffectFilter, type EmulatorClock, type EmulatorCounters, type EmulatorPhase, type EmulatorPhaseInfo, type EmulatorRateLimit, type FaultHandle, type FaultProxy, type FaultProxyOptions, type FaultTarget, type Faults, type FinalStateComparison, type FinalStateOptions, type HistoryTable, type KeyPair, type KeyRing, type ManualTime, type MemoryChange, type MemoryCheckpointStore, type MemoryCheckpointStoreOptions, type MemoryDeadLetterStore, type MemoryFault, type MemoryItem, type MemoryRequest, type MemorySink, type MemorySinkOptions, type MemorySource, type MemorySourceOptions, type MerkleStep, type OpenPostgresOptions, type OracleQuery, type PipeDirection, type PostgresAccess, PostgresAddress, type PostgresOptions, type PostgresServer, type PostgresStorage, type ProxyTarget, type ReaderOptions, type RecordDigest, type RequestLogEntry, type Retention, type SettingValue, type StopMode, StreamReader, type TestCertificates, TestDatabase, compareEffects, compareFinalStates, countHistory, createCertificates, faultProxy, installHistory, manualTime, memoryCheckpointStore, memoryDeadLetterStore, memoryItem, memorySink, memorySource, openPostgres, openReader, startCertyoEmulator, startPostgres, tell, verifyMerkleProof };
 
 // test-database.d.ts
 
@@ -1032,6 +1088,18 @@ interface SinkHarness<Item> {
  */
 declare function describeSink<Item>(name: string, harness: SinkHarness<Item>): void;
 
+/** Makes the table that `recordsFixture` writes to. */
+declare const CREATE_RECORDS = "CREATE TABLE records (id int PRIMARY KEY, value text NOT NULL)";
+/**
+ * A fixture of `describeChangeSource` over the table `records` of a database of its own, which goes with it.
+ *
+ * @param source Makes a source over that table, which is set up.
+ * @param options `stamp` names a column that every update sets to the time, where the source needs one.
+ */
+declare function recordsFixture(db: TestDatabase, source: () => ChangeSource, options?: {
+    readonly stamp?: string | undefined;
+}): Promise<ChangeSourceFixture>;
+
 /**
  * Makes an empty database on the server that the running vitest project shares.
  *
@@ -1054,4 +1122,4 @@ declare module 'vitest' {
     }
 }
 
-export { type ChangeSourceFixture, type ChangeSourceHarness, type RowStatement, type SharedPostgres, type SinkFixture, type SinkHarness, describeChangeSource, describeSink, testDatabase };
+export { CREATE_RECORDS, type ChangeSourceFixture, type ChangeSourceHarness, type RowStatement, type SharedPostgres, type SinkFixture, type SinkHarness, describeChangeSource, describeSink, recordsFixture, testDatabase };

@@ -1,21 +1,19 @@
-import {
-  type ChangeEvent,
-  type ChangeSource,
-  type ChangeStream,
-  isRowChange,
-} from '@certyo-cdc/core';
+import type { ChangeSource } from '@certyo-cdc/core';
 import { listenNotifySource, type PayloadSource } from '@certyo-cdc/listen-notify';
 import { pollingSource, type PollingSource } from '@certyo-cdc/polling';
-import type { TestDatabase } from '@certyo-cdc/testing';
-import { describeChangeSource, type RowStatement, testDatabase } from '@certyo-cdc/testing/vitest';
+import { openReader, type StreamReader, type TestDatabase } from '@certyo-cdc/testing';
+import {
+  CREATE_RECORDS,
+  describeChangeSource,
+  recordsFixture,
+  testDatabase,
+} from '@certyo-cdc/testing/vitest';
 import { describe, expect, test } from 'vitest';
 
 /** Losses, and commits during a start. All of them: LISTENER_RUNS=200. */
 const RUNS = Number(process.env['LISTENER_RUNS'] ?? 10);
 
-const { signal } = new AbortController();
 const TABLES = ['public.records'];
-const CREATE = 'CREATE TABLE records (id int PRIMARY KEY, value text NOT NULL)';
 const RECONNECT = { minDelayMs: 5, maxDelayMs: 50 };
 
 /** Looks by itself every half minute only: what comes sooner is due to a notification. */
@@ -38,102 +36,54 @@ function payload(db: TestDatabase): PayloadSource {
   });
 }
 
-class Reading implements AsyncDisposable {
-  readonly events: ChangeEvent[] = [];
-  readonly stream: ChangeStream;
-  readonly #done: Promise<void>;
-
-  private constructor(stream: ChangeStream) {
-    this.stream = stream;
-    this.#done = this.#read();
-  }
-
-  static async open(source: ChangeSource): Promise<Reading> {
-    return new Reading(await source.open({ after: null, signal }));
-  }
-
-  /** `id value` of each row, as it was handed over. */
-  get told(): string[] {
-    return this.events
-      .filter((event) => isRowChange(event))
-      .map(({ after, key, operation }) =>
-        after === null
-          ? `${operation} ${String(key['id'])}`
-          : `${String(after['id'])} ${String(after['value'])}`,
-      );
-  }
-
-  async #read(): Promise<void> {
-    for await (const batch of this.stream) this.events.push(...batch.events);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stream[Symbol.asyncDispose]();
-    await this.#done;
-  }
+/** `id value` of each row, as it was handed over. */
+function valuesOf({ rows }: StreamReader): string[] {
+  return rows.map(({ after, key, operation }) =>
+    after === null
+      ? `${operation} ${String(key['id'])}`
+      : `${String(after['id'])} ${String(after['value'])}`,
+  );
 }
 
 describeChangeSource('payload mode over polling by xid', {
   shows: 'latest-state',
   create: async () => {
     const db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
-    const client = await db.client();
-    const run = async (statements: readonly RowStatement[], end: string): Promise<void> => {
-      await client.query('BEGIN');
-      for (const statement of statements) {
-        const { id, operation } = statement;
-        if (operation === 'delete') await client.query('DELETE FROM records WHERE id = $1', [id]);
-        else {
-          await client.query(
-            operation === 'insert'
-              ? 'INSERT INTO records VALUES ($1, $2)'
-              : 'UPDATE records SET value = $2 WHERE id = $1',
-            [id, statement.value],
-          );
-        }
-      }
-      await client.query(end);
-    };
-    return {
-      source: () => payload(db),
-      commit: (statements) => run(statements, 'COMMIT'),
-      rollBack: (statements) => run(statements, 'ROLLBACK'),
-      [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
-    };
+    return await recordsFixture(db, () => payload(db));
   },
 });
 
 describe('payload mode over polling', () => {
   test('hands changes and deletes over at once, however seldom polling looks by itself', async () => {
     await using db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
-    await using reading = await Reading.open(payload(db));
-    await reading.stream.caughtUp({ signal });
+    await using reading = await openReader(payload(db));
+    await reading.caughtUp();
     for (let id = 1; id <= 20; id += 1) {
       await db.query('INSERT INTO records VALUES ($1, $2)', [id, 'a']);
-      await expect.poll(() => reading.told).toContain(`${id} a`);
+      await expect.poll(() => valuesOf(reading)).toContain(`${id} a`);
     }
     await db.query(`UPDATE records SET value = repeat('é', 50000) WHERE id = 1`);
-    await expect.poll(() => reading.told.at(-1)?.length).toBe(50_002);
+    await expect.poll(() => valuesOf(reading).at(-1)?.length).toBe(50_002);
     await db.query('DELETE FROM records WHERE id = 2');
-    await expect.poll(() => reading.told.at(-1)).toBe('delete 2');
+    await expect.poll(() => valuesOf(reading).at(-1)).toBe('delete 2');
   });
 
   test('gives the events that polling gives by itself: ids, versions and bytes', async () => {
     await using db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
     const events = async (
       source: ChangeSource,
       work: () => Promise<unknown>,
     ): Promise<string[]> => {
-      await using reading = await Reading.open(source);
-      await reading.stream.caughtUp({ signal });
+      await using reading = await openReader(source);
+      await reading.caughtUp();
       await work();
-      await reading.stream.caughtUp({ signal });
+      await reading.caughtUp();
       return reading.events.map((event) => JSON.stringify(event)).sort();
     };
     const seen = await events(payload(db), () =>
@@ -145,10 +95,10 @@ describe('payload mode over polling', () => {
 
   test(`N-01: ${RUNS} losses of the listening connection, with commits in each, lose nothing and wait for no interval`, async () => {
     await using db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
-    await using reading = await Reading.open(payload(db));
-    await reading.stream.caughtUp({ signal });
+    await using reading = await openReader(payload(db));
+    await reading.caughtUp();
     const writer = await db.client();
     let id = 0;
     for (let run = 0; run < RUNS; run += 1) {
@@ -160,13 +110,13 @@ describe('payload mode over polling', () => {
       })();
       const [killed] = await Promise.all([endListener(db), writing]);
       expect(killed).toBeGreaterThanOrEqual(0);
-      await expect.poll(() => new Set(reading.told).size).toBe(id);
+      await expect.poll(() => new Set(valuesOf(reading)).size).toBe(id);
     }
   }, 600_000);
 
   test(`N-02: ${RUNS} starts amid commits lose nothing and wait for no interval`, async () => {
     await using db = await testDatabase();
-    await db.query(CREATE);
+    await db.query(CREATE_RECORDS);
     await payload(db).setup();
     let id = 0;
     for (let run = 0; run < RUNS; run += 1) {
@@ -177,10 +127,10 @@ describe('payload mode over polling', () => {
           await db.query('INSERT INTO records VALUES ($1, $2)', [id, 'x']);
         }
       })();
-      await using reading = await Reading.open(payload(db));
+      await using reading = await openReader(payload(db));
       isOpen = true;
       await writing;
-      await expect.poll(() => new Set(reading.told).size).toBe(id);
+      await expect.poll(() => new Set(valuesOf(reading)).size).toBe(id);
     }
   }, 600_000);
 });

@@ -1,13 +1,13 @@
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 describe('changes', () => {
   test('insert, update, delete and truncate, with the row before and after', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY, v text)'], {
       tables: ['t'],
     });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'a'), (2, 'b "x", \\y')`);
     await it.db.query(`UPDATE t SET v = 'c' WHERE id = 1`);
     await it.db.query('DELETE FROM t WHERE id = 2');
@@ -39,7 +39,7 @@ describe('changes', () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY, v text)'], {
       tables: ['t'],
     });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'a')`);
     await it.db.query('UPDATE t SET id = 7');
     await reader.caughtUp();
@@ -55,7 +55,7 @@ describe('changes', () => {
       ],
       { tables: ['a', 'b'], keys: { a: ['y', 'v'] } },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO a VALUES (1, 2, 3)');
     await it.db.query('INSERT INTO b VALUES (1, 2, 3)');
     await reader.caughtUp();
@@ -78,7 +78,7 @@ describe('changes', () => {
     );
     let after;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query(`INSERT INTO p VALUES (1, 'a'), (11, 'b')`);
       await it.db.query('UPDATE p SET id = 12 WHERE id = 1');
       await it.db.query('CREATE TABLE p3 PARTITION OF p FOR VALUES FROM (20) TO (30)');
@@ -97,7 +97,7 @@ describe('changes', () => {
       );
       expect(new Set(reader.rows.map((row) => row.table.oid))).toEqual(new Set([oid]));
     }
-    await using reader = await Reader.open(it.source, { after });
+    await using reader = await openReader(it.source, { after });
     await it.db.query('ALTER TABLE p ADD w int');
     await it.db.query(`INSERT INTO p VALUES (2, 'd', 1), (13, 'e', 2)`);
     await it.db.query('ALTER TABLE p DETACH PARTITION p2');
@@ -120,7 +120,7 @@ describe('changes', () => {
       ['CREATE TABLE t (id int PRIMARY KEY, v text, certyo_anchor_status text)'],
       { tables: ['t'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'a', NULL)`);
     await it.db.query(`UPDATE t SET certyo_anchor_status = 'anchored'`);
     // Added later than the trigger was made.
@@ -136,7 +136,7 @@ describe('changes', () => {
 
   test('N-12: a writer with session_replication_role = replica is captured as well', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(
       'BEGIN; SET LOCAL session_replication_role = replica; INSERT INTO t VALUES (1); COMMIT',
     );
@@ -153,7 +153,7 @@ describe('changes', () => {
       "SELECT current_setting('max_prepared_transactions') AS most",
     );
     if (most === '0') return;
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const gid = `'${it.db.database}'`;
     await it.db.query(`BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION ${gid}`);
     await it.db.query('INSERT INTO t VALUES (2)');
@@ -167,7 +167,7 @@ describe('changes', () => {
       ['CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE u (id int PRIMARY KEY)'],
       { tables: ['t', 'u'] },
     );
-    await using reader = await Reader.open(sourceOf(it.db, { tables: ['t'] }));
+    await using reader = await openReader(sourceOf(it.db, { tables: ['t'] }));
     await it.db.query('INSERT INTO u VALUES (1)');
     await it.db.query('INSERT INTO t VALUES (2)');
     await it.db.query('INSERT INTO u VALUES (3)');

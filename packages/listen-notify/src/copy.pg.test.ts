@@ -1,7 +1,7 @@
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
 import { proxied } from './testing/proxied.ts';
-import { Reader } from './testing/reader.ts';
 
 const COPY = { tables: ['t'], copy: true } as const;
 
@@ -17,7 +17,7 @@ describe('copy', () => {
     const late = await it.db.client();
     await late.query(`BEGIN; UPDATE t SET v = 'late' WHERE id = 2`);
     await it.db.query(`UPDATE t SET v = 'second' WHERE id = 3`);
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await expect.poll(() => reader.events.length).toBe(500);
     expect(new Set(reader.rows.map((row) => row.operation))).toEqual(new Set(['snapshot']));
     const values = new Map(reader.rows.map((row) => [row.key['id'], row.after?.['v']]));
@@ -46,7 +46,7 @@ describe('copy', () => {
     await it.db.query(`UPDATE t SET v = 'second' WHERE id = 1`);
     let after;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await reader.caughtUp();
       const ends = reader.batches.flatMap((batch) => (batch.end === null ? [] : [batch.end]));
       expect(reader.rows).toHaveLength(500);
@@ -55,7 +55,7 @@ describe('copy', () => {
     }
     await it.db.query(`UPDATE t SET v = 'third' WHERE id = 1`);
     const stored = JSON.parse(JSON.stringify(after)) as typeof after;
-    await using reader = await Reader.open(it.source, { after: stored });
+    await using reader = await openReader(it.source, { after: stored });
     await reader.caughtUp();
     expect(reader.told).toEqual(['update t {"id":1,"v":"third"}']);
   });
@@ -76,7 +76,7 @@ describe('copy', () => {
       ],
       options,
     );
-    await using reader = await Reader.open(sourceOf(it.db, options));
+    await using reader = await openReader(sourceOf(it.db, options));
     await reader.caughtUp();
     expect(reader.told.filter((told) => !told.includes(' big '))).toEqual([
       'snapshot p {"id":1,"v":"a"}',
@@ -90,7 +90,7 @@ describe('copy', () => {
     const options = { ...COPY, maxBatchRows: 50 };
     await using it = await captured(TABLE, options);
     await using way = await proxied(it.db);
-    await using reader = await Reader.open(sourceOf(it.db, { ...options, connection: way.url }), {
+    await using reader = await openReader(sourceOf(it.db, { ...options, connection: way.url }), {
       pauseAfter: 2,
     });
     await expect.poll(() => reader.events.length).toBeGreaterThan(0);
@@ -118,7 +118,7 @@ describe('copy', () => {
       const options = { ...COPY, maxBatchRows: 50 };
       await using it = await captured(TABLE, options);
       await using link = await proxied(it.db);
-      await using first = await Reader.open(sourceOf(it.db, { ...options, connection: link.url }), {
+      await using first = await openReader(sourceOf(it.db, { ...options, connection: link.url }), {
         pauseAfter: 3,
       });
       // The beginning of a copy is worth a checkpoint, before its first row.
@@ -129,7 +129,7 @@ describe('copy', () => {
       await it.db.query('DELETE FROM t WHERE id = 1');
       await it.db.query(`DELETE FROM t WHERE id = 2; INSERT INTO t VALUES (2, 'again')`);
       await using second =
-        way === 'reconnect' ? null : await Reader.open(sourceOf(it.db, options), { after });
+        way === 'reconnect' ? null : await openReader(sourceOf(it.db, options), { after });
       const reader = second ?? first;
       reader.resume();
       await reader.caughtUp().catch(() => undefined);
@@ -143,7 +143,7 @@ describe('copy', () => {
       // Once whole, it is not made again.
       const whole = await reader.acknowledge();
       await reader.stream[Symbol.asyncDispose]();
-      await using third = await Reader.open(sourceOf(it.db, options), { after: whole });
+      await using third = await openReader(sourceOf(it.db, options), { after: whole });
       await third.caughtUp();
       expect(third.events).toEqual([]);
     },
@@ -165,7 +165,7 @@ describe('copy', () => {
       }
       const url = new URL(it.db.url);
       url.username = role;
-      await using reader = await Reader.open(sourceOf(it.db, { ...COPY, connection: url.href }));
+      await using reader = await openReader(sourceOf(it.db, { ...COPY, connection: url.href }));
       await expect(reader.ended()).resolves.toMatchObject({ code: 'SOURCE_SETUP' });
       expect(reader.events).toEqual([]);
     } finally {

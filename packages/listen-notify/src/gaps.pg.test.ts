@@ -1,8 +1,8 @@
 import type { Checkpoint } from '@certyo-cdc/core';
 import { GapError } from '@certyo-cdc/core';
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { type Captured, captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLES = ['CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE u (id int PRIMARY KEY)'];
 
@@ -11,7 +11,7 @@ const ROW_TRIGGER = '"00_certyo_change_log"';
 /** Sets up, captures row 1 and gives the checkpoint behind it. */
 async function withCheckpoint(): Promise<Captured & { readonly after: Checkpoint }> {
   const it = await captured(TABLES, { tables: ['t'] });
-  await using reader = await Reader.open(it.source);
+  await using reader = await openReader(it.source);
   await it.db.query('INSERT INTO t VALUES (1)');
   await reader.caughtUp();
   return { ...it, after: await reader.acknowledge() };
@@ -24,7 +24,7 @@ async function expectGap(
   code: GapError['code'],
   message: string,
 ): Promise<void> {
-  const opened = Reader.open(it.source, { after });
+  const opened = openReader(it.source, { after });
   await expect(opened).rejects.toBeInstanceOf(GapError);
   await expect(opened).rejects.toMatchObject({ code });
   await expect(opened).rejects.toThrow(message);
@@ -59,7 +59,7 @@ describe('a gap at the start', () => {
     await expect.poll(() => it.db.query('SELECT FROM certyo.change_log')).toEqual([]);
     await it.db.query('TRUNCATE certyo.change_log');
     await it.db.query('INSERT INTO t VALUES (2)');
-    await using reader = await Reader.open(it.source, { after: it.after });
+    await using reader = await openReader(it.source, { after: it.after });
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t {"id":2}']);
   });
@@ -68,7 +68,7 @@ describe('a gap at the start', () => {
     await using it = await withCheckpoint();
     await it.db.query('INSERT INTO t VALUES (2)');
     {
-      await using other = await Reader.open(it.source, { after: it.after });
+      await using other = await openReader(it.source, { after: it.after });
       await other.caughtUp();
       await other.acknowledge();
     }
@@ -90,7 +90,7 @@ describe('a gap at the start', () => {
       .poll(() => it.db.query('SELECT pruned_through::text AS at FROM certyo.change_log_state'))
       .toEqual([{ at: it.after.position }]);
     {
-      await using reader = await Reader.open(it.source, { after: { ...it.after, state } });
+      await using reader = await openReader(it.source, { after: { ...it.after, state } });
       await reader.caughtUp();
       expect(reader.rows[0]?.version).toMatch(/^000002-/);
     }
@@ -135,7 +135,7 @@ describe('a gap at the start', () => {
   ])('I8: a checkpoint with another %s is refused', async (member, value, message) => {
     await using it = await withCheckpoint();
     const after = { ...it.after, identity: { ...it.after.identity, [member]: value } };
-    const opened = Reader.open(it.source, { after });
+    const opened = openReader(it.source, { after });
     await expect(opened).rejects.toMatchObject({ code: 'GAP_CHECKPOINT_FOREIGN' });
     const error = await opened.catch((reason: GapError) => reason);
     expect(`${(error as GapError).message} ${(error as GapError).remedy}`).toContain(message);
@@ -145,7 +145,7 @@ describe('a gap at the start', () => {
     await using it = await withCheckpoint();
     const options = { tables: ['t', 'u'], acceptTables: true };
     await sourceOf(it.db, options).setup();
-    await using reader = await Reader.open(sourceOf(it.db, options), { after: it.after });
+    await using reader = await openReader(sourceOf(it.db, options), { after: it.after });
     await it.db.query('INSERT INTO u VALUES (1)');
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert u {"id":1}']);
@@ -171,7 +171,7 @@ describe('a gap while running', () => {
     ['GAP_TRIGGER', 'with its table', 'DROP TABLE t'],
   ] as const)('%s: %s', async (code, _name, sql) => {
     await using it = await captured(TABLES, { tables: ['t'], sweepMs: 100 });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     await it.db.query(sql);
@@ -186,12 +186,12 @@ describe('the start', () => {
   test('nothing has been set up', async () => {
     await using it = await captured(TABLES, { tables: ['t'] });
     await expect(
-      Reader.open(sourceOf(it.db, { tables: ['t'], log: 'other' })),
+      openReader(sourceOf(it.db, { tables: ['t'], log: 'other' })),
     ).rejects.toMatchObject({
       code: 'SOURCE_SETUP',
       remedy: expect.stringContaining('source.setup()') as string,
     });
-    await expect(Reader.open(sourceOf(it.db, { tables: ['t', 'u'] }))).rejects.toMatchObject({
+    await expect(openReader(sourceOf(it.db, { tables: ['t', 'u'] }))).rejects.toMatchObject({
       code: 'SOURCE_SETUP',
       message: expect.stringContaining('public.u') as string,
     });
@@ -203,7 +203,7 @@ describe('the start', () => {
       keys: { t: ['id'] },
     });
     await it.db.query('INSERT INTO t VALUES (1)');
-    await using reader = await Reader.open(sourceOf(it.db, { tables: ['t'] }));
+    await using reader = await openReader(sourceOf(it.db, { tables: ['t'] }));
     await expect(reader.ended()).resolves.toMatchObject({ code: 'SOURCE_SETUP' });
   });
 });

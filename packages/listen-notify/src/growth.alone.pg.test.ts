@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY, v text)'];
 
@@ -10,7 +10,7 @@ describe('pruning', () => {
   test('O-08: the log does not grow with what goes through it', async () => {
     const options = { tables: ['t'], pruneIntervalMs: 10 };
     await using it = await captured(TABLE, options);
-    await using reader = await Reader.open(sourceOf(it.db, options));
+    await using reader = await openReader(sourceOf(it.db, options));
     const size = async (): Promise<number> => {
       const [row] = await it.db.query<{ size: string }>(
         `SELECT pg_total_relation_size('certyo.change_log')::text AS size`,
@@ -52,7 +52,7 @@ describe('memory', () => {
     await it.db.query(
       `INSERT INTO t SELECT i, (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 3125) j) FROM generate_series(1, 200) i`,
     );
-    await using reader = await Reader.open(sourceOf(it.db, options));
+    await using reader = await openReader(sourceOf(it.db, options));
     await reader.caughtUp();
     expect(reader.events).toHaveLength(200);
     for (const batch of reader.batches) expect(batch.bytes).toBeLessThan(1_250_000);

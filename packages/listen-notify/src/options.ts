@@ -1,8 +1,4 @@
-import type { CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
-import type { ConnectionOptions, ReplacedKind } from '@certyo-cdc/postgres';
-
-/** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
-export type TableName = string | { readonly schema: string; readonly name: string };
+import type { ReplacedKind, SourceOptions, TableName } from '@certyo-cdc/postgres';
 
 /** How writers wake the reader: only while it sleeps, with every statement, or never. */
 export const DOORBELLS = ['armed', 'always'] as const;
@@ -11,11 +7,9 @@ export const DOORBELLS = ['armed', 'always'] as const;
 export type Doorbell = (typeof DOORBELLS)[number];
 
 /** Options of `listenNotifySource` in durable mode. */
-export interface DurableSourceOptions {
+export interface DurableSourceOptions extends SourceOptions {
   /** How changes come: through the change log. @default 'durable' */
   readonly mode?: 'durable' | undefined;
-  /** How to reach the captured database. @default PG_DSN, DATABASE_URL or libpq's PG* variables */
-  readonly connection?: ConnectionOptions | string | undefined;
   /** The tables to capture. A partitioned table stands for its partitions. */
   readonly tables: readonly TableName[];
   /** Name of the source; the pipeline and its checkpoint carry it unless they have their own. @default the log's name */
@@ -27,8 +21,6 @@ export interface DurableSourceOptions {
   readonly log?: string | undefined;
   /** Key columns by `schema.table`, for tables whose records are not named by their primary key. */
   readonly keys?: Readonly<Record<string, readonly string[]>> | undefined;
-  /** Goes on with a checkpoint that was saved for another list of tables. @default false */
-  readonly acceptTables?: boolean | undefined;
   /**
    * Goes on where a source of another kind over the same database stopped: its checkpoint is taken over, and reading begins
    * at the log's beginning, in the next epoch. Run `setup()` while the old pipeline runs, let that one catch up and drain,
@@ -65,18 +57,6 @@ export interface DurableSourceOptions {
   readonly leaseWaitMs?: number | false | undefined;
   /** Time after which a connection that does not answer counts as dead, milliseconds; `false` never. @default 15000 */
   readonly deadAfterMs?: number | false | undefined;
-  /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
-  readonly reconnect?:
-    | { readonly minDelayMs?: number | undefined; readonly maxDelayMs?: number | undefined }
-    | undefined;
   /** Schema of the change log and of the tables that hold checkpoints and parked records. @default 'certyo' */
   readonly stateSchema?: string | undefined;
-  /** The database that holds checkpoints and parked records, where it is not the captured one. @default `connection` */
-  readonly stateConnection?: ConnectionOptions | string | undefined;
-  /** Where the checkpoint is kept, instead of in PostgreSQL. */
-  readonly checkpoints?: CheckpointStore | undefined;
-  /** Where parked records are kept, instead of in PostgreSQL. */
-  readonly deadLetters?: DeadLetterStore | undefined;
-  /** Environment to read instead of `process.env`. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }

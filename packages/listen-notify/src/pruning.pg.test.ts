@@ -1,7 +1,7 @@
 import type { Position } from '@certyo-cdc/core';
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY, v text)'];
 
@@ -11,7 +11,7 @@ describe('pruning', () => {
     await using it = await captured(TABLE, options);
     let after;
     {
-      await using reader = await Reader.open(sourceOf(it.db, options));
+      await using reader = await openReader(sourceOf(it.db, options));
       await it.db.query('INSERT INTO t VALUES (1)');
       await reader.caughtUp();
       await reader.acknowledge();
@@ -29,7 +29,7 @@ describe('pruning', () => {
       });
     }
     expect(await it.db.query('SELECT FROM certyo.change_log')).toHaveLength(1);
-    await using reader = await Reader.open(sourceOf(it.db, options), { after });
+    await using reader = await openReader(sourceOf(it.db, options), { after });
     await expect.poll(() => it.db.query('SELECT FROM certyo.change_log')).toEqual([]);
     await reader.caughtUp();
     expect(reader.events).toEqual([]);
@@ -40,7 +40,7 @@ describe('pruning', () => {
     const options = { tables: ['t'], pruneIntervalMs: false } as const;
     await using it = await captured(TABLE, options);
     {
-      await using reader = await Reader.open(sourceOf(it.db, options));
+      await using reader = await openReader(sourceOf(it.db, options));
       await it.db.query('INSERT INTO t VALUES (1)');
       await (await reader.caughtUp()).acknowledge();
     }

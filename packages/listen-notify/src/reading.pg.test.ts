@@ -1,8 +1,8 @@
 import { type SourceEvent } from '@certyo-cdc/core';
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
 import { proxied } from './testing/proxied.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY, v text)'];
 
@@ -13,7 +13,7 @@ const KILL = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 describe('reading', () => {
   test('N-01: what is written while connections are killed comes once, in order', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     for (let id = 1; id <= 60; id += 1) {
       await it.db.query('INSERT INTO t VALUES ($1)', [id]);
       if (id % 6 === 0) await it.db.query(KILL, ['certyo-cdc%']);
@@ -45,7 +45,7 @@ describe('reading', () => {
       deadAfterMs: 500,
       sweepMs: 200,
     });
-    await using reader = await Reader.open(source);
+    await using reader = await openReader(source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     way.proxy.set({ blackhole: 'both' });
@@ -70,7 +70,7 @@ describe('reading', () => {
       doorbell: false,
       leaseMs: 600,
     });
-    await using reader = await Reader.open(source);
+    await using reader = await openReader(source);
     await way.proxy.refuse();
     way.proxy.reset();
     await it.db.query('INSERT INTO t VALUES (1)');
@@ -84,12 +84,12 @@ describe('reading', () => {
 
   test('a second instance waits, is refused after leaseWaitMs, and takes over as a standby', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    const first = await Reader.open(it.source);
+    const first = await openReader(it.source);
     await expect(
-      Reader.open(sourceOf(it.db, { tables: ['t'], leaseWaitMs: 200 })),
+      openReader(sourceOf(it.db, { tables: ['t'], leaseWaitMs: 200 })),
     ).rejects.toMatchObject({ code: 'SOURCE_BUSY' });
     const sourceEvents: SourceEvent[] = [];
-    const standby = Reader.open(sourceOf(it.db, { tables: ['t'], leaseWaitMs: false }), {
+    const standby = openReader(sourceOf(it.db, { tables: ['t'], leaseWaitMs: false }), {
       sourceEvents,
     });
     await expect.poll(() => sourceEvents[0]).toMatchObject({ type: 'source-waiting' });
@@ -103,7 +103,7 @@ describe('reading', () => {
 
   test('O-05: a reader whose lease another one has taken hands nothing over any more', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     await it.db.query(
@@ -122,7 +122,7 @@ describe('reading', () => {
     for (const doorbell of ['armed', 'always'] as const) {
       const options = { tables: ['t'], doorbell, sweepMs: 600_000 };
       await using it = await captured(TABLE, options);
-      await using reader = await Reader.open(sourceOf(it.db, options));
+      await using reader = await openReader(sourceOf(it.db, options));
       for (let id = 1; id <= 5; id += 1) {
         await it.db.query('INSERT INTO t VALUES ($1)', [id]);
         await expect.poll(() => reader.events.length).toBe(id);
@@ -135,7 +135,7 @@ describe('reading', () => {
     await using it = await captured(TABLE, options);
     await it.db.query('ALTER TABLE t DISABLE TRIGGER "00_certyo_change_log_doorbell"');
     const sourceEvents: SourceEvent[] = [];
-    await using reader = await Reader.open(sourceOf(it.db, options), { sourceEvents });
+    await using reader = await openReader(sourceOf(it.db, options), { sourceEvents });
     expect(sourceEvents).toContainEqual(
       expect.objectContaining({ type: 'source-warned', code: 'CAPTURE_SETUP' }),
     );
@@ -145,7 +145,7 @@ describe('reading', () => {
 
   test('O-01: a transaction that stays open holds back what lies behind it, and only that', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const late = await it.db.client();
     await it.db.query('INSERT INTO t VALUES (1)');
     await late.query('BEGIN; INSERT INTO t VALUES (2)');
@@ -157,7 +157,7 @@ describe('reading', () => {
 
   test('I12: after the end no connection and no lease is left', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    const reader = await Reader.open(it.source);
+    const reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     await reader[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLES = ['CREATE TABLE t (id int PRIMARY KEY, v text)', 'CREATE SCHEMA elsewhere'];
 
@@ -17,7 +17,7 @@ describe('a captured table that has another name for a while', () => {
     '%s: what is written meanwhile is told under the name that is captured',
     async (_name, there, name, back) => {
       await using it = await captured(TABLES, { tables: ['t'] });
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query(`INSERT INTO t VALUES (1, 'a')`);
       await it.db.query(
         `BEGIN; ${there}; UPDATE ${name} SET v = 'b'; TRUNCATE ${name}; INSERT INTO ${name} VALUES (2, 'c'); ${back}; COMMIT`,
@@ -39,7 +39,7 @@ describe('a captured table that has another name for a while', () => {
     await using it = await captured(TABLES, { tables: ['t'] });
     let after;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query(`INSERT INTO t VALUES (1, 'a')`);
       await reader.caughtUp();
       after = await reader.acknowledge();
@@ -48,7 +48,7 @@ describe('a captured table that has another name for a while', () => {
     await it.db.query('ALTER TABLE t RENAME TO t2');
     const options = { tables: ['t2'], acceptTables: true };
     await sourceOf(it.db, options).setup();
-    await using reader = await Reader.open(sourceOf(it.db, options), { after });
+    await using reader = await openReader(sourceOf(it.db, options), { after });
     await it.db.query(`INSERT INTO t2 VALUES (3, 'c')`);
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t2 {"id":2,"v":"b"}', 'insert t2 {"id":3,"v":"c"}']);

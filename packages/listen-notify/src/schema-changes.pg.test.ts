@@ -1,13 +1,13 @@
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 describe('schema changes', () => {
   test('R-23: add, drop, rename and type change in one transaction with data', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY, a text, b text)'], {
       tables: ['t'],
     });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'a', 'b')`);
     await it.db.query(`BEGIN;
       INSERT INTO t VALUES (2, 'a', 'b');
@@ -44,7 +44,7 @@ describe('schema changes', () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
     let after;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query('INSERT INTO t VALUES (1)');
       after = await (await reader.caughtUp()).acknowledge();
     }
@@ -52,7 +52,7 @@ describe('schema changes', () => {
     await it.db.query('INSERT INTO t VALUES (2, 2)');
     const ids: string[][] = [];
     for (let i = 0; i < 2; i++) {
-      await using reader = await Reader.open(it.source, { after });
+      await using reader = await openReader(it.source, { after });
       await reader.caughtUp();
       expect(reader.told).toEqual(['schema t', 'insert t {"id":2,"v":2}']);
       ids.push(reader.events.map((event) => event.id));
@@ -65,7 +65,7 @@ describe('schema changes', () => {
       ['CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE u (id int PRIMARY KEY)'],
       { tables: ['t', 'u'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`BEGIN;
       INSERT INTO t VALUES (1);
       ALTER TABLE t RENAME TO old;
@@ -88,7 +88,7 @@ describe('schema changes', () => {
     });
     let after;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query('INSERT INTO t VALUES (1, 2, 3)');
       after = await (await reader.caughtUp()).acknowledge();
       expect(JSON.stringify(reader.rows[0]?.key)).toBe('{"b":2,"a":1}');
@@ -98,7 +98,7 @@ describe('schema changes', () => {
     await it.db.query('UPDATE t SET v = 5');
     await it.db.query('ALTER TABLE t RENAME a TO x');
     await it.db.query('UPDATE t SET v = 6');
-    await using reader = await Reader.open(it.source, { after });
+    await using reader = await openReader(it.source, { after });
     await reader.caughtUp();
     expect(reader.rows.map((row) => JSON.stringify(row.key))).toEqual([
       '{"b":2,"a":1}',
@@ -112,7 +112,7 @@ describe('schema changes', () => {
       ['CREATE TABLE t (id int PRIMARY KEY, v int, g int GENERATED ALWAYS AS (v * 2) STORED)'],
       { tables: ['t'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t (id, v) VALUES (1, 2)');
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t {"id":1,"v":2}']);
@@ -121,7 +121,7 @@ describe('schema changes', () => {
   test('ddl: true tells a change of columns without waiting for a row', async () => {
     const options = { tables: ['t'], ddl: true };
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], options);
-    await using reader = await Reader.open(sourceOf(it.db, options));
+    await using reader = await openReader(sourceOf(it.db, options));
     await it.db.query('INSERT INTO t VALUES (1)');
     await it.db.query('ALTER TABLE t ADD v int');
     await it.db.query('ALTER TABLE t ALTER v SET DEFAULT 7');
@@ -154,7 +154,7 @@ describe('types', () => {
       await it.db.query(`ALTER DATABASE ${it.db.database} SET ${setting}`);
     }
     const writer = await it.db.client();
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await writer.query(`INSERT INTO t VALUES (1, 'it''s "ok"', 1.5, '{sad,NULL}', '{{1,2},{3,4}}', '(1,"x,y")', '[1,5)',
       '{"b": 1, "a": [1.10]}', '\\x00ff', '2026-01-31 12:00:00.5+00', 0.1::float8 + 0.2)`);
     await reader.caughtUp();
@@ -170,19 +170,19 @@ describe('types', () => {
     );
     let after;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query(`INSERT INTO t VALUES (1, 'sad')`);
       after = await (await reader.caughtUp()).acknowledge();
     }
     await it.db.query(`INSERT INTO t VALUES (2, 'sad')`);
     await it.db.query('ALTER TABLE t DROP m; DROP TYPE mood');
     {
-      await using reader = await Reader.open(it.source, { after });
+      await using reader = await openReader(it.source, { after });
       await reader.caughtUp();
       expect(reader.told).toEqual(['insert t {"id":2,"m":"sad"}']);
     }
     const state = { ...(after.state as object), types: [] };
-    await using reader = await Reader.open(it.source, { after: { ...after, state } });
+    await using reader = await openReader(it.source, { after: { ...after, state } });
     await expect(reader.ended()).resolves.toMatchObject({ code: 'GAP_TYPE_UNKNOWN' });
   });
 });

@@ -4,11 +4,11 @@ import {
   memoryCheckpointStore,
   memoryDeadLetterStore,
   memorySink,
+  openReader,
   startCertyoEmulator,
 } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { type Captured, captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY, v text)'];
 
@@ -35,7 +35,7 @@ describe('replaces', () => {
     const old = await polled(it);
     const first: string[] = [];
     for (let life = 0; life < 2; life += 1) {
-      await using reader = await Reader.open(it.source, { after: old });
+      await using reader = await openReader(it.source, { after: old });
       await reader.caughtUp();
       expect(reader.rows[0]?.version).toMatch(/^000007-/);
       first.push(`${reader.rows[0]?.id ?? ''} ${reader.rows[0]?.version ?? ''}`);
@@ -69,7 +69,7 @@ describe('replaces', () => {
         .then((stream) => stream[Symbol.asyncDispose]());
     await expect(open(Date.now() - 3_600_000)).rejects.toMatchObject({ code: 'GAP_SWITCH' });
     await open(Date.now() + 1_000);
-    await expect(Reader.open(sourceOf(it.db, { tables: ['t'] }), { after })).rejects.toMatchObject({
+    await expect(openReader(sourceOf(it.db, { tables: ['t'] }), { after })).rejects.toMatchObject({
       code: 'GAP_CHECKPOINT_FOREIGN',
     });
   });

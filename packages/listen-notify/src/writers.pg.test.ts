@@ -1,6 +1,6 @@
+import { openReader, type StreamReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 /** Random whole numbers below a limit, the same for a seed. */
 function seeded(seed: number): (below: number) => number {
@@ -55,7 +55,7 @@ describe('concurrent writers', () => {
       let after = null;
       for (let isLast = false; !isLast;) {
         isLast = isOver;
-        await using reader = await Reader.open(sourceOf(it.db, options), { after });
+        await using reader: StreamReader = await openReader(sourceOf(it.db, options), { after });
         await reader.caughtUp();
         // Only what lies before the newest end counts: the rest comes again.
         let count = 0;
@@ -97,7 +97,7 @@ describe('roles', () => {
       const url = new URL(it.db.url);
       url.username = role;
       const source = sourceOf(it.db, { ...options, connection: url.href });
-      await expect(Reader.open(source)).rejects.toMatchObject({ code: 'SOURCE_SETUP' });
+      await expect(openReader(source)).rejects.toMatchObject({ code: 'SOURCE_SETUP' });
       for (const sql of [
         `GRANT USAGE ON SCHEMA certyo TO ${role}`,
         `GRANT SELECT, DELETE ON certyo.change_log TO ${role}`,
@@ -107,7 +107,7 @@ describe('roles', () => {
       ]) {
         await it.db.query(sql);
       }
-      await using reader = await Reader.open(source);
+      await using reader = await openReader(source);
       await it.db.query('INSERT INTO t VALUES (1)');
       await (await reader.caughtUp()).acknowledge();
       expect(reader.told).toEqual(['insert t {"id":1}']);

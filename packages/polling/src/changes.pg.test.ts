@@ -1,6 +1,6 @@
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 describe('pollingSource by xid', () => {
   test('gives rows that are there, then what changes, then what is gone', async () => {
@@ -8,7 +8,7 @@ describe('pollingSource by xid', () => {
       ['CREATE TABLE t (id int PRIMARY KEY, note text)', "INSERT INTO t VALUES (1, 'old')"],
       { tables: ['t'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     expect(reader.told).toEqual(['snapshot t {"id":1,"note":"old"}']);
     await it.db.query("INSERT INTO t VALUES (2, 'new')");
@@ -25,7 +25,7 @@ describe('pollingSource by xid', () => {
     const checkpoint = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
     await it.db.query("INSERT INTO t VALUES (3, 'three')");
-    await using again = await Reader.open(it.source, { after: checkpoint });
+    await using again = await openReader(it.source, { after: checkpoint });
     await again.caughtUp();
     expect(again.told).toEqual(['snapshot t {"id":3,"note":"three"}']);
   });
@@ -47,7 +47,7 @@ describe('pollingSource by xid', () => {
     const [row] = await it.db.query<{ xid: string; at: string }>(
       "SELECT written_by::text AS xid, to_json(at AT TIME ZONE 'UTC') #>> '{}' AS at FROM named",
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     await it.db.query('DELETE FROM ours; DELETE FROM named');
     await reader.caughtUp();

@@ -1,7 +1,8 @@
 import {
   type ChangeSourceFixture,
+  CREATE_RECORDS,
   describeChangeSource,
-  type RowStatement,
+  recordsFixture,
 } from '@certyo-cdc/testing/vitest';
 import type { PollingTable } from './options.ts';
 import { captured, sourceOf } from './testing/captured.ts';
@@ -10,33 +11,12 @@ async function fixture(table: Omit<PollingTable, 'table'>): Promise<ChangeSource
   const tables = [{ table: 'records', ...table }];
   const it = await captured(
     [
-      `CREATE TABLE records (id int PRIMARY KEY, value text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now())`,
+      CREATE_RECORDS,
+      'ALTER TABLE records ADD COLUMN updated_at timestamptz NOT NULL DEFAULT now()',
     ],
     { tables },
   );
-  const client = await it.db.client();
-  const run = async (statements: readonly RowStatement[], end: string): Promise<void> => {
-    await client.query('BEGIN');
-    for (const statement of statements) {
-      const { operation, id } = statement;
-      if (operation === 'delete') await client.query('DELETE FROM records WHERE id = $1', [id]);
-      else {
-        await client.query(
-          operation === 'insert'
-            ? 'INSERT INTO records (id, value) VALUES ($1, $2)'
-            : 'UPDATE records SET value = $2, updated_at = now() WHERE id = $1',
-          [id, statement.value],
-        );
-      }
-    }
-    await client.query(end);
-  };
-  return {
-    source: () => sourceOf(it.db, { tables }),
-    commit: (statements) => run(statements, 'COMMIT'),
-    rollBack: (statements) => run(statements, 'ROLLBACK'),
-    [Symbol.asyncDispose]: () => it[Symbol.asyncDispose](),
-  };
+  return await recordsFixture(it.db, () => sourceOf(it.db, { tables }), { stamp: 'updated_at' });
 }
 
 describeChangeSource('polling by xid, tombstones', {

@@ -1,6 +1,6 @@
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 describe('pollingSource by id', () => {
   test('gives added rows in the order of their numbers, waits for a gap and passes one that was rolled back', async () => {
@@ -12,7 +12,7 @@ describe('pollingSource by id', () => {
     await early.query('BEGIN');
     await early.query("INSERT INTO log (flag, code) VALUES (true, 'a')");
     await it.db.query("INSERT INTO log (flag, code) VALUES (false, 'b')");
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const back = await it.db.client();
     await back.query('BEGIN');
     await back.query('INSERT INTO log (flag) VALUES (true)');
@@ -29,7 +29,7 @@ describe('pollingSource by id', () => {
     const checkpoint = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
     await it.db.query('INSERT INTO log (flag) VALUES (true)');
-    await using again = await Reader.open(it.source, { after: checkpoint });
+    await using again = await openReader(it.source, { after: checkpoint });
     await again.caughtUp();
     expect(again.told).toEqual(['snapshot log {"code":null,"flag":true,"id":"5"}']);
   });
@@ -46,7 +46,7 @@ describe('pollingSource by timestamp', () => {
       ['CREATE TABLE t (id int PRIMARY KEY, n int, at timestamptz NOT NULL)'],
       { tables: [table] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const late = await it.db.client();
     await late.query('BEGIN');
     await late.query('INSERT INTO t VALUES (1, 1, now())');
@@ -70,7 +70,7 @@ describe('pollingSource by timestamp', () => {
       ['CREATE TABLE t (id int PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())'],
       { tables: [{ ...table, cursor: { ...table.cursor, overlapMs: 300 } }] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     const long = await it.db.client();
     await long.query('BEGIN');
@@ -97,7 +97,7 @@ describe('pollingSource by timestamp', () => {
       ],
       { tables: [table], maxPageRows: 1_000 },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     for (let pass = 0; pass < 4; pass++) await reader.caughtUp();
     expect(reader.rows.length).toBe(2_506);
     expect(new Set(reader.rows.map(({ id }) => id)).size).toBe(2_506);

@@ -1,7 +1,7 @@
 import { CdcError, type SourceEvent } from '@certyo-cdc/core';
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TIMEOUT = { timeout: 20_000 };
 
@@ -18,7 +18,7 @@ describe('pollingSource against the faults of polling', () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY, n int)'], {
       tables: ['t'],
     });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const old = await it.db.client();
     await old.query('BEGIN');
     await old.query('INSERT INTO t VALUES (1, 1)');
@@ -42,7 +42,7 @@ describe('pollingSource against the faults of polling', () => {
       ],
       { tables: ['t'], maxPageRows: 1_000 },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     expect(reader.rows.length).toBe(2_500);
     expect(new Set(reader.rows.map(({ id }) => id)).size).toBe(2_500);
@@ -57,7 +57,7 @@ describe('pollingSource against the faults of polling', () => {
       ],
       { tables: ['t'], maxPageBytes: 300_000 },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     expect(reader.rows.length).toBe(60);
     expect(Math.max(...reader.batches.map(({ bytes }) => bytes))).toBeLessThan(450_000);
@@ -68,24 +68,24 @@ describe('pollingSource against the faults of polling', () => {
     expect(covered).toBeLessThan(60);
     const after = reader.stream.checkpoint(end);
     await reader[Symbol.asyncDispose]();
-    await using again = await Reader.open(it.source, { after });
+    await using again = await openReader(it.source, { after });
     await again.caughtUp();
     expect(again.rows.length).toBe(60 - covered);
   });
 
   test('P-06: a trigger that was disabled, if only for a while, is a gap', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     const after = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
     await it.db.query('ALTER TABLE t DISABLE TRIGGER USER');
-    expect(await codeOf(Reader.open(it.source, { after }))).toBe('GAP_TRIGGER');
+    expect(await codeOf(openReader(it.source, { after }))).toBe('GAP_TRIGGER');
     await it.source.setup();
-    expect(await codeOf(Reader.open(it.source, { after }))).toBe('GAP_TRIGGER');
+    expect(await codeOf(openReader(it.source, { after }))).toBe('GAP_TRIGGER');
     // Without a checkpoint everything is read from its beginning.
-    await using fresh = await Reader.open(it.source);
+    await using fresh = await openReader(it.source);
     await fresh.caughtUp();
     expect(fresh.told).toEqual(['snapshot t {"id":1}']);
   });
@@ -108,7 +108,7 @@ describe('pollingSource against the faults of polling', () => {
       hardDeletes: 'reconciled',
       tables: { 'public.t': { hardDeletes: 'tombstone', softDeletes: true } },
     });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     expect(reader.rows.length).toBe(4);
     await it.db.query("UPDATE t SET deleted_at = '2026-01-01 00:00:00+00' WHERE id = 1");
@@ -134,7 +134,7 @@ describe('pollingSource against the faults of polling', () => {
       horizonWarningMs: 50,
     });
     const sourceEvents: SourceEvent[] = [];
-    await using reader = await Reader.open(it.source, { sourceEvents });
+    await using reader = await openReader(it.source, { sourceEvents });
     const idle = await it.db.client();
     await idle.query('BEGIN');
     const [{ pid } = { pid: 0 }] = (
@@ -151,7 +151,7 @@ describe('pollingSource against the faults of polling', () => {
 
   test('P-11: rows of subtransactions carry the id of the transaction, and none of what was rolled back', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const client = await it.db.client();
     await client.query('BEGIN; INSERT INTO t VALUES (1); SAVEPOINT a; INSERT INTO t VALUES (2)');
     await client.query('SAVEPOINT b; INSERT INTO t VALUES (3); ROLLBACK TO b; RELEASE a');
@@ -169,13 +169,13 @@ describe('pollingSource against the faults of polling', () => {
 
   test('P-12: stamps of another server stop, with the SQL that makes them right', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     const after = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
     const foreign = { ...after, identity: { ...after.identity, systemIdentifier: '1' } };
-    const error: unknown = await Reader.open(it.source, { after: foreign }).catch(
+    const error: unknown = await openReader(it.source, { after: foreign }).catch(
       (reason: unknown) => reason,
     );
     expect(error).toMatchObject({
@@ -183,14 +183,14 @@ describe('pollingSource against the faults of polling', () => {
       remedy: expect.stringContaining('UPDATE public.t SET "certyo_xid"') as string,
     });
     const other = { ...after, identity: { ...after.identity, timeline: 77 } };
-    expect(await codeOf(Reader.open(it.source, { after: other }))).toBe('GAP_TIMELINE');
+    expect(await codeOf(openReader(it.source, { after: other }))).toBe('GAP_TIMELINE');
     await it.db.query(
       "BEGIN; SET LOCAL session_replication_role = replica; ALTER TABLE t DISABLE TRIGGER USER; UPDATE t SET certyo_xid = '999999999999'; ALTER TABLE t ENABLE ALWAYS TRIGGER zzz_certyo_stamp; COMMIT",
     );
     await it.source.setup();
-    expect(await codeOf(Reader.open(it.source))).toBe('GAP_CHECKPOINT_FOREIGN');
+    expect(await codeOf(openReader(it.source))).toBe('GAP_CHECKPOINT_FOREIGN');
     await it.db.query('UPDATE public.t SET "certyo_xid" = pg_catalog.pg_current_xact_id()');
-    await using fresh = await Reader.open(it.source);
+    await using fresh = await openReader(it.source);
     await fresh.caughtUp();
     expect(fresh.told).toEqual(['snapshot t {"id":1}']);
   });
@@ -212,11 +212,11 @@ describe('pollingSource against the faults of polling', () => {
       const url = new URL(it.db.url);
       url.username = role;
       const source = sourceOf({ ...it.db, url: url.href }, { tables: ['t'] });
-      expect(await codeOf(Reader.open(source))).toBe('SOURCE_SETUP');
+      expect(await codeOf(openReader(source))).toBe('SOURCE_SETUP');
       await it.db.query(`GRANT SELECT (id, note, certyo_xid) ON t TO ${role}`);
       await it.db.query("INSERT INTO t VALUES (1, 'a', 'b')");
       {
-        await using reader = await Reader.open(source);
+        await using reader = await openReader(source);
         await reader.caughtUp();
         expect(reader.told).toEqual(['snapshot t {"id":1,"note":"a"}']);
         await it.db.query('DELETE FROM t');
@@ -229,7 +229,7 @@ describe('pollingSource against the faults of polling', () => {
         await expect.poll(async () => (await left()).length, TIMEOUT).toBe(0);
       }
       await it.db.query('ALTER TABLE t ENABLE ROW LEVEL SECURITY');
-      expect(await codeOf(Reader.open(source))).toBe('SOURCE_SETUP');
+      expect(await codeOf(openReader(source))).toBe('SOURCE_SETUP');
     } finally {
       await it.db.query(`DROP OWNED BY ${role}`);
       await it.db.query(`DROP ROLE ${role}`);
@@ -238,7 +238,7 @@ describe('pollingSource against the faults of polling', () => {
 
   test('P-18: a changed key is the delete of the old record and the snapshot of the new one', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     await it.db.query('UPDATE t SET id = 2');

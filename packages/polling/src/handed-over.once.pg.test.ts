@@ -1,7 +1,6 @@
-import { startPostgres } from '@certyo-cdc/testing';
+import { openReader, startPostgres } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 describe('pollingSource', () => {
   test('a lease that ends while tombstones are read costs no delete', async () => {
@@ -11,7 +10,7 @@ describe('pollingSource', () => {
         tables: ['t'],
       },
     );
-    await using reader = await Reader.open(
+    await using reader = await openReader(
       sourceOf(it.db, { tables: ['t'], leaseMs: 300, intervalMs: { min: 5, max: 20 } }),
     );
     await reader.caughtUp();
@@ -37,7 +36,7 @@ describe('pollingSource', () => {
       { tables: ['t'] },
       server,
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     const writer = await it.db.client();
     // Transactions that have an id and are nowhere on disk; the cursor looks at the horizon behind them.

@@ -1,5 +1,6 @@
 export { pollingSource } from './polling-source.ts';
 
+export type { SetupOptions } from '@certyo-cdc/postgres';
 export type {
   HardDeleteCapability,
   PollingCapabilities,
@@ -15,4 +16,3 @@ export type {
   XidCursor,
 } from './options.ts';
 export type { PollingSource } from './polling-source.ts';
-export type { SetupOptions } from './run-setup.ts';

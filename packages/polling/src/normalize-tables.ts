@@ -4,6 +4,9 @@ import {
   parseTableName,
   type QualifiedName,
   quoteIdentifier,
+  readRecordKeys,
+  readTableList,
+  refuseOwnAndRepeated,
   type TableName,
   XID_COLUMN,
 } from '@certyo-cdc/postgres';
@@ -18,31 +21,12 @@ export function normalizeTables(
   keys: unknown,
   stateSchema: string,
 ): readonly TableSettings[] {
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new ConfigurationError(
-      'tables',
-      'Expected `tables` to be a list of at least one table.',
-      { remedy: "For example: tables: ['public.orders']." },
-    );
-  }
-  const tables = (value as readonly unknown[]).map((entry, index) =>
+  const tables = readTableList(value).map((entry, index) =>
     tableSettings(entry, `tables[${index}]`),
   );
-  const seen = new Set<string>();
-  for (const { schema, label } of tables) {
-    if (schema === 'certyo' || schema === stateSchema) {
-      throw new ConfigurationError(
-        'tables',
-        `The table ${label} is in the schema ${schema}, which holds the library's own state and is never captured.`,
-      );
-    }
-    if (seen.has(label)) {
-      throw new ConfigurationError('tables', `The table ${label} stands twice in \`tables\`.`);
-    }
-    seen.add(label);
-  }
-  const keyOf = configuredKeys(keys, seen);
-  return tables.map((table) => Object.freeze({ ...table, key: keyOf.get(table.label) ?? null }));
+  refuseOwnAndRepeated(tables, stateSchema);
+  const keyOf = readRecordKeys(keys, tables);
+  return tables.map((table) => Object.freeze({ ...table, key: keyOf[table.label] ?? null }));
 }
 
 function tableSettings(entry: unknown, path: string): TableSettings {
@@ -121,36 +105,4 @@ function hardDeletesOf(
     throw wrongOption(`${path}.reconcileMs`, 'a positive integer', undefined);
   }
   return { reconcileMs: reader.positiveInteger('reconcileMs', 1, 2 ** 31 - 1) };
-}
-
-function configuredKeys(
-  value: unknown,
-  listed: ReadonlySet<string>,
-): ReadonlyMap<string, readonly string[]> {
-  const normalized = new Map<string, readonly string[]>();
-  if (value === undefined) return normalized;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw wrongOption('keys', 'an object of column lists by table', value);
-  }
-  for (const [table, columns] of Object.entries(value)) {
-    const label = tableLabel(parseTableName(table, 'keys'));
-    if (!listed.has(label)) {
-      throw new ConfigurationError(
-        `keys['${table}']`,
-        `The option keys['${table}'] names the table ${label}, which \`tables\` does not list.`,
-      );
-    }
-    const isList =
-      Array.isArray(columns) &&
-      columns.length > 0 &&
-      columns.every((column) => typeof column === 'string' && column !== '');
-    if (!isList) {
-      throw new ConfigurationError(
-        `keys['${table}']`,
-        `Expected \`keys['${table}']\` to be a list of column names.`,
-      );
-    }
-    normalized.set(label, columns as readonly string[]);
-  }
-  return normalized;
 }

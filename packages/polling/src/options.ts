@@ -1,8 +1,4 @@
-import type { CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
-import type { ConnectionOptions, ReplacedKind } from '@certyo-cdc/postgres';
-
-/** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
-export type TableName = string | { readonly schema: string; readonly name: string };
+import type { ReplacedKind, SourceOptions, TableName } from '@certyo-cdc/postgres';
 
 /** By what a table's changes are found. */
 export const CURSOR_KINDS = ['xid', 'timestamp', 'id'] as const;
@@ -63,9 +59,7 @@ export interface PollingTable {
 }
 
 /** Options of `pollingSource`. */
-export interface PollingSourceOptions {
-  /** How to reach the captured database. @default PG_DSN, DATABASE_URL or libpq's PG* variables */
-  readonly connection?: ConnectionOptions | string | undefined;
+export interface PollingSourceOptions extends SourceOptions {
   /** The tables to poll. A name alone means the xid cursor. A partitioned table stands for its partitions. */
   readonly tables: readonly (TableName | PollingTable)[];
   /**
@@ -100,18 +94,6 @@ export interface PollingSourceOptions {
   readonly leaseWaitMs?: number | false | undefined;
   /** Time after which a connection that does not answer counts as dead, milliseconds; `false` never. @default 60000 */
   readonly deadAfterMs?: number | false | undefined;
-  /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
-  readonly reconnect?:
-    | { readonly minDelayMs?: number | undefined; readonly maxDelayMs?: number | undefined }
-    | undefined;
   /** Schema of the tombstones, the lease and the tables that hold checkpoints and parked records. @default 'certyo' */
   readonly stateSchema?: string | undefined;
-  /** The database that holds checkpoints and parked records, where it is not the captured one. @default `connection` */
-  readonly stateConnection?: ConnectionOptions | string | undefined;
-  /** Where the checkpoint is kept, instead of in PostgreSQL. */
-  readonly checkpoints?: CheckpointStore | undefined;
-  /** Where parked records are kept, instead of in PostgreSQL. */
-  readonly deadLetters?: DeadLetterStore | undefined;
-  /** Environment to read instead of `process.env`. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -1,15 +1,14 @@
 import type { ChangeSource, CheckpointStore, DeadLetterStore, OpenOptions } from '@certyo-cdc/core';
 import {
   type HintedStream,
-  postgresCheckpointStore,
-  postgresDeadLetterStore,
-  reopeningCheckpointStore,
-  reopeningDeadLetterStore,
+  type SetupOptions,
+  stateStores,
+  type TeardownOptions,
 } from '@certyo-cdc/postgres';
 import { type PollingCapabilities, pollingCapabilities } from './capabilities.ts';
 import { normalizePollingOptions } from './normalize-options.ts';
 import type { PollingSourceOptions } from './options.ts';
-import { type SetupOptions, setUpPolling, tearDownPolling } from './run-setup.ts';
+import { setUpPolling, tearDownPolling } from './run-setup.ts';
 import { openPollingStream } from './stream/open-stream.ts';
 
 /** A change source that polls tables. */
@@ -33,9 +32,7 @@ export interface PollingSource extends ChangeSource {
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.
    */
-  teardown(
-    options?: SetupOptions & { readonly state?: boolean | undefined },
-  ): Promise<readonly string[]>;
+  teardown(options?: TeardownOptions): Promise<readonly string[]>;
   /** Makes every open stream of this source look at once, instead of at the end of its interval. */
   pollNow(): void;
 }
@@ -60,24 +57,19 @@ export interface PollingSource extends ChangeSource {
  */
 export function pollingSource(options: PollingSourceOptions): PollingSource {
   const settings = normalizePollingOptions(options);
-  const state = { connection: settings.stateConnection, schema: settings.stateSchema };
   const open = new Set<HintedStream>();
   return Object.freeze({
     name: settings.name,
     kind: 'polling' as const,
     capabilities: pollingCapabilities(settings),
-    checkpoints:
-      options.checkpoints ?? reopeningCheckpointStore(() => postgresCheckpointStore(state)),
-    deadLetters:
-      options.deadLetters ?? reopeningDeadLetterStore(() => postgresDeadLetterStore(state)),
+    ...stateStores(settings, options),
     open: async (opening: OpenOptions) => {
       const stream = await openPollingStream(settings, opening, () => open.delete(stream));
       open.add(stream);
       return stream;
     },
     setup: (setup: SetupOptions = {}) => setUpPolling(settings, setup),
-    teardown: (teardown: SetupOptions & { readonly state?: boolean | undefined } = {}) =>
-      tearDownPolling(settings, teardown),
+    teardown: (teardown: TeardownOptions = {}) => tearDownPolling(settings, teardown),
     pollNow: () => {
       for (const stream of open) stream.nudge();
     },

@@ -5,10 +5,9 @@ import {
   createPipeline,
   type Position,
 } from '@certyo-cdc/core';
-import { startCertyoEmulator } from '@certyo-cdc/testing';
+import { openReader, startCertyoEmulator } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TIMEOUT = { timeout: 20_000 };
 
@@ -17,7 +16,7 @@ describe('pollingSource while things change around it', () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY, note text)'], {
       tables: ['t'],
     });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query("INSERT INTO t VALUES (1, 'a')");
     await reader.caughtUp();
     await it.db.query(
@@ -33,7 +32,7 @@ describe('pollingSource while things change around it', () => {
     await it.db.query("CREATE TYPE mood AS ENUM ('sad', 'ok')");
     await it.db.query('ALTER TABLE t DROP COLUMN remark, ADD COLUMN mood mood');
     await it.db.query("INSERT INTO t (id, mood) VALUES (3, 'ok')");
-    await using again = await Reader.open(it.source, { after });
+    await using again = await openReader(it.source, { after });
     await again.caughtUp();
     expect(reader.told).toEqual([
       'snapshot t {"id":1,"note":"a"}',
@@ -51,7 +50,7 @@ describe('pollingSource while things change around it', () => {
       ['CREATE TABLE t (id int PRIMARY KEY, other int NOT NULL UNIQUE)'],
       { tables: ['t'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1, 1)');
     await reader.caughtUp();
     const after = await reader.acknowledge();
@@ -61,13 +60,13 @@ describe('pollingSource while things change around it', () => {
     await reader[Symbol.asyncDispose]();
     await it.db.query('CREATE TABLE t (id int PRIMARY KEY, other int NOT NULL UNIQUE)');
     await it.source.setup();
-    const refused: unknown = await Reader.open(it.source, { after }).catch((e: unknown) => e);
+    const refused: unknown = await openReader(it.source, { after }).catch((e: unknown) => e);
     expect(CdcError.is(refused) && refused.code).toMatch(/^GAP_(?:TABLE|TRIGGER)$/);
   });
 
   test('goes on after its connections were cut, from where it was', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     for (let id = 1; id <= 5; id++) {
       await it.db.query('INSERT INTO t VALUES ($1)', [id]);
       await reader.caughtUp();
@@ -81,11 +80,11 @@ describe('pollingSource while things change around it', () => {
 
   test('one poller per name: a second one waits, and takes over when the first has gone', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
-    await using first = await Reader.open(it.source);
+    await using first = await openReader(it.source);
     const impatient = sourceOf(it.db, { tables: ['t'], leaseWaitMs: 50 });
-    const busy: unknown = await Reader.open(impatient).catch((error: unknown) => error);
+    const busy: unknown = await openReader(impatient).catch((error: unknown) => error);
     expect(CdcError.is(busy) && busy.code).toBe('SOURCE_BUSY');
-    const standby = Reader.open(sourceOf(it.db, { tables: ['t'], leaseWaitMs: false }));
+    const standby = openReader(sourceOf(it.db, { tables: ['t'], leaseWaitMs: false }));
     await it.db.query('INSERT INTO t VALUES (1)');
     await first.caughtUp();
     await first[Symbol.asyncDispose]();
@@ -106,7 +105,7 @@ describe('pollingSource while things change around it', () => {
         maxPageRows: 10,
       },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await expect.poll(() => reader.rows.length, TIMEOUT).toBe(501);
     expect(reader.rows.findIndex((row) => row.table.name === 'small')).toBeLessThan(30);
     await it.db.query('INSERT INTO small VALUES (2)');
@@ -122,16 +121,16 @@ describe('pollingSource while things change around it', () => {
 
   test('takes over the checkpoint of another kind in the next epoch, and reads everything from its beginning', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     const own = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
     const after = { ...own, kind: 'replication' };
-    const refused: unknown = await Reader.open(it.source, { after }).catch((e: unknown) => e);
+    const refused: unknown = await openReader(it.source, { after }).catch((e: unknown) => e);
     expect(CdcError.is(refused) && refused.code).toBe('GAP_CHECKPOINT_FOREIGN');
     const source = sourceOf(it.db, { tables: ['t'], replaces: 'replication' });
-    await using again = await Reader.open(source, { after });
+    await using again = await openReader(source, { after });
     await again.caughtUp();
     expect(again.told).toEqual(['snapshot t {"id":1}']);
     expect((again.rows[0]?.version ?? '') > (reader.rows[0]?.version ?? '')).toBe(true);
@@ -179,13 +178,13 @@ describe('pollingSource while things change around it', () => {
       { tables: ['t'] },
     );
     await it.db.query('INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)');
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     const after = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
     const more = sourceOf(it.db, { tables: ['t', 'u'], acceptTables: true });
     await more.setup();
-    await using again = await Reader.open(more, { after });
+    await using again = await openReader(more, { after });
     await again.caughtUp();
     expect(again.told).toEqual(['snapshot u {"id":1}']);
   });

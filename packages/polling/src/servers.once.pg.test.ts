@@ -1,8 +1,7 @@
 import { CdcError, type SourceEvent } from '@certyo-cdc/core';
-import { startPostgres } from '@certyo-cdc/testing';
+import { openReader, type StreamReader, startPostgres } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TIMEOUT = { timeout: 20_000 };
 
@@ -15,7 +14,7 @@ describe('pollingSource and its server', () => {
     const options = { tables: ['t'], horizonWarningMs: 50 };
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], options, server);
     const sourceEvents: SourceEvent[] = [];
-    await using reader = await Reader.open(it.source, { sourceEvents });
+    await using reader = await openReader(it.source, { sourceEvents });
     const client = await server.client();
     await client.query("BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'it''s forgotten'");
     await it.db.query('INSERT INTO t VALUES (1)');
@@ -34,7 +33,7 @@ describe('pollingSource and its server', () => {
       { tables: ['t'] },
       primary,
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     const after = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
@@ -42,9 +41,9 @@ describe('pollingSource and its server', () => {
     const beside = { database: it.db.database, url: standby.urlOf(it.db.database) };
     const codeOf = async (allowStandby: boolean): Promise<unknown> => {
       const source = sourceOf(beside, { tables: ['t'], allowStandby });
-      const error: unknown = await Reader.open(source, { after }).catch((e: unknown) => e);
+      const error: unknown = await openReader(source, { after }).catch((e: unknown) => e);
       if (CdcError.is(error)) return error.code;
-      await using opened = error as Reader;
+      await using opened = error as StreamReader;
       await it.db.query('INSERT INTO t VALUES (2)');
       await expect.poll(() => opened.told.join(), TIMEOUT).toBe('snapshot t {"id":2}');
       await opened.acknowledge();

@@ -1,4 +1,4 @@
-import type { QualifiedName, ReplacedKind, ResolvedConnection } from '@certyo-cdc/postgres';
+import type { QualifiedName, SourceSettings } from '@certyo-cdc/postgres';
 import type { HardDeletes } from './options.ts';
 
 /** A cursor as settled. */
@@ -20,14 +20,9 @@ export interface TableSettings extends QualifiedName {
 }
 
 /** Options as settled. */
-export interface PollingSettings {
-  readonly connection: ResolvedConnection;
-  readonly stateConnection: ResolvedConnection;
-  readonly stateSchema: string;
+export interface PollingSettings extends SourceSettings {
   readonly name: string;
   readonly tables: readonly TableSettings[];
-  readonly acceptTables: boolean;
-  readonly replaces: ReplacedKind | null;
   readonly intervalMs: { readonly min: number; readonly max: number };
   readonly maxPageRows: number;
   readonly maxPageBytes: number;
@@ -36,5 +31,4 @@ export interface PollingSettings {
   readonly leaseMs: number;
   readonly leaseWaitMs: number | false;
   readonly deadAfterMs: number | false;
-  readonly reconnect: { readonly minDelayMs: number; readonly maxDelayMs: number };
 }

@@ -22,7 +22,14 @@ export {
 export { qualifiedName, quoteIdentifier, quoteLiteral } from './identifier/quote.ts';
 export { parseTableName } from './identifier/table-name.ts';
 export { acquireLease } from './lease/acquire-lease.ts';
+export { LeaseKeeper } from './lease/lease-keeper.ts';
 export { leaseGrantSql, leaseSetupSql, leaseTeardownSql } from './lease/sql.ts';
+export {
+  columnInfos,
+  isSameColumn,
+  knownRelationsFromJson,
+  knownRelationsToJson,
+} from './row/known-relation.ts';
 export { OWN_COLUMNS, STATUS_COLUMNS, XID_COLUMN } from './row/own-columns.ts';
 export { createRowChange } from './row/row-change.ts';
 export { createRowDescriptor } from './row/row-descriptor.ts';
@@ -43,13 +50,23 @@ export {
   WRITTEN_LSN_SQL,
 } from './sequence-log/flush-fence.ts';
 export { openSequenceLog } from './sequence-log/sequence-log.ts';
-export { reopeningCheckpointStore, reopeningDeadLetterStore } from './setup/reopening-stores.ts';
 export { runSetup } from './setup/run-setup.ts';
+export { readSetupOptions, readTeardownOptions } from './setup/setup-options.ts';
+export { withSetupSessions } from './setup/setup-sessions.ts';
+export { stateStores } from './setup/state-stores.ts';
 export { stateSetupSql, stateTeardownSql } from './setup/state-tables.ts';
 export { DEFAULT_SCHEMA } from './setup/store-session.ts';
+export { readObjectName } from './source-options/object-name.ts';
+export { readReconnect } from './source-options/reconnect-options.ts';
+export { readRecordKeys } from './source-options/record-keys.ts';
+export { normalizeSourceOptions } from './source-options/source-options.ts';
+export { readStateSchema } from './source-options/state-schema.ts';
+export { readTableList, readTables, refuseOwnAndRepeated } from './source-options/tables.ts';
 export { classifyPostgresError } from './sqlstate/classify-postgres-error.ts';
 export { describePostgresError, redactPostgresError } from './sqlstate/describe-postgres-error.ts';
-export { PostgresServerError } from './sqlstate/postgres-error.ts';
+export { judgeSourceFailure } from './sqlstate/judge-source-failure.ts';
+export { PostgresServerError, sqlStateOf } from './sqlstate/postgres-error.ts';
+export { batchIterator } from './stream/batch-iterator.ts';
 export { parseRecordText } from './values/record-text.ts';
 export { readTypeDescriptors, TYPE_KINDS } from './values/type-descriptor.ts';
 export { recordVersion, versionText } from './version/record-version.ts';
@@ -88,6 +105,7 @@ export type { PostgresDeadLetterStore } from './dead-letter/postgres-dead-letter
 export type { HintedStream, RowHint } from './hint/hinted-stream.ts';
 export type { QualifiedName } from './identifier/quote.ts';
 export type { TableName } from './identifier/table-name.ts';
+export type { ColumnShape, KnownColumn, KnownRelation } from './row/known-relation.ts';
 export type { RowChangeOptions } from './row/row-change.ts';
 export type { RowColumn, RowDescriptor, RowDescriptorOptions } from './row/row-descriptor.ts';
 export type {
@@ -98,6 +116,7 @@ export type {
 } from './row/table-events.ts';
 export type { Tuple, TupleText } from './row/tuple.ts';
 export type { LeaseOptions } from './lease/acquire-lease.ts';
+export type { LeaseKeeperOptions } from './lease/lease-keeper.ts';
 export type { Lease } from './lease/lease.ts';
 export type { LockHolder } from './sequence-log/gap-fence.ts';
 export type {
@@ -107,8 +126,15 @@ export type {
   SequenceLogRow,
 } from './sequence-log/sequence-log.ts';
 export type { RunSetupOptions, SetupStatement } from './setup/run-setup.ts';
+export type { SetupOptions, TeardownOptions } from './setup/setup-options.ts';
+export type { SetupDatabases, SetupSessionsOptions } from './setup/setup-sessions.ts';
+export type { StatePlace, StateStores } from './setup/state-stores.ts';
 export type { StateTable, StateTableOptions } from './setup/state-tables.ts';
 export type { PostgresStoreOptions } from './setup/store-session.ts';
+export type { ReconnectOptions } from './source-options/reconnect-options.ts';
+export type { RecordKeys } from './source-options/record-keys.ts';
+export type { SourceOptions, SourceSettings } from './source-options/source-options.ts';
+export type { SourceFailureWords } from './sqlstate/judge-source-failure.ts';
 export type { ServerErrorFields } from './sqlstate/postgres-error.ts';
 export type { TypeDescriptor, TypeKind, TypeQuery } from './values/type-descriptor.ts';
 export type { TypeRegistry, TypeUse } from './values/type-registry.ts';

@@ -1,14 +1,13 @@
-import { faultProxy, startPostgres } from '@certyo-cdc/testing';
+import { faultProxy, openReader, startPostgres } from '@certyo-cdc/testing';
 import { describe, expect, inject, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY, v text)'];
 
 describe('caughtUp', () => {
   test('resolves when idle, also many times at once and without making a storm', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     for (let i = 0; i < 5; i++) await reader.caughtUp();
     await Promise.all(Array.from({ length: 8 }, () => reader.caughtUp()));
     await it.db.query(`INSERT INTO t VALUES (1)`);
@@ -19,7 +18,7 @@ describe('caughtUp', () => {
 
   test('R-10: asking while the consumer stands still is not taken for a server that shuts down', async () => {
     await using it = await captured([...TABLE, 'CREATE TABLE u (id int)'], { tables: ['t'] });
-    await using reader = await Reader.open(it.source, { paused: true });
+    await using reader = await openReader(it.source, { paused: true });
     await it.db.query(`INSERT INTO t VALUES (1)`);
     await expect.poll(() => reader.events.length).toBe(1);
     await it.db.query(`INSERT INTO u VALUES (2)`);
@@ -35,7 +34,7 @@ describe('caughtUp', () => {
 
   test('includes commits with synchronous_commit = off', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const writer = await it.db.client();
     await writer.query('SET synchronous_commit = off');
     for (let i = 0; i < 10; i++) {
@@ -47,7 +46,7 @@ describe('caughtUp', () => {
 
   test('resolves while another transaction has written half of a log record', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const open = await it.db.client();
     await open.query('BEGIN');
     for (let i = 0; i < 6; i++) {
@@ -64,7 +63,7 @@ describe('caughtUp', () => {
 
   test('rejects with the reason of its signal', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1)`);
     await expect.poll(() => reader.events.length).toBe(1);
     reader.pause();
@@ -82,7 +81,7 @@ describe('progress', () => {
     await using server = await startPostgres({ major: inject('postgresMajor') });
     const tables = [...TABLE, 'CREATE TABLE u (id int, v text)'];
     await using it = await captured(tables, { tables: ['t'] }, server);
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1)`);
     await it.db.query(`INSERT INTO u SELECT i, repeat('x', 900) FROM generate_series(1, 20000) i`);
     await reader.caughtUp();
@@ -109,7 +108,7 @@ describe('progress', () => {
 
   test('lag tells how old the oldest unacknowledged change is', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1)`);
     await reader.caughtUp();
     const lag = await reader.stream.lag();
@@ -140,7 +139,7 @@ describe('ending', () => {
   test('I12: disposing ends both connections and a pending read, and may be repeated', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
     const before = process.getActiveResourcesInfo().length;
-    const reader = await Reader.open(it.source);
+    const reader = await openReader(it.source);
     await reader.caughtUp();
     await reader[Symbol.asyncDispose]();
     await reader.stream[Symbol.asyncDispose]();
@@ -170,7 +169,7 @@ describe('ending', () => {
       tables: ['t'],
       connection: it.db.url.replace(`:${it.db.port}/`, `:${proxy.port}/`),
     });
-    const reader = await Reader.open(source);
+    const reader = await openReader(source);
     await reader.caughtUp();
     proxy.set({ blackhole: 'both' });
     const startedAt = Date.now();

@@ -1,8 +1,8 @@
 import { certyoSink } from '@certyo-cdc/core';
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { replicationSource } from './replication-source.ts';
 import { captured } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const LARGE = `(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i)`;
 
@@ -11,7 +11,7 @@ describe(replicationSource, () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY, v text)'], {
       tables: ['t'],
     });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'a'), (2, NULL)`);
     await it.db.query(`UPDATE t SET v = 'b' WHERE id = 1`);
     await it.db.query(`DELETE FROM t WHERE id = 2`);
@@ -37,7 +37,7 @@ describe(replicationSource, () => {
       ],
       { tables: ['t', 'c'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'x')`);
     await it.db.query(`UPDATE t SET id = 2`);
     await it.db.query(`INSERT INTO c VALUES ('x', 1, 'a')`);
@@ -65,7 +65,7 @@ describe(replicationSource, () => {
       ],
       { tables: ['t', 'f'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'x')`);
     await it.db.query(`UPDATE t SET id = 2`);
     await it.db.query(`INSERT INTO f SELECT 'a', 1, ${LARGE}`);
@@ -91,7 +91,7 @@ describe(replicationSource, () => {
       ],
       { tables: ['t'], keys: { t: ['b', 'a'] } },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 2, 'x')`);
     await it.db.query(`UPDATE t SET a = 3`);
     await it.db.query(`UPDATE t SET v = 'y'`);
@@ -114,7 +114,7 @@ describe(replicationSource, () => {
       ],
       { tables: ['t'], keys: { t: ['code'] } },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'a', 'x')`);
     await it.db.query(`UPDATE t SET code = 'b'`);
     await it.db.query(`DELETE FROM t`);
@@ -136,7 +136,7 @@ describe(replicationSource, () => {
         { tables: ['t'] },
       );
       await it.db.query(`ALTER TABLE t REPLICA IDENTITY ${identity}`);
-      const opened = Reader.open(it.source);
+      const opened = openReader(it.source);
       await expect(opened).rejects.toMatchObject({ code: 'SOURCE_SETUP' });
       await expect(opened).rejects.toThrow(`ALTER TABLE "public"."t" ${sql};`);
     }
@@ -150,7 +150,7 @@ describe(replicationSource, () => {
       ],
       { tables: ['t'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     expect(reader.sourceEvents).toContainEqual(
       expect.objectContaining({ type: 'source-warned', code: 'TOAST_UNAVAILABLE' }),
     );
@@ -176,7 +176,7 @@ describe(replicationSource, () => {
       ],
       { tables: ['parent', 'child'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('TRUNCATE parent, other RESTART IDENTITY CASCADE');
     await it.db.query('TRUNCATE child');
     await reader.caughtUp();
@@ -197,7 +197,7 @@ describe(replicationSource, () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY, v int)'], {
       tables: ['t'],
     });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const a = await it.db.client();
     const b = await it.db.client();
     await a.query('BEGIN; INSERT INTO t VALUES (1, 0)');
@@ -218,7 +218,7 @@ describe(replicationSource, () => {
 
   test('R-06: 10,000 rows of one COPY have 10,000 ids and growing versions', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     // COPY makes multi-inserts, whose rows share one position.
     await it.db.query("COPY t FROM PROGRAM 'seq 1 10000'");
     await reader.caughtUp();
@@ -236,7 +236,7 @@ describe(replicationSource, () => {
       { tables: ['t'] },
     );
     await it.db.query('ALTER PUBLICATION certyo_cdc ADD TABLE u');
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO u VALUES (1)');
     await it.db.query('WITH x AS (INSERT INTO u VALUES (2)) INSERT INTO t VALUES (1)');
     await it.db.query('TRUNCATE u');
@@ -254,7 +254,7 @@ describe(replicationSource, () => {
       ],
       { tables: ['t'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1, 1), (2, 2)');
     await it.db.query('UPDATE t SET d = 2 WHERE id = 1');
     await it.db.query('CREATE TABLE t3 PARTITION OF t FOR VALUES IN (3)');
@@ -279,7 +279,7 @@ describe(replicationSource, () => {
       ],
       { tables: ['t'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'a')`);
     await it.db.query(`UPDATE t SET certyo_anchor_status = 'Anchored', certyo_record_hash = 'x'`);
     await it.db.query(`UPDATE t SET certyo_anchor_status = 'Failed', v = 'b'`);

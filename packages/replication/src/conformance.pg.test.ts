@@ -1,41 +1,16 @@
 import {
   type ChangeSourceFixture,
+  CREATE_RECORDS,
   describeChangeSource,
-  type RowStatement,
+  recordsFixture,
 } from '@certyo-cdc/testing/vitest';
 import { captured, sourceOf } from './testing/captured.ts';
 
 async function fixture(identity: string): Promise<ChangeSourceFixture> {
-  const it = await captured(
-    [
-      'CREATE TABLE records (id int PRIMARY KEY, value text NOT NULL)',
-      `ALTER TABLE records REPLICA IDENTITY ${identity}`,
-    ],
-    { tables: ['records'] },
-  );
-  const client = await it.db.client();
-  const run = async (statements: readonly RowStatement[], end: string): Promise<void> => {
-    await client.query('BEGIN');
-    for (const statement of statements) {
-      const { operation, id } = statement;
-      if (operation === 'delete') await client.query('DELETE FROM records WHERE id = $1', [id]);
-      else {
-        await client.query(
-          operation === 'insert'
-            ? 'INSERT INTO records VALUES ($1, $2)'
-            : 'UPDATE records SET value = $2 WHERE id = $1',
-          [id, statement.value],
-        );
-      }
-    }
-    await client.query(end);
-  };
-  return {
-    source: () => sourceOf(it.db, { tables: ['records'] }),
-    commit: (statements) => run(statements, 'COMMIT'),
-    rollBack: (statements) => run(statements, 'ROLLBACK'),
-    [Symbol.asyncDispose]: () => it[Symbol.asyncDispose](),
-  };
+  const it = await captured([CREATE_RECORDS, `ALTER TABLE records REPLICA IDENTITY ${identity}`], {
+    tables: ['records'],
+  });
+  return await recordsFixture(it.db, () => sourceOf(it.db, { tables: ['records'] }));
 }
 
 describeChangeSource('replication, REPLICA IDENTITY DEFAULT', {

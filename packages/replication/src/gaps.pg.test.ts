@@ -1,15 +1,15 @@
 import type { Checkpoint } from '@certyo-cdc/core';
 import { GapError } from '@certyo-cdc/core';
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { type Captured, captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE u (id int PRIMARY KEY)'];
 
 /** Sets up, captures row 1 and gives the checkpoint behind it. */
 async function withCheckpoint(): Promise<Captured & { readonly after: Checkpoint }> {
   const it = await captured(TABLE, { tables: ['t'] });
-  await using reader = await Reader.open(it.source);
+  await using reader = await openReader(it.source);
   await it.db.query('INSERT INTO t VALUES (1)');
   await reader.caughtUp();
   return { ...it, after: await reader.acknowledge() };
@@ -22,7 +22,7 @@ async function expectGap(
   code: GapError['code'],
   message: string,
 ): Promise<void> {
-  const opened = Reader.open(it.source, { after });
+  const opened = openReader(it.source, { after });
   await expect(opened).rejects.toBeInstanceOf(GapError);
   await expect(opened).rejects.toMatchObject({ code });
   await expect(opened).rejects.toThrow(message);
@@ -82,7 +82,7 @@ describe('a gap at the start', () => {
     await using it = await withCheckpoint();
     await it.db.query('ALTER PUBLICATION certyo_cdc ADD TABLE u');
     const source = sourceOf(it.db, { tables: ['t', 'u'], acceptTables: true });
-    await using reader = await Reader.open(source, { after: it.after });
+    await using reader = await openReader(source, { after: it.after });
     await it.db.query('INSERT INTO u VALUES (1)');
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert u {"id":1}']);
@@ -139,7 +139,7 @@ describe('a gap while reading', () => {
     'R-17: %s',
     async (statement) => {
       await using it = await captured(TABLE, { tables: ['t'] });
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query('INSERT INTO t VALUES (1)');
       await reader.caughtUp();
       await it.db.query(statement);
@@ -153,7 +153,7 @@ describe('a gap while reading', () => {
 
   test('other tables may come and go in the publication', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await it.db.query('ALTER PUBLICATION certyo_cdc ADD TABLE u');
     await it.db.query('INSERT INTO t VALUES (2)');
@@ -165,7 +165,7 @@ describe('a gap while reading', () => {
 
   test('R-23: a table that is made again and published at once goes on under its name', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await it.db.query(`BEGIN;
       INSERT INTO t VALUES (2);
@@ -186,14 +186,14 @@ describe('a gap while reading', () => {
     const after = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
     await it.db.query(`INSERT INTO t VALUES ('z')`);
-    await using second = await Reader.open(it.source, { after });
+    await using second = await openReader(it.source, { after });
     await second.caughtUp();
     expect(second.told).toEqual(['insert t {"id":"z"}']);
   });
 
   test('the slot was dropped after the connection was lost', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source, { paused: true });
+    await using reader = await openReader(it.source, { paused: true });
     await it.db.query('INSERT INTO t VALUES (1)');
     await expect.poll(() => reader.events.length).toBe(1);
     await reader.acknowledge();

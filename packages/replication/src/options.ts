@@ -1,13 +1,7 @@
-import type { CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
-import type { ConnectionOptions, ReplacedKind } from '@certyo-cdc/postgres';
-
-/** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
-export type TableName = string | { readonly schema: string; readonly name: string };
+import type { ReplacedKind, SourceOptions, TableName } from '@certyo-cdc/postgres';
 
 /** Options of `replicationSource`. */
-export interface ReplicationSourceOptions {
-  /** How to reach the captured database. @default PG_DSN, DATABASE_URL or libpq's PG* variables */
-  readonly connection?: ConnectionOptions | string | undefined;
+export interface ReplicationSourceOptions extends SourceOptions {
   /** The tables to capture. A partitioned table stands for its partitions. */
   readonly tables: readonly TableName[];
   /** Name of the source; the pipeline and its checkpoint carry it unless they have their own. @default the slot's name */
@@ -23,22 +17,12 @@ export interface ReplicationSourceOptions {
   readonly keys?: Readonly<Record<string, readonly string[]>> | undefined;
   /** Keeps generated columns that the server sends (PostgreSQL 18 and newer, by option of the publication). @default false */
   readonly includeGenerated?: boolean | undefined;
-  /** Goes on with a checkpoint that was saved for another list of tables. @default false */
-  readonly acceptTables?: boolean | undefined;
   /**
    * Goes on where a source of another kind over the same database stopped: its checkpoint is taken over, and reading begins
    * at the slot's beginning, in the next epoch. Run `setup()` while the old pipeline runs, let that one catch up and drain,
    * then start this one under the same pipeline name. May stay set. @default none
    */
   readonly replaces?: Exclude<ReplacedKind, 'replication'> | undefined;
-  /** Schema of the tables that hold checkpoints and parked records. @default 'certyo' */
-  readonly stateSchema?: string | undefined;
-  /** The database that holds them, where it is not the captured one. @default `connection` */
-  readonly stateConnection?: ConnectionOptions | string | undefined;
-  /** Where the checkpoint is kept, instead of in PostgreSQL. */
-  readonly checkpoints?: CheckpointStore | undefined;
-  /** Where parked records are kept, instead of in PostgreSQL. */
-  readonly deadLetters?: DeadLetterStore | undefined;
   /**
    * How long to wait, milliseconds, while another connection holds the slot; `false` waits for ever, as a standby
    * instance does. @default 60000
@@ -52,10 +36,4 @@ export interface ReplicationSourceOptions {
   readonly maxBufferedBytes?: number | undefined;
   /** Largest message (one change with its old and new row) that is accepted, bytes. @default 256 MiB */
   readonly maxMessageBytes?: number | undefined;
-  /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
-  readonly reconnect?:
-    | { readonly minDelayMs?: number | undefined; readonly maxDelayMs?: number | undefined }
-    | undefined;
-  /** Environment to read instead of `process.env`. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -1,15 +1,15 @@
 import type { ChangeSource, CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
 import { OptionReader } from '@certyo-cdc/core/internal';
 import {
-  postgresCheckpointStore,
-  postgresDeadLetterStore,
-  reopeningCheckpointStore,
-  reopeningDeadLetterStore,
+  readSetupOptions,
+  readTeardownOptions,
   runSetup as runPrinted,
-  sqlSession,
-  type SqlSession,
+  type SetupOptions as CommonSetupOptions,
   stateSetupSql,
+  stateStores,
   stateTeardownSql,
+  type TeardownOptions,
+  withSetupSessions,
 } from '@certyo-cdc/postgres';
 import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
 import type { ReplicationSourceOptions } from './options.ts';
@@ -22,15 +22,12 @@ import {
 import { openReplicationStream } from './stream/open-stream.ts';
 
 /** How `setup` and `teardown` go about it. */
-export interface SetupOptions {
-  /** Only gives the SQL, for a DBA to run. @default false */
-  readonly dryRun?: boolean | undefined;
+export interface SetupOptions extends CommonSetupOptions {
   /**
    * How long the making of the slot may wait for a running transaction to end, milliseconds; a slot can only begin when
    * every transaction that was running has ended. @default 15000
    */
   readonly slotLockTimeoutMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** A change source over a logical replication slot. */
@@ -51,9 +48,7 @@ export interface ReplicationSource extends ChangeSource {
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.
    */
-  teardown(
-    options?: SetupOptions & { readonly state?: boolean | undefined },
-  ): Promise<readonly string[]>;
+  teardown(options?: SetupOptions & TeardownOptions): Promise<readonly string[]>;
 }
 
 /**
@@ -73,92 +68,59 @@ export interface ReplicationSource extends ChangeSource {
  */
 export function replicationSource(options: ReplicationSourceOptions): ReplicationSource {
   const settings = normalizeReplicationOptions(options);
-  const state = { connection: settings.stateConnection, schema: settings.stateSchema };
   return Object.freeze({
     name: settings.name,
     kind: 'replication' as const,
-    checkpoints:
-      options.checkpoints ?? reopeningCheckpointStore(() => postgresCheckpointStore(state)),
-    deadLetters:
-      options.deadLetters ?? reopeningDeadLetterStore(() => postgresDeadLetterStore(state)),
+    ...stateStores(settings, options),
     open: (open) => openReplicationStream(settings, open),
     setup: (setup = {}) => runSetup(settings, setup),
     teardown: (teardown = {}) => runTeardown(settings, teardown),
   } satisfies ReplicationSource);
 }
 
+const SETUP_OPTIONS = [
+  'dryRun',
+  'slotLockTimeoutMs',
+  'signal',
+] as const satisfies readonly (keyof SetupOptions)[];
+
 async function runSetup(
   settings: ReplicationSettings,
   options: SetupOptions,
 ): Promise<readonly string[]> {
-  const signal = options.signal ?? new AbortController().signal;
-  const { dryRun } = options;
-  const reader = new OptionReader('', options, ['dryRun', 'slotLockTimeoutMs', 'signal']);
-  const slotLockTimeoutMs = reader.positiveInteger(
+  const { dryRun, signal } = readSetupOptions(options, SETUP_OPTIONS);
+  const slotLockTimeoutMs = new OptionReader('', options, SETUP_OPTIONS).positiveInteger(
     'slotLockTimeoutMs',
     SLOT_LOCK_TIMEOUT_MS,
     2 ** 31 - 1,
   );
-  return withSessions(settings, (captured, state) =>
-    oneAtATime(captured, signal, async () => {
-      const missing = await missingStatements(captured, settings, { signal });
-      const stateSql = await stateSetupSql(state, settings.stateSchema, { signal });
-      await runPrinted(state, stateSql, { dryRun, signal });
-      if (dryRun !== true) await runStatements(captured, missing, { signal, slotLockTimeoutMs });
-      return [...stateSql, ...missing];
-    }),
-  );
+  return withSetupSessions(settings, { signal }, async (captured, state) => {
+    const missing = await missingStatements(captured, settings, { signal });
+    const stateSql = await stateSetupSql(state, settings.stateSchema, { signal });
+    await runPrinted(state, stateSql, { dryRun, signal });
+    if (!dryRun) await runStatements(captured, missing, { signal, slotLockTimeoutMs });
+    return [...stateSql, ...missing];
+  });
 }
-
-/** Instances that start together would all find the same things missing, and all but one fail to make them. */
-async function oneAtATime<T>(
-  session: SqlSession,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T> {
-  await session.query('SELECT pg_catalog.pg_advisory_lock($1::int8)', [SETUP_LOCK], { signal });
-  try {
-    return await work();
-  } finally {
-    // The session ends with the setup in any case; this only lets the others go on sooner.
-    await session
-      .query('SELECT pg_catalog.pg_advisory_unlock($1::int8)', [SETUP_LOCK], { signal })
-      .catch(() => undefined);
-  }
-}
-
-const SETUP_LOCK = '7166352098415035';
 
 async function runTeardown(
   settings: ReplicationSettings,
-  options: SetupOptions & { readonly state?: boolean | undefined },
+  options: SetupOptions & TeardownOptions,
 ): Promise<readonly string[]> {
-  const signal = options.signal ?? new AbortController().signal;
-  return withSessions(settings, async (captured, state) => {
+  const {
+    dryRun,
+    signal,
+    state: alsoState,
+  } = readTeardownOptions(options, [...SETUP_OPTIONS, 'state']);
+  return withSetupSessions(settings, { signal }, async (captured, state) => {
     const statements = await teardownStatements(captured, settings, { signal });
-    const stateSql =
-      options.state === true ? await stateTeardownSql(state, settings.stateSchema, { signal }) : [];
-    if (options.dryRun !== true) {
+    const stateSql = alsoState
+      ? await stateTeardownSql(state, settings.stateSchema, { signal })
+      : [];
+    if (!dryRun) {
       await runStatements(captured, statements, { signal });
       await runStatements(state, stateSql, { signal });
     }
     return [...statements, ...stateSql];
   });
-}
-
-async function withSessions<T>(
-  settings: ReplicationSettings,
-  work: (captured: SqlSession, state: SqlSession) => Promise<T>,
-): Promise<T> {
-  const captured = sqlSession(settings.connection);
-  const state =
-    settings.stateConnection === settings.connection
-      ? captured
-      : sqlSession(settings.stateConnection);
-  try {
-    return await work(captured, state);
-  } finally {
-    await captured.close();
-    if (state !== captured) await state.close();
-  }
 }

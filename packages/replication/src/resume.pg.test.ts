@@ -1,7 +1,6 @@
-import { faultProxy, type FaultProxy } from '@certyo-cdc/testing';
+import { faultProxy, type FaultProxy, openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY, v text)'];
 
@@ -30,7 +29,7 @@ describe('resume', () => {
     const told: string[][] = [];
     let after = null;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query(`INSERT INTO t VALUES (1, 'a')`);
       after = await (await reader.caughtUp()).acknowledge();
     }
@@ -39,7 +38,7 @@ describe('resume', () => {
     await it.db.query(`UPDATE t SET v = 'd', w = 5`);
     await it.db.query('TRUNCATE t');
     for (let i = 0; i < 3; i++) {
-      await using reader = await Reader.open(it.source, { after });
+      await using reader = await openReader(it.source, { after });
       await reader.caughtUp();
       told.push(reader.events.map((e, n) => `${e.id} ${e.version} ${reader.told[n] ?? ''}`));
     }
@@ -50,7 +49,7 @@ describe('resume', () => {
 
   test('acknowledging moves the slot; only ends of this stream are taken, and twice is once', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     const confirmed = async (): Promise<string | undefined> => {
       const [row] = await it.db.query<{ lsn: string }>(
         'SELECT confirmed_flush_lsn::text AS lsn FROM pg_replication_slots WHERE slot_name = $1',
@@ -75,7 +74,7 @@ describe('resume', () => {
     await using it = await captured(TABLE, { tables: ['t'] });
     await using proxy = await faultProxy({ target: { host: it.db.host, port: it.db.port } });
     const source = sourceOf(it.db, { tables: ['t'], connection: through(proxy, it.db.url) });
-    await using reader = await Reader.open(source);
+    await using reader = await openReader(source);
     const seed = Number(process.env['TEST_SEED'] ?? 20_261_121);
     const random = seeded(seed);
     let cuts = 0;
@@ -120,7 +119,7 @@ describe('resume', () => {
       deadAfterMs: 600,
       slotWaitMs: false,
     });
-    await using reader = await Reader.open(source);
+    await using reader = await openReader(source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     proxy.set({ blackhole: 'both' });
@@ -147,7 +146,7 @@ describe('resume', () => {
     );
     await using proxy = await faultProxy({ target: { host: it.db.host, port: it.db.port } });
     const source = sourceOf(it.db, { tables: names, connection: through(proxy, it.db.url) });
-    await using reader = await Reader.open(source);
+    await using reader = await openReader(source);
     const random = seeded(7);
     // Each first row of a table needs four statements to and fro; all connections are reset during them.
     proxy.set({ latencyMs: 4 });

@@ -1,7 +1,7 @@
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { testDatabase } from '@certyo-cdc/testing/vitest';
 import { sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 describe('setup', () => {
   test('the SQL that the README gives to a DBA is enough; dryRun changes nothing, twice is once', async () => {
@@ -25,7 +25,7 @@ describe('setup', () => {
       const source = sourceOf(db, { tables: ['t'], connection: url.href });
       const { signal } = new AbortController();
       {
-        await using reader = await Reader.open(source);
+        await using reader = await openReader(source);
         await db.query('INSERT INTO t VALUES (1)');
         await reader.caughtUp();
         expect(reader.told).toEqual(['insert t {"id":1}']);

@@ -1,13 +1,13 @@
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 describe('schema changes', () => {
   test('R-23: add, drop, rename and type change in one transaction with data', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY, a text, b text)'], {
       tables: ['t'],
     });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1, 'a', 'b')`);
     await it.db.query(`BEGIN;
       INSERT INTO t VALUES (2, 'a', 'b');
@@ -46,7 +46,7 @@ describe('schema changes', () => {
     });
     let checkpoint;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query('INSERT INTO t VALUES (1)');
       await reader.caughtUp();
       await it.db.query(
@@ -58,7 +58,7 @@ describe('schema changes', () => {
       checkpoint = await reader.acknowledge();
       expect(reader.told).toEqual(['insert t {"id":1,"v":null}', 'insert t {"id":2,"v":null}']);
     }
-    await using reader = await Reader.open(it.source, { after: checkpoint });
+    await using reader = await openReader(it.source, { after: checkpoint });
     await it.db.query('INSERT INTO t VALUES (3)');
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t {"id":3,"v":null}']);
@@ -68,7 +68,7 @@ describe('schema changes', () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], { tables: ['t'] });
     let checkpoint;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query('INSERT INTO t VALUES (1)');
       checkpoint = await (await reader.caughtUp()).acknowledge();
     }
@@ -76,7 +76,7 @@ describe('schema changes', () => {
     await it.db.query('INSERT INTO t VALUES (2, 2)');
     const ids: string[][] = [];
     for (let i = 0; i < 2; i++) {
-      await using reader = await Reader.open(it.source, { after: checkpoint });
+      await using reader = await openReader(it.source, { after: checkpoint });
       await reader.caughtUp();
       expect(reader.told).toEqual(['schema t', 'insert t {"id":2,"v":2}']);
       ids.push(reader.events.map((event) => event.id));
@@ -89,7 +89,7 @@ describe('schema changes', () => {
       ['CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE u (id int PRIMARY KEY)'],
       { tables: ['t', 'u'] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`BEGIN;
       INSERT INTO t VALUES (1);
       ALTER TABLE t RENAME TO old;
@@ -109,14 +109,14 @@ describe('schema changes', () => {
     });
     let checkpoint;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query(`INSERT INTO t VALUES (1, 2, 3)`);
       checkpoint = await (await reader.caughtUp()).acknowledge();
       expect(JSON.stringify(reader.rows[0]?.key)).toBe('{"b":2,"a":1}');
     }
     await it.db.query(`UPDATE t SET v = 4`);
     await it.db.query('ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (a, b)');
-    await using reader = await Reader.open(it.source, { after: checkpoint });
+    await using reader = await openReader(it.source, { after: checkpoint });
     await reader.caughtUp();
     expect(JSON.stringify(reader.rows[0]?.key)).toBe('{"b":2,"a":1}');
   });
@@ -130,7 +130,7 @@ describe('schema changes', () => {
     await it.db.query(`INSERT INTO t VALUES (2, 'sad')`);
     await it.db.query('ALTER TABLE t DROP m');
     await it.db.query('DROP TYPE mood');
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await expect(reader.ended()).resolves.toMatchObject({ code: 'GAP_TYPE_UNKNOWN' });
     expect(reader.events).toEqual([]);
   });

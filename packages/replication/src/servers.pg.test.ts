@@ -1,8 +1,7 @@
-import { startPostgres } from '@certyo-cdc/testing';
+import { openReader, startPostgres } from '@certyo-cdc/testing';
 import type { TestDatabase } from '@certyo-cdc/testing';
 import { describe, expect, inject, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY, v text)'];
 const major = inject('postgresMajor');
@@ -21,7 +20,7 @@ describe('servers', () => {
     await using it = await captured(TABLE, { tables: ['t'] }, server);
     let after;
     {
-      await using reader = await Reader.open(it.source);
+      await using reader = await openReader(it.source);
       await it.db.query('INSERT INTO t SELECT generate_series(1, 5)');
       after = await (await reader.caughtUp()).acknowledge();
       // The same stream goes on by itself, too, without repeating anything.
@@ -38,7 +37,7 @@ describe('servers', () => {
       [after.position],
     );
     expect(slot?.behind).toBe(true);
-    await using reader = await Reader.open(it.source, { after });
+    await using reader = await openReader(it.source, { after });
     await reader.caughtUp();
     expect(reader.rows.map((row) => row.key['id'])).toEqual([6]);
   }, 60_000);
@@ -46,7 +45,7 @@ describe('servers', () => {
   test('R-10: a fast shutdown takes less than 5 s, whatever the consumer does, and the stream goes on', async () => {
     await using server = await startPostgres({ major });
     await using it = await captured(TABLE, { tables: ['t'] }, server);
-    await using stalled = await Reader.open(it.source, { paused: true });
+    await using stalled = await openReader(it.source, { paused: true });
     await it.db.query(`INSERT INTO t SELECT i, 'x' FROM generate_series(1, 1000) i`);
     await expect.poll(() => stalled.events.length).toBeGreaterThan(0);
     const startedAt = Date.now();
@@ -69,7 +68,7 @@ describe('servers', () => {
   test('R-08: a consumer that stands still for three times wal_sender_timeout loses neither connection nor row', async () => {
     await using server = await startPostgres({ major, settings: { wal_sender_timeout: '1s' } });
     await using it = await captured(TABLE, { tables: ['t'] }, server);
-    await using reader = await Reader.open(it.source, { paused: true });
+    await using reader = await openReader(it.source, { paused: true });
     const pid = await walsender(it.db);
     expect(pid).not.toBeNull();
     await it.db.query(`INSERT INTO t SELECT i, repeat('x', 300) FROM generate_series(1, 30000) i`);
@@ -87,7 +86,7 @@ describe('servers', () => {
   test('R-09: with wal_sender_timeout = 0 acknowledgements still reach the server, and caughtUp resolves', async () => {
     await using server = await startPostgres({ major, settings: { wal_sender_timeout: 0 } });
     await using it = await captured(TABLE, { tables: ['t'] }, server);
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO t VALUES (1)`);
     await reader.caughtUp();
     const { position } = await reader.acknowledge();
@@ -111,7 +110,7 @@ describe('servers', () => {
       { tables: ['t'] },
       server,
     );
-    await using reader = await Reader.open(it.source, { paused: true });
+    await using reader = await openReader(it.source, { paused: true });
     await it.db.query(`INSERT INTO t VALUES (1)`);
     await expect.poll(() => reader.events.length).toBe(1);
     await reader.acknowledge();
@@ -133,7 +132,7 @@ describe('servers', () => {
     await expect(reader.ended()).resolves.toMatchObject({ code: 'GAP_SLOT_LOST' });
     expect((reader.failure as Error).message).toContain('pg_drop_replication_slot');
     expect(reader.events).toHaveLength(1);
-    await expect(Reader.open(it.source, { after: reader.checkpoint() })).rejects.toMatchObject({
+    await expect(openReader(it.source, { after: reader.checkpoint() })).rejects.toMatchObject({
       code: 'GAP_SLOT_LOST',
     });
   }, 60_000);
@@ -155,7 +154,7 @@ describe('servers', () => {
     }, 50);
     await slot.finally(() => clearInterval(snapshots));
 
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     const contained = await (await reader.caughtUp()).acknowledge();
     // Delivered perhaps, and not acknowledged: it comes again from the new server.
@@ -180,10 +179,10 @@ describe('servers', () => {
     await onStandby.query('SELECT pg_switch_wal()');
 
     const source = sourceOf({ database: it.db.database, url }, { tables: ['t'] });
-    await expect(Reader.open(source, { after: beyond })).rejects.toMatchObject({
+    await expect(openReader(source, { after: beyond })).rejects.toMatchObject({
       code: 'GAP_TIMELINE',
     });
-    await using second = await Reader.open(source, { after: contained });
+    await using second = await openReader(source, { after: contained });
     await second.caughtUp();
     expect(second.told).toEqual(['insert t {"id":10,"v":null}', 'insert t {"id":3,"v":null}']);
     expect(second.rows[0]).toMatchObject({

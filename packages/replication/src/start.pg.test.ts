@@ -1,9 +1,8 @@
 import { CdcError, type SourceEvent } from '@certyo-cdc/core';
-import { startPostgres } from '@certyo-cdc/testing';
+import { openReader, startPostgres } from '@certyo-cdc/testing';
 import { testDatabase } from '@certyo-cdc/testing/vitest';
 import { describe, expect, inject, test } from 'vitest';
 import { captured, setUp, optionsOf, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY)'];
 
@@ -34,7 +33,7 @@ describe('the start', () => {
     await using db = await server.createDatabase();
     await db.query('CREATE TABLE t (id int PRIMARY KEY)');
     const texts = ['wal_level is "replica"', "ALTER SYSTEM SET wal_level = 'logical'"];
-    await expectRefusal(Reader.open(sourceOf(db, { tables: ['t'] })), 'SOURCE_SETUP', texts);
+    await expectRefusal(openReader(sourceOf(db, { tables: ['t'] })), 'SOURCE_SETUP', texts);
     await expectRefusal(setUp(optionsOf(db, { tables: ['t'] })), 'SOURCE_SETUP', texts);
   });
 
@@ -46,13 +45,13 @@ describe('the start', () => {
       const url = new URL(it.db.url);
       url.username = role;
       await expectRefusal(
-        Reader.open(sourceOf(it.db, { tables: ['t'], connection: url.href })),
+        openReader(sourceOf(it.db, { tables: ['t'], connection: url.href })),
         'SOURCE_SETUP',
         [`ALTER ROLE "${role}" REPLICATION`],
       );
       // With it, a role that may read no table at all is enough.
       await it.db.query(`ALTER ROLE ${role} REPLICATION`);
-      await using reader = await Reader.open(
+      await using reader = await openReader(
         sourceOf(it.db, { tables: ['t'], connection: url.href }),
       );
       await it.db.query('INSERT INTO t VALUES (1)');
@@ -69,7 +68,7 @@ describe('the start', () => {
 
   test('no server', async () => {
     const db = { database: 'none', url: 'postgresql://nobody@127.0.0.1:1/none' };
-    await expectRefusal(Reader.open(sourceOf(db, { tables: ['t'] })), 'SOURCE_UNREACHABLE', [
+    await expectRefusal(openReader(sourceOf(db, { tables: ['t'] })), 'SOURCE_UNREACHABLE', [
       'ECONNREFUSED',
     ]);
   });
@@ -80,7 +79,7 @@ describe('the start', () => {
       password: 'right',
     });
     const db = { database: 'postgres', url: server.urlOf('postgres', 'postgres', 'wr0ng-canary') };
-    const opened = Reader.open(sourceOf(db, { tables: ['t'] }));
+    const opened = openReader(sourceOf(db, { tables: ['t'] }));
     await expectRefusal(opened, 'SOURCE_LOGIN_REFUSED', [/password/u]);
     const error = (await opened.catch((reason: unknown) => reason)) as Error;
     expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain('canary');
@@ -90,7 +89,7 @@ describe('the start', () => {
     await using it = await captured(TABLE, { tables: ['t'] });
     const url = it.db.url.replace(it.db.database, 'no_such_database');
     await expectRefusal(
-      Reader.open(sourceOf(it.db, { tables: ['t'], connection: url })),
+      openReader(sourceOf(it.db, { tables: ['t'], connection: url })),
       'SOURCE_LOGIN_REFUSED',
       ['no_such_database'],
     );
@@ -107,35 +106,35 @@ describe('the start', () => {
     ] as const) {
       const options = { tables: [table] };
       await expectRefusal(setUp(optionsOf(db, options)), 'SOURCE_SETUP', texts);
-      await expectRefusal(Reader.open(sourceOf(db, options)), 'SOURCE_SETUP', texts);
+      await expectRefusal(openReader(sourceOf(db, options)), 'SOURCE_SETUP', texts);
     }
   });
 
   test('nothing has been set up: all that is missing, with the SQL', async () => {
     await using db = await testDatabase();
     await db.query('CREATE TABLE t (id int PRIMARY KEY)');
-    await expectRefusal(Reader.open(sourceOf(db, { tables: ['t'] })), 'SOURCE_SETUP', [
+    await expectRefusal(openReader(sourceOf(db, { tables: ['t'] })), 'SOURCE_SETUP', [
       'CREATE PUBLICATION "certyo_cdc" FOR TABLE "public"."t"',
     ]);
     await db.query('CREATE PUBLICATION certyo_cdc FOR TABLE t WITH (publish_via_partition_root)');
-    await expectRefusal(Reader.open(sourceOf(db, { tables: ['t'] })), 'SOURCE_SETUP', [
+    await expectRefusal(openReader(sourceOf(db, { tables: ['t'] })), 'SOURCE_SETUP', [
       `pg_create_logical_replication_slot('${db.database}', 'pgoutput')`,
     ]);
     await setUp(optionsOf(db, { tables: ['t'] }));
-    await using reader = await Reader.open(sourceOf(db, { tables: ['t'] }));
+    await using reader = await openReader(sourceOf(db, { tables: ['t'] }));
     await reader.caughtUp();
   });
 
   test('D-01: a slot in use is waited for, then refused; standing by takes over', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
-    const first = await Reader.open(it.source);
+    const first = await openReader(it.source);
     await expectRefusal(
-      Reader.open(sourceOf(it.db, { tables: ['t'], slotWaitMs: 300 })),
+      openReader(sourceOf(it.db, { tables: ['t'], slotWaitMs: 300 })),
       'SOURCE_BUSY',
       [it.db.database, 'slotWaitMs'],
     );
     const sourceEvents: SourceEvent[] = [];
-    const standby = Reader.open(sourceOf(it.db, { tables: ['t'], slotWaitMs: false }), {
+    const standby = openReader(sourceOf(it.db, { tables: ['t'], slotWaitMs: false }), {
       sourceEvents,
     });
     await expect.poll(() => sourceEvents[0]).toMatchObject({ type: 'source-waiting' });
@@ -151,7 +150,7 @@ describe('the start', () => {
     await using it = await captured(TABLE, { tables: ['t'] });
     await using other = await captured(TABLE, { tables: ['t'] });
     const foreign = sourceOf(it.db, { tables: ['t'], slot: other.db.database });
-    await expectRefusal(Reader.open(foreign), 'SOURCE_SETUP', [
+    await expectRefusal(openReader(foreign), 'SOURCE_SETUP', [
       `belongs to the database "${other.db.database}"`,
     ]);
     const slot = `${it.db.database}_x`;
@@ -160,7 +159,7 @@ describe('the start', () => {
       [`pg_create_physical_replication_slot('${slot}')`, 'physical'],
     ] as const) {
       await it.db.query(`SELECT ${sql}`);
-      await expectRefusal(Reader.open(sourceOf(it.db, { tables: ['t'], slot })), 'SOURCE_SETUP', [
+      await expectRefusal(openReader(sourceOf(it.db, { tables: ['t'], slot })), 'SOURCE_SETUP', [
         text,
         'option slot',
       ]);
@@ -179,7 +178,7 @@ describe('names and settings', () => {
       ],
       { tables: [`"My Schema"."T'a""b"`, '"a.b"'], publication: '__proto__' },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(`INSERT INTO "My Schema"."T'a""b" VALUES (1, 'x')`);
     await it.db.query('INSERT INTO "a.b" VALUES (1)');
     await reader.caughtUp();
@@ -194,7 +193,7 @@ describe('names and settings', () => {
     ]);
     const after = await reader.acknowledge();
     await reader[Symbol.asyncDispose]();
-    await using second = await Reader.open(it.source, { after });
+    await using second = await openReader(it.source, { after });
     await it.db.query(`UPDATE "My Schema"."T'a""b" SET "__proto__" = 2`);
     await second.caughtUp();
     expect(second.told).toEqual([`update T'a"b {"__proto__":2,"sel\\"ect":"x"}`]);
@@ -202,7 +201,7 @@ describe('names and settings', () => {
 
   test('publication names with quotes of both kinds', async () => {
     await using it = await captured(TABLE, { tables: ['t'], publication: `p'x"y,\\z` });
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
     await reader.caughtUp();
     expect(reader.events).toHaveLength(1);
@@ -224,7 +223,7 @@ describe('names and settings', () => {
     ]) {
       await it.db.query(`ALTER DATABASE ${it.db.database} SET ${setting}`);
     }
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await it.db.query(
       `INSERT INTO public.t VALUES (1, '2026-01-31 12:00:00.5+00', '\\x00ff', '1 day 2 hours', 0.1::float8 + 0.2)`,
     );
@@ -249,7 +248,7 @@ describe('names and settings', () => {
       await client.query('CREATE TABLE "tä" (id int PRIMARY KEY, "ö" text)');
       const options = optionsOf({ database: name, url }, { tables: ['tä'] });
       await setUp(options);
-      await using reader = await Reader.open(sourceOf({ database: name, url }, { tables: ['tä'] }));
+      await using reader = await openReader(sourceOf({ database: name, url }, { tables: ['tä'] }));
       await client.query(`INSERT INTO "tä" VALUES (1, 'ÿé')`);
       await reader.caughtUp();
       expect(reader.told).toEqual(['insert tä {"id":1,"ö":"ÿé"}']);

@@ -1,8 +1,12 @@
 import { type Checkpoint, createPipeline, type Position } from '@certyo-cdc/core';
-import { memoryCheckpointStore, memoryDeadLetterStore, memorySink } from '@certyo-cdc/testing';
+import {
+  memoryCheckpointStore,
+  memoryDeadLetterStore,
+  memorySink,
+  openReader,
+} from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { type Captured, captured, sourceOf } from './testing/captured.ts';
-import { Reader } from './testing/reader.ts';
 
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY)'];
 
@@ -31,7 +35,7 @@ describe('replaces', () => {
     const first: string[] = [];
     for (let life = 0; life < 2; life += 1) {
       // Until something is saved the old checkpoint stays the stored one, and is taken over again.
-      await using reader = await Reader.open(it.source, { after: old });
+      await using reader = await openReader(it.source, { after: old });
       await reader.caughtUp();
       expect(reader.told).toEqual(['insert t {"id":1}']);
       const [event] = reader.rows;
@@ -41,12 +45,12 @@ describe('replaces', () => {
     expect(first[1]).toBe(first[0]);
     let own: Checkpoint;
     {
-      await using reader = await Reader.open(it.source, { after: old });
+      await using reader = await openReader(it.source, { after: old });
       own = await (await reader.caughtUp()).acknowledge();
     }
     expect(own).toMatchObject({ kind: 'replication', epoch: 7 });
     await it.db.query('INSERT INTO t VALUES (2)');
-    await using reader = await Reader.open(it.source, { after: own });
+    await using reader = await openReader(it.source, { after: own });
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t {"id":2}']);
     expect(reader.rows[0]?.version).toMatch(/^000007-/);
@@ -80,14 +84,14 @@ describe('replaces', () => {
       { ...old, identity: { ...old.identity, systemIdentifier: '1' } },
       { ...old, kind: 'outbox' },
     ])
-      await expect(Reader.open(it.source, { after })).rejects.toMatchObject({
+      await expect(openReader(it.source, { after })).rejects.toMatchObject({
         code: 'GAP_CHECKPOINT_FOREIGN',
       });
     await expect(
-      Reader.open(sourceOf(it.db, { tables: ['t'] }), { after: old }),
+      openReader(sourceOf(it.db, { tables: ['t'] }), { after: old }),
     ).rejects.toMatchObject({ remedy: expect.stringContaining("replaces: 'polling'") as string });
     await it.db.query('SELECT pg_drop_replication_slot($1)', [it.db.database]);
-    await expect(Reader.open(it.source, { after: old })).rejects.toMatchObject({
+    await expect(openReader(it.source, { after: old })).rejects.toMatchObject({
       code: 'GAP_SWITCH',
       remedy: expect.stringContaining('start that one again') as string,
     });

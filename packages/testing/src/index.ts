@@ -12,6 +12,8 @@ export { createCertificates } from './postgres/certificates.ts';
 export { openPostgres } from './postgres/open-postgres.ts';
 export { startPostgres } from './postgres/start-postgres.ts';
 export { faultProxy } from './proxy/fault-proxy.ts';
+export { openReader } from './reader/stream-reader.ts';
+export { tell } from './reader/tell.ts';
 
 export type { AnchoringStatus, ChainBlock } from './certyo/batch.ts';
 export type { CertyoEmulator, CertyoEnvironment } from './certyo/certyo-emulator.ts';
@@ -61,3 +63,4 @@ export type { TestDatabase } from './postgres/test-database.ts';
 export type { CutOptions, FaultProxy } from './proxy/fault-proxy.ts';
 export type { CutHow, Faults, PipeDirection } from './proxy/faults.ts';
 export type { FaultProxyOptions, ProxyTarget } from './proxy/options.ts';
+export type { ReaderOptions, StreamReader } from './reader/stream-reader.ts';

@@ -1,6 +1,7 @@
 import { ConfigurationError } from '../errors/configuration-error.ts';
 import {
   booleanOption,
+  MAX_TIMER_MS,
   optionalText,
   optionPath,
   positiveInteger,
@@ -50,6 +51,25 @@ export class OptionReader {
       throw wrongOption(this.#name(name), 'a positive integer or `false`', value);
     }
     return positiveInteger(this.#name(name), value, value, most);
+  }
+
+  /** An object of two times, milliseconds, of which the second is at least the first; its default gives way to the first. */
+  bounds<Name extends string>(
+    name: string,
+    [least, most]: readonly [Name, Name],
+    [leastDefault, mostDefault]: readonly [number, number],
+  ): Readonly<Record<Name, number>> {
+    const nested = this.nested(name, [least, most]);
+    const min = nested.positive(least, leastDefault, MAX_TIMER_MS);
+    const max = nested.positive(most, Math.max(mostDefault, min), MAX_TIMER_MS);
+    if (max < min) {
+      const path = this.#name(name);
+      throw new ConfigurationError(
+        `${path}.${most}`,
+        `Expected \`${path}.${most}\` to be at least \`${path}.${least}\` (${min}), got \`${max}\`.`,
+      );
+    }
+    return { [least]: min, [most]: max } as Record<Name, number>;
   }
 
   text(name: string, fallback: string): string {

@@ -1,6 +1,5 @@
-import { ConfigurationError } from '@certyo-cdc/core';
 import { MAX_TIMER_MS, OptionReader } from '@certyo-cdc/core/internal';
-import type { ReconnectDelays } from '@certyo-cdc/postgres';
+import { readReconnect, type ReconnectDelays, type ReconnectOptions } from '@certyo-cdc/postgres';
 
 /** How a listening connection is watched. */
 export interface ListenerOptions {
@@ -14,9 +13,7 @@ export interface ListenerOptions {
    */
   readonly selfTestMs?: number | false | undefined;
   /** Pauses between attempts to connect, milliseconds, growing from one to the other with jitter. @default 100 to 10000 */
-  readonly reconnect?:
-    | { readonly minDelayMs?: number | undefined; readonly maxDelayMs?: number | undefined }
-    | undefined;
+  readonly reconnect?: ReconnectOptions | undefined;
 }
 
 /** The options as settled. */
@@ -44,20 +41,10 @@ export function normalizeListenerOptions(
   option: string = 'listener',
 ): ListenerSettings {
   const reader = new OptionReader(option, value, OPTIONS);
-  const reconnect = reader.nested('reconnect', ['minDelayMs', 'maxDelayMs']);
-  const minDelayMs = reconnect.positive('minDelayMs', 100, MAX_TIMER_MS);
-  const maxDelayMs = reconnect.positive('maxDelayMs', Math.max(10_000, minDelayMs), MAX_TIMER_MS);
-  if (maxDelayMs < minDelayMs) {
-    const path = `${option}.reconnect`;
-    throw new ConfigurationError(
-      `${path}.maxDelayMs`,
-      `Expected \`${path}.maxDelayMs\` to be at least \`${path}.minDelayMs\` (${minDelayMs}), got \`${maxDelayMs}\`.`,
-    );
-  }
   return {
     heartbeatMs: reader.positive('heartbeatMs', 5_000, MAX_TIMER_MS),
     answerTimeoutMs: reader.positive('answerTimeoutMs', 5_000, MAX_TIMER_MS),
     selfTestMs: reader.positiveIntegerOrFalse('selfTestMs', 2_000, MAX_TIMER_MS),
-    reconnect: { minDelayMs, maxDelayMs },
+    reconnect: readReconnect(reader),
   };
 }

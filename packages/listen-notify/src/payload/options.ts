@@ -4,9 +4,14 @@ import {
   type ConnectionOptions,
   parseTableName,
   type QualifiedName,
-  quoteIdentifier,
+  readObjectName,
+  readStateSchema,
+  readTableList,
   resolveConnection,
   type ResolvedConnection,
+  type SetupOptions,
+  type TableName,
+  type TeardownOptions,
 } from '@certyo-cdc/postgres';
 import {
   type ListenerOptions,
@@ -16,18 +21,12 @@ import {
 
 /** A change source that may have a set-up of its own, as those of this library have. */
 export interface CatchUpSource extends ChangeSource {
-  setup?(options?: PayloadSetupOptions): Promise<readonly string[]>;
-  teardown?(
-    options?: PayloadSetupOptions & { readonly state?: boolean | undefined },
-  ): Promise<readonly string[]>;
+  setup?(options?: SetupOptions): Promise<readonly string[]>;
+  teardown?(options?: TeardownOptions): Promise<readonly string[]>;
 }
 
 /** How `setup` and `teardown` go about it. */
-export interface PayloadSetupOptions {
-  /** Only gives the SQL, for a DBA to run. @default false */
-  readonly dryRun?: boolean | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export type PayloadSetupOptions = SetupOptions;
 
 /** Options of `listenNotifySource` in payload mode. */
 export interface PayloadSourceOptions {
@@ -39,7 +38,7 @@ export interface PayloadSourceOptions {
    */
   readonly catchUp: CatchUpSource;
   /** The tables whose changes are notified: those of `catchUp`. */
-  readonly tables: readonly (string | { readonly schema: string; readonly name: string })[];
+  readonly tables: readonly TableName[];
   /**
    * How to reach the database that `catchUp` captures: PostgreSQL itself, or a pooler in session mode.
    * @default PG_DSN, DATABASE_URL or libpq's PG* variables
@@ -90,33 +89,17 @@ export function normalizePayloadOptions(options: PayloadSourceOptions): PayloadS
     );
   }
   reader.assertMethods('catchUp', ['open']);
-  const notifier = reader.text('notifier', 'payload');
-  if (!/^[a-z_][a-z0-9_]{0,39}$/.test(notifier)) {
-    throw new ConfigurationError(
-      'notifier',
-      'Expected `notifier` to hold only lower-case letters, digits and underscores, at most 40, and not to begin with a digit.',
-    );
-  }
-  const stateSchema = reader.text('stateSchema', 'certyo');
-  quoteIdentifier(stateSchema);
   return Object.freeze({
     catchUp: options.catchUp,
     tables: tables(reader.value('tables')),
     connection: resolveConnection(options.connection, options.env ?? process.env),
-    notifier,
-    stateSchema,
+    notifier: readObjectName(reader, 'notifier', 'payload'),
+    stateSchema: readStateSchema(reader),
     listener: normalizeListenerOptions(options.listener),
   });
 }
 
 function tables(value: unknown): readonly QualifiedName[] {
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new ConfigurationError(
-      'tables',
-      'Expected `tables` to be a list of at least one table.',
-      { remedy: "For example: tables: ['public.orders']." },
-    );
-  }
-  const parsed = (value as PayloadSourceOptions['tables']).map((table) => parseTableName(table));
+  const parsed = readTableList(value).map((table) => parseTableName(table as TableName));
   return [...new Map(parsed.map((table) => [tableLabel(table), table])).values()];
 }

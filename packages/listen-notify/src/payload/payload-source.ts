@@ -5,9 +5,17 @@ import type {
   DeadLetterStore,
   OpenOptions,
 } from '@certyo-cdc/core';
-import { OptionReader } from '@certyo-cdc/core/internal';
-import { type HintedStream, runSetup, sqlSession, type SqlSession } from '@certyo-cdc/postgres';
-import type { PayloadSettings, PayloadSetupOptions } from './options.ts';
+import {
+  type HintedStream,
+  readSetupOptions,
+  readTeardownOptions,
+  runSetup,
+  type SetupOptions,
+  sqlSession,
+  type SqlSession,
+  type TeardownOptions,
+} from '@certyo-cdc/postgres';
+import type { PayloadSettings } from './options.ts';
 import { PayloadListener, PayloadStream } from './payload-stream.ts';
 import { prepare } from './preparation.ts';
 import { missingPayloadSql, payloadTeardownSql } from './setup.ts';
@@ -29,15 +37,13 @@ export interface PayloadSource extends ChangeSource {
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.
    */
-  setup(options?: PayloadSetupOptions): Promise<readonly string[]>;
+  setup(options?: SetupOptions): Promise<readonly string[]>;
   /**
    * Removes triggers, function and secret, then has the catch-up source remove its own. The pipeline must be stopped.
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.
    */
-  teardown(
-    options?: PayloadSetupOptions & { readonly state?: boolean | undefined },
-  ): Promise<readonly string[]>;
+  teardown(options?: TeardownOptions): Promise<readonly string[]>;
 }
 
 /** Makes a source in payload mode over its catch-up source. */
@@ -86,44 +92,29 @@ function isHinted(stream: ChangeStream): stream is HintedStream {
   return typeof nudge === 'function' && typeof offer === 'function';
 }
 
-async function setUp(
-  settings: PayloadSettings,
-  options: PayloadSetupOptions,
-): Promise<readonly string[]> {
-  const { dryRun, signal } = readOptions(options);
-  const forwarded = { dryRun, signal };
+async function setUp(settings: PayloadSettings, options: SetupOptions): Promise<readonly string[]> {
+  const forwarded = readSetupOptions(options);
+  const { signal } = forwarded;
   // Its columns decide how the triggers look.
   const first = (await settings.catchUp.setup?.(forwarded)) ?? [];
   const own = await withSession(settings, async (session) => {
     const missing = await missingPayloadSql(session, settings, { signal });
-    return await runSetup(session, missing, { dryRun, signal });
+    return await runSetup(session, missing, forwarded);
   });
   return [...first, ...own];
 }
 
 async function tearDown(
   settings: PayloadSettings,
-  options: PayloadSetupOptions & { readonly state?: boolean | undefined },
+  options: TeardownOptions,
 ): Promise<readonly string[]> {
-  const { dryRun, signal, state } = readOptions(options, ['state']);
+  const { dryRun, signal, state } = readTeardownOptions(options);
   const own = await withSession(settings, async (session) => {
     const statements = await payloadTeardownSql(session, settings, { signal });
     return await runSetup(session, statements, { dryRun, signal });
   });
   const last = (await settings.catchUp.teardown?.({ dryRun, signal, state })) ?? [];
   return [...own, ...last];
-}
-
-function readOptions(
-  options: PayloadSetupOptions & { readonly state?: boolean | undefined },
-  more: readonly string[] = [],
-): { readonly dryRun: boolean; readonly signal: AbortSignal; readonly state: boolean } {
-  const reader = new OptionReader('', options, ['dryRun', 'signal', ...more]);
-  return {
-    dryRun: reader.flag('dryRun'),
-    signal: options.signal ?? new AbortController().signal,
-    state: more.includes('state') && reader.flag('state'),
-  };
 }
 
 async function withSession<T>(

@@ -1,6 +1,7 @@
 import { type ChangeEvent, type EventSource, SourceProtocolError } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
 import {
+  columnInfos,
   createRowChange,
   createSchemaChange,
   createTruncate,
@@ -9,7 +10,7 @@ import {
   recordVersion,
   tupleFromTexts,
 } from '@certyo-cdc/postgres';
-import { columnInfos, hasSameColumns, type KnownRelations } from './known-relation.ts';
+import { hasSameColumns, type KnownRelations } from './known-relation.ts';
 import type { LogColumns, LogColumnsReader } from './log-columns.ts';
 import type { LogRow } from './log-row.ts';
 import type { Relation, RelationResolver } from './relation-resolver.ts';

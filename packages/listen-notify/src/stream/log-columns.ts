@@ -1,6 +1,5 @@
 import { GapError, SourceProtocolError } from '@certyo-cdc/core';
-import type { QualifiedName } from '@certyo-cdc/postgres';
-import type { KnownColumn } from './known-relation.ts';
+import type { KnownColumn, QualifiedName } from '@certyo-cdc/postgres';
 import { logColumnsSql } from './sql.ts';
 import type { TextQuery } from './text-query.ts';
 

@@ -10,13 +10,17 @@ import {
   type SourceLag,
 } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
-import { reconnectDelayMs, type SqlSession } from '@certyo-cdc/postgres';
+import {
+  batchIterator,
+  type LeaseKeeper,
+  reconnectDelayMs,
+  type SqlSession,
+} from '@certyo-cdc/postgres';
 import type { ChangeDecoder } from './change-decoder.ts';
 import { type ChangeLog, LeaseLost, type LogPage } from './change-log.ts';
 import type { CopyFilter } from './copy-filter.ts';
 import type { CopyReader } from './copy-reader.ts';
 import { type EndState, HandedOver } from './handed-over.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
 import { bytesOf } from './log-row.ts';
 import type { Pruner } from './pruner.ts';
 import { beforeCopy, positionFromSequence, sequenceFromPosition } from './source-position.ts';
@@ -89,16 +93,7 @@ export class LogStream implements ChangeStream {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<ChangeBatch> {
-    return {
-      next: async () => {
-        const batch = await this.#next();
-        return batch === null ? { done: true, value: undefined } : { done: false, value: batch };
-      },
-      return: async () => {
-        await this[Symbol.asyncDispose]();
-        return { done: true, value: undefined };
-      },
-    };
+    return batchIterator(() => this.#next(), this);
   }
 
   checkpoint(end: Position): Checkpoint {

@@ -12,6 +12,8 @@ import {
 import { tableLabel } from '@certyo-cdc/core/internal';
 import {
   createTypeRegistry,
+  knownRelationsToJson,
+  LeaseKeeper,
   type QualifiedName,
   qualifiedName,
   serverInfo,
@@ -30,8 +32,6 @@ import type { CopyFilter } from './copy-filter.ts';
 import { CopyReader } from './copy-reader.ts';
 import type { EndState } from './handed-over.ts';
 import { acceptIdentity, identityToJson, type LogIdentity } from './identity.ts';
-import { knownRelationsToJson } from './known-relation.ts';
-import { LeaseKeeper } from './lease-keeper.ts';
 import { LogColumnsReader } from './log-columns.ts';
 import { assertContinues, type LogState, readLogState } from './log-state.ts';
 import { LogStream } from './log-stream.ts';
@@ -326,6 +326,7 @@ class Opening {
         name: `change log ${log}`,
         ttlMs: leaseMs,
         waitMs: leaseWaitMs,
+        work: 'read the change log',
         onEvent: (event) => this.#onEvent(event),
       },
       options,

@@ -1,13 +1,15 @@
 import type { TableInfo } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
 import {
+  columnInfos,
   createRowDescriptor,
+  type KnownColumn,
   OWN_COLUMNS,
   readTypeDescriptors,
   type RowDescriptor,
   type TypeRegistry,
 } from '@certyo-cdc/postgres';
-import { columnInfos, type KnownColumn, type KnownRelation } from './known-relation.ts';
+import type { KnownRelation } from './known-relation.ts';
 import type { LogColumns } from './log-columns.ts';
 import { recordKeyOf } from './record-key.ts';
 import { PRIMARY_KEY_SQL } from './sql.ts';

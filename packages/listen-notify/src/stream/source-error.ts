@@ -1,22 +1,14 @@
-import {
-  CdcError,
-  GapError,
-  SourceConnectionError,
-  SourceProtocolError,
-  SourceSetupError,
-} from '@certyo-cdc/core';
+import { CdcError, GapError, SourceSetupError } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
 import {
-  classifyPostgresError,
   describePostgresError,
+  judgeSourceFailure,
   leaseGrantSql,
   type QualifiedName,
   redactPostgresError,
+  sqlStateOf,
 } from '@certyo-cdc/postgres';
 import { changeLogGrantSql } from '../setup/change-log-sql.ts';
-
-/** Deadlocks and the like, lack of memory, disk or time, a failing disk: worth another attempt. */
-const PASSING_STATES = /^(?:40|53|55P03|57|58)/;
 
 /** Something that the statement names does not exist: a table, a column, a schema, a function. */
 const MISSING_STATES: readonly string[] = ['42P01', '42703', '3F000', '42883'];
@@ -36,7 +28,7 @@ export function asSourceError(
 ): Error {
   if (CdcError.is(error)) return error;
   const { log, user } = names;
-  const state = sqlState(error);
+  const state = sqlStateOf(error);
   const said = describePostgresError(error);
   const cause = redactPostgresError(error);
   if (state !== null && MISSING_STATES.includes(state)) {
@@ -61,17 +53,10 @@ export function asSourceError(
       remedy: grants(log, user),
     });
   }
-  const known = classifyPostgresError(error);
-  if (known !== undefined) return known;
-  if (state !== null && PASSING_STATES.test(state)) {
-    return new SourceConnectionError(
-      'SOURCE_UNREACHABLE',
-      `The server could not go on with the change log (${said}).`,
-      { cause },
-    );
-  }
-  if (state === null && error instanceof Error) return error;
-  return new SourceProtocolError(`Reading the change log failed: ${said}.`, { cause });
+  return judgeSourceFailure(error, {
+    work: 'the change log',
+    failed: 'Reading the change log failed',
+  });
 }
 
 /** What a role needs to read and prune the log. */
@@ -81,10 +66,4 @@ function grants(log: QualifiedName, user: string): string {
     ...leaseGrantSql(user, log.schema),
   ];
   return `Run, as the owner of the change log:\n${[...new Set(sql)].map((statement) => `  ${statement}`).join('\n')}`;
-}
-
-function sqlState(error: unknown): string | null {
-  if (typeof error !== 'object' || error === null) return null;
-  const { code } = error as { readonly code?: unknown };
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : null;
 }

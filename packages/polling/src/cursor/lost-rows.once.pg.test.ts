@@ -4,13 +4,12 @@ import {
   type SqlSession,
   sqlSession,
 } from '@certyo-cdc/postgres';
-import { startPostgres } from '@certyo-cdc/testing';
+import { startPostgres, tell } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { normalizePollingOptions } from '../normalize-options.ts';
 import type { PollingSourceOptions } from '../options.ts';
 import { TableAccess } from '../table/table-access.ts';
 import { captured } from '../testing/captured.ts';
-import { tell } from '../testing/reader.ts';
 import { openReader } from './open-reader.ts';
 import type { ReaderContext } from './table-reader.ts';
 

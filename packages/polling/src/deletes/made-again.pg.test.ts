@@ -1,6 +1,6 @@
+import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured } from '../testing/captured.ts';
-import { Reader } from '../testing/reader.ts';
 
 const TIMEOUT = { timeout: 20_000 };
 
@@ -10,7 +10,7 @@ describe('Deletes', () => {
       ['CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t VALUES (1)'],
       { tables: [{ table: 't', hardDeletes: { reconcileMs: 3_600_000 } }] },
     );
-    await using reader = await Reader.open(it.source);
+    await using reader = await openReader(it.source);
     await reader.caughtUp();
     const first = await it.db.client();
     await first.query('BEGIN; SELECT pg_current_xact_id()');

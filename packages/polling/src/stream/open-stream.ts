@@ -10,6 +10,7 @@ import {
 import {
   createTypeRegistry,
   type HintedStream,
+  LeaseKeeper,
   restoreTypeRegistry,
   type SqlSession,
   sqlSession,
@@ -31,7 +32,6 @@ import {
   tableIdentity,
 } from './identity.ts';
 import { HorizonWatch } from './horizon-watch.ts';
-import { LeaseKeeper } from './lease-keeper.ts';
 import { pollingSpec } from './polling-spec.ts';
 import { type PolledTable, PollingStream } from './polling-stream.ts';
 import { assertOwnStamps, type PolledServer, readServer } from './server-check.ts';
@@ -220,6 +220,7 @@ class Opening {
         name: `polling/${name}`,
         ttlMs: leaseMs,
         waitMs: leaseWaitMs,
+        work: 'polled',
         onEvent: this.#onEvent,
       },
       { signal },

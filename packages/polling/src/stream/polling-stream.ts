@@ -10,7 +10,9 @@ import {
 } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 import {
+  batchIterator,
   type HintedStream,
+  type LeaseKeeper,
   reconnectDelayMs,
   type RowHint,
   type SqlSession,
@@ -21,7 +23,6 @@ import type { PollingSettings } from '../settings.ts';
 import type { PageHeader } from '../table/header-sql.ts';
 import { Ends, type TableStates } from './ends.ts';
 import { identityToJson, type PollingIdentity } from './identity.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
 import { Pace } from './pace.ts';
 import { Waker } from './waker.ts';
 
@@ -97,18 +98,12 @@ export class PollingStream implements HintedStream {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<ChangeBatch> {
-    return {
-      next: async () => {
-        const next = this.#next();
-        this.#running = next.catch(() => undefined);
-        const batch = await next;
-        return batch === null ? { done: true, value: undefined } : { done: false, value: batch };
-      },
-      return: async () => {
-        await this[Symbol.asyncDispose]();
-        return { done: true, value: undefined };
-      },
+    const next = async (): Promise<ChangeBatch | null> => {
+      const running = this.#next();
+      this.#running = running.catch(() => undefined);
+      return await running;
     };
+    return batchIterator(next, this);
   }
 
   checkpoint(end: Position): Checkpoint {

@@ -1,19 +1,12 @@
+import { CdcError, GapError, SourceSetupError } from '@certyo-cdc/core';
 import {
-  CdcError,
-  GapError,
-  SourceConnectionError,
-  SourceProtocolError,
-  SourceSetupError,
-} from '@certyo-cdc/core';
-import {
-  classifyPostgresError,
   describePostgresError,
+  judgeSourceFailure,
   quoteIdentifier,
   redactPostgresError,
+  sqlStateOf,
 } from '@certyo-cdc/postgres';
 
-/** Deadlocks and the like, lack of memory, disk or time, a failing disk: worth another attempt. */
-const PASSING_STATES = /^(?:40|53|55P03|57|58)/;
 /** Something that a statement names does not exist: a table, a column, a schema, a function. */
 const MISSING_STATES: readonly string[] = ['42P01', '42703', '3F000', '42883'];
 
@@ -31,7 +24,7 @@ export function asSourceError(
   },
 ): Error {
   if (CdcError.is(error)) return error;
-  const state = sqlState(error);
+  const state = sqlStateOf(error);
   const said = describePostgresError(error);
   const cause = redactPostgresError(error);
   if (names.hasBegun && (state === '42P01' || state === '3F000')) {
@@ -54,21 +47,5 @@ export function asSourceError(
       remedy: `Grant it, as the owner: GRANT USAGE ON SCHEMA ${schema} TO ${role}; and on its tables as the README says.`,
     });
   }
-  const known = classifyPostgresError(error);
-  if (known !== undefined) return known;
-  if (state !== null && PASSING_STATES.test(state)) {
-    return new SourceConnectionError(
-      'SOURCE_UNREACHABLE',
-      `The server could not go on with polling (${said}).`,
-      { cause },
-    );
-  }
-  if (state === null && error instanceof Error) return error;
-  return new SourceProtocolError(`Polling failed: ${said}.`, { cause });
-}
-
-function sqlState(error: unknown): string | null {
-  if (typeof error !== 'object' || error === null) return null;
-  const { code, severity } = error as { readonly code?: unknown; readonly severity?: unknown };
-  return typeof code === 'string' && typeof severity === 'string' ? code : null;
+  return judgeSourceFailure(error, { work: 'polling', failed: 'Polling failed' });
 }

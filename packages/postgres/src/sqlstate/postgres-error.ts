@@ -59,3 +59,8 @@ export function serverErrorFields(error: unknown): ServerErrorFields | null {
     routine: text('routine'),
   };
 }
+
+/** The SQLSTATE of an error of the server; null for anything else. */
+export function sqlStateOf(error: unknown): string | null {
+  return serverErrorFields(error)?.code ?? null;
+}

@@ -7,6 +7,7 @@ import {
   resolveTables,
   serverInfo,
   type SqlExecutor,
+  sqlStateOf,
   type TableDescription,
 } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
@@ -82,9 +83,9 @@ export async function runStatements(
     try {
       await session.query(statement, [], options);
     } catch (error) {
-      if (hasState(error, '42501'))
+      if (sqlStateOf(error) === '42501')
         throw await refusedStatement(session, error, makesSlot, options);
-      if (!makesSlot || !hasState(error, '55P03')) throw error;
+      if (!makesSlot || sqlStateOf(error) !== '55P03') throw error;
       throw await blockedSlotError(session, lockTimeoutMs, options);
     } finally {
       if (makesSlot) await session.query('RESET lock_timeout', [], options);
@@ -159,10 +160,6 @@ async function refusedStatement(
       ? `Run as a superuser: ALTER ROLE ${quoteIdentifier(user)} REPLICATION;`
       : 'Let the owner of the tables, with CREATE on the database, run what source.setup({ dryRun: true }) gives.',
   });
-}
-
-function hasState(error: unknown, state: string): boolean {
-  return (error as { readonly code?: unknown } | null)?.code === state;
 }
 
 function textQuery(

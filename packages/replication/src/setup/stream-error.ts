@@ -1,15 +1,10 @@
+import { CdcError, GapError, SourceConnectionError, SourceSetupError } from '@certyo-cdc/core';
 import {
-  CdcError,
-  GapError,
-  SourceConnectionError,
-  SourceProtocolError,
-  SourceSetupError,
-} from '@certyo-cdc/core';
-import {
-  classifyPostgresError,
   describePostgresError,
+  judgeSourceFailure,
   quoteIdentifier,
   redactPostgresError,
+  sqlStateOf,
 } from '@certyo-cdc/postgres';
 
 /** Lack of memory, disk or time, a cancelled statement, a failing disk: worth another attempt, by the same slot. */
@@ -24,8 +19,7 @@ export function asStreamError(
   names: { readonly slot: string; readonly publication: string; readonly user: string },
 ): Error {
   if (CdcError.is(error)) return error;
-  const state = sqlState(error);
-  switch (state) {
+  switch (sqlStateOf(error)) {
     case '55006':
       return new SourceConnectionError(
         'SOURCE_BUSY',
@@ -66,26 +60,10 @@ export function asStreamError(
         },
       );
     default:
-      break;
+      return judgeSourceFailure(error, {
+        work: 'the replication stream',
+        failed: 'The replication stream failed',
+        passing: PASSING_STATES,
+      });
   }
-  const known = classifyPostgresError(error);
-  if (known !== undefined) return known;
-  if (state !== null && PASSING_STATES.test(state)) {
-    return new SourceConnectionError(
-      'SOURCE_UNREACHABLE',
-      `The server could not go on with the replication stream (${describePostgresError(error)}).`,
-      { cause: redactPostgresError(error) },
-    );
-  }
-  if (state === null && error instanceof Error) return error;
-  return new SourceProtocolError(
-    `The replication stream failed: ${describePostgresError(error)}.`,
-    { cause: redactPostgresError(error) },
-  );
-}
-
-function sqlState(error: unknown): string | null {
-  if (typeof error !== 'object' || error === null) return null;
-  const { code, severity } = error as { readonly code?: unknown; readonly severity?: unknown };
-  return typeof code === 'string' && typeof severity === 'string' ? code : null;
 }

@@ -6,12 +6,15 @@ import {
   type SourceEvent,
   SourceSetupError,
 } from '@certyo-cdc/core';
-import { createTypeRegistry, restoreTypeRegistry } from '@certyo-cdc/postgres';
+import {
+  createTypeRegistry,
+  knownRelationsFromJson,
+  restoreTypeRegistry,
+} from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { assertReady } from '../setup/assert-ready.ts';
 import { acceptIdentity, type ReplicationIdentity } from '../setup/identity.ts';
 import { publicationFingerprint, PublicationWatch } from '../setup/publication-watch.ts';
-import { knownRelationsFromJson } from './known-relation.ts';
 import { RelationResolver } from './relation-resolver.ts';
 import { ReplicationStream } from './replication-stream.ts';
 import { SessionKeeper } from './session-keeper.ts';

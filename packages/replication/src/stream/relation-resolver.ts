@@ -1,13 +1,17 @@
 import type { TableInfo } from '@certyo-cdc/core';
 import {
+  columnInfos,
   createRowDescriptor,
+  isSameColumn,
+  type KnownColumn,
+  type KnownRelation,
   OWN_COLUMNS,
   readTypeDescriptors,
   type RowDescriptor,
   type TypeRegistry,
 } from '@certyo-cdc/postgres';
 import type { RelationMessage } from '../protocol/pgoutput.ts';
-import { hasSameColumns, type KnownColumn, type KnownRelation } from './known-relation.ts';
+import { hasSameColumns } from './known-relation.ts';
 import { recordKeyOf } from './record-key.ts';
 import { readRelationCatalog } from './relation-catalog.ts';
 import type { TextQuery } from './text-query.ts';
@@ -91,13 +95,7 @@ export class RelationResolver {
       schema: message.schema,
       name: message.name,
       oid: message.oid,
-      columns: columns.map(({ name, typeOid, typeName, isKey, nullable }) => ({
-        name,
-        typeOid,
-        typeName,
-        isKey,
-        nullable,
-      })),
+      columns: columnInfos(columns),
     };
     const omit = columns
       .filter(
@@ -130,13 +128,7 @@ function isSameMessage(a: RelationMessage, b: RelationMessage): boolean {
     a.columns.length === b.columns.length &&
     a.columns.every((column, i) => {
       const other = b.columns[i];
-      return (
-        other !== undefined &&
-        column.name === other.name &&
-        column.typeOid === other.typeOid &&
-        column.typeModifier === other.typeModifier &&
-        column.inIdentity === other.inIdentity
-      );
+      return isSameColumn(column, other) && column.inIdentity === other?.inIdentity;
     })
   );
 }

@@ -9,11 +9,10 @@ import {
   type SourceEvent,
   type SourceLag,
 } from '@certyo-cdc/core';
-import type { TypeRegistry } from '@certyo-cdc/postgres';
+import { batchIterator, knownRelationsToJson, type TypeRegistry } from '@certyo-cdc/postgres';
 import type { PublicationWatch } from '../setup/publication-watch.ts';
 import type { Lsn } from '../protocol/lsn.ts';
 import { identityToJson, type ReplicationIdentity } from '../setup/identity.ts';
-import { knownRelationsToJson } from './known-relation.ts';
 import { IdleProgress } from './idle-progress.ts';
 import type { ReplicationSession } from './replication-session.ts';
 import type { SessionKeeper } from './session-keeper.ts';
@@ -73,16 +72,7 @@ export class ReplicationStream implements ChangeStream {
   readonly #onAbort = (): void => this.#parts.keeper.abort();
 
   [Symbol.asyncIterator](): AsyncIterator<ChangeBatch> {
-    return {
-      next: async () => {
-        const batch = await this.#next();
-        return batch === null ? { done: true, value: undefined } : { done: false, value: batch };
-      },
-      return: async () => {
-        await this[Symbol.asyncDispose]();
-        return { done: true, value: undefined };
-      },
-    };
+    return batchIterator(() => this.#next(), this);
   }
 
   checkpoint(end: Position): Checkpoint {

@@ -1,8 +1,8 @@
 import { SourceProtocolError } from '@certyo-cdc/core';
 import { createTypeRegistry } from '@certyo-cdc/postgres';
+import { tell } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import * as message from '../testing/messages.ts';
-import { tell } from '../testing/reader.ts';
 import { RelationResolver } from './relation-resolver.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 

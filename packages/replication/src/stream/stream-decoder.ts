@@ -3,13 +3,14 @@ import {
   createRowChange,
   createSchemaChange,
   createTruncate,
+  type KnownRelation,
   type Tuple,
 } from '@certyo-cdc/postgres';
 import { wholeFrameLength } from '../protocol/frame-buffer.ts';
 import type { Lsn } from '../protocol/lsn.ts';
 import * as pgoutput from '../protocol/pgoutput.ts';
 import { readServerError } from '../protocol/server-error.ts';
-import { hasSameColumns, type KnownRelation, type KnownRelations } from './known-relation.ts';
+import { hasSameColumns, type KnownRelations } from './known-relation.ts';
 import { KeepaliveStorm } from './liveness.ts';
 import { OpenTransaction } from './open-transaction.ts';
 import type { Relation, RelationResolver } from './relation-resolver.ts';

@@ -1,11 +1,11 @@
 import { CdcError } from '@certyo-cdc/core';
 import { describe, expect, test } from 'vitest';
 
+import { openReader } from '../reader/stream-reader.ts';
 import type { ChangeSourceHarness } from './change-source-harness.ts';
 import { describeEveryChange } from './describe-every-change.ts';
 import { describeLatestState } from './describe-latest-state.ts';
-import { commitAll, rowsOf } from './statements.ts';
-import { StreamReader } from './stream-reader.ts';
+import { commitAll } from './statements.ts';
 
 /**
  * The suite that every `ChangeSource` passes: order, redelivery, ends, identity, versions, acknowledging, catching up
@@ -20,15 +20,15 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
     test('I8: a checkpoint of another source is refused as a gap', async () => {
       await using fixture = await harness.create();
       await commitAll(fixture);
-      const first = await StreamReader.open(fixture.source());
+      const first = await openReader(fixture.source());
       await first.caughtUp();
       const checkpoint = first.stream.checkpoint((await first.endAfter(1)).end);
       await first[Symbol.asyncDispose]();
       const foreign = { ...checkpoint, kind: 'another' };
-      const refused = StreamReader.open(fixture.source(), foreign).then(async (reader) => {
-        const outcome = await reader.over;
+      const refused = openReader(fixture.source(), { after: foreign }).then(async (reader) => {
+        const failure = await reader.ended();
         await reader[Symbol.asyncDispose]();
-        throw outcome?.error;
+        throw failure;
       });
       const error: unknown = await refused.catch((reason: unknown) => reason);
       expect(CdcError.is(error) ? error.code : error).toBe('GAP_CHECKPOINT_FOREIGN');
@@ -36,9 +36,9 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
 
     test('ids are unique and versions grow per record', async () => {
       await using fixture = await harness.create();
-      await using reader = await StreamReader.open(fixture.source());
+      await using reader = await openReader(fixture.source());
       await commitAll(fixture);
-      const rows = rowsOf(await reader.caughtUp());
+      const rows = (await reader.caughtUp()).rows;
       expect(new Set(rows.map((row) => row.id)).size).toBe(rows.length);
       const versions = new Map<string, string>();
       for (const row of rows) {
@@ -50,9 +50,9 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
 
     test('events can be read twice, spread and turned into JSON', async () => {
       await using fixture = await harness.create();
-      await using reader = await StreamReader.open(fixture.source());
+      await using reader = await openReader(fixture.source());
       await commitAll(fixture);
-      for (const row of rowsOf(await reader.caughtUp())) {
+      for (const row of (await reader.caughtUp()).rows) {
         expect(row.after).toBe(row.after);
         const { after, before, id, key, table } = { ...row };
         expect({ after, before, id, key, table }).toEqual({
@@ -71,7 +71,7 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
 
     test('lag is none when everything is acknowledged', async () => {
       await using fixture = await harness.create();
-      await using reader = await StreamReader.open(fixture.source());
+      await using reader = await openReader(fixture.source());
       await commitAll(fixture);
       await reader.caughtUp();
       const { end } = await reader.endAfter(reader.events.length);
@@ -82,11 +82,11 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
     test('I12: abort ends the iteration and a waiting caughtUp() with its reason', async () => {
       await using fixture = await harness.create();
       const abort = new AbortController();
-      await using reader = await StreamReader.open(fixture.source(), null, abort.signal);
+      await using reader = await openReader(fixture.source(), { signal: abort.signal });
       await reader.caughtUp();
       const reason = new Error('enough');
       abort.abort(reason);
-      expect((await reader.over)?.error).toBe(reason);
+      expect(await reader.ended()).toBe(reason);
       await expect(reader.stream.caughtUp({ signal: abort.signal })).rejects.toBe(reason);
       await expect(fixture.source().open({ after: null, signal: abort.signal })).rejects.toBe(
         reason,
@@ -95,10 +95,10 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
 
     test('I12: disposing ends a waiting iteration, and twice is once', async () => {
       await using fixture = await harness.create();
-      const reader = await StreamReader.open(fixture.source());
+      const reader = await openReader(fixture.source());
       await reader[Symbol.asyncDispose]();
       await reader[Symbol.asyncDispose]();
-      expect(await reader.over).toBeNull();
+      expect(await reader.ended()).toBeNull();
     });
   });
 }

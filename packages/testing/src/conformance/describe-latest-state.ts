@@ -1,6 +1,7 @@
 import type { Checkpoint, RowChange } from '@certyo-cdc/core';
 import { expect, test } from 'vitest';
 
+import { openReader } from '../reader/stream-reader.ts';
 import type { ChangeSourceHarness, RowStatement } from './change-source-harness.ts';
 import {
   commitAll,
@@ -12,7 +13,6 @@ import {
   update,
   valueOf,
 } from './statements.ts';
-import { StreamReader } from './stream-reader.ts';
 
 const BIG = 3_000;
 /** How many of `HISTORY` are committed before the source is left and opened again. */
@@ -75,21 +75,21 @@ export function describeLatestState(harness: ChangeSourceHarness): void {
 
   test('shows the last state of every row, and committed states only, in commit order', async () => {
     await using fixture = await harness.create();
-    await using reader = await StreamReader.open(fixture.source());
+    await using reader = await openReader(fixture.source());
     await commitAll(fixture);
-    expectLatest(rowsOf(await reader.caughtUp()), HISTORY.flat());
+    expectLatest((await reader.caughtUp()).rows, HISTORY.flat());
   });
 
   test('shows a row again after each change that it could see', async () => {
     await using fixture = await harness.create();
-    await using reader = await StreamReader.open(fixture.source());
+    await using reader = await openReader(fixture.source());
     const done: RowStatement[] = [];
     for (const statements of HISTORY) {
       await fixture.commit(statements);
       done.push(...statements);
-      expectLatest(rowsOf(await reader.caughtUp()), done);
+      expectLatest((await reader.caughtUp()).rows, done);
     }
-    const rows = rowsOf(reader.events);
+    const rows = reader.rows;
     const wanted = HISTORY.flat().filter(({ operation }) => seesDeletes || operation !== 'delete');
     // No transaction changes a row twice, so no state lies between two looks.
     expect(rows.length).toBe(wanted.length);
@@ -97,7 +97,7 @@ export function describeLatestState(harness: ChangeSourceHarness): void {
 
   test('I2: nothing of a rolled-back transaction leaves, and ends are transaction ends', async () => {
     await using fixture = await harness.create();
-    await using reader = await StreamReader.open(fixture.source());
+    await using reader = await openReader(fixture.source());
     const history: RowStatement[] = [];
     for (let pair = 0; pair < 8; pair++) {
       await fixture.rollBack([insert(99, 'ghost')]);
@@ -105,7 +105,7 @@ export function describeLatestState(harness: ChangeSourceHarness): void {
       await fixture.commit(statements);
       history.push(...statements);
     }
-    expectLatest(rowsOf(await reader.caughtUp()), history);
+    expectLatest((await reader.caughtUp()).rows, history);
     const seen = new Set<number>();
     for (const batch of reader.batches) {
       for (const row of rowsOf(batch.events)) seen.add(Number(row.key['id']));
@@ -117,10 +117,10 @@ export function describeLatestState(harness: ChangeSourceHarness): void {
 
   test('a transaction of thousands of rows arrives whole', async () => {
     await using fixture = await harness.create();
-    await using reader = await StreamReader.open(fixture.source());
+    await using reader = await openReader(fixture.source());
     const statements = Array.from({ length: BIG }, (_, id) => insert(id));
     await fixture.commit(statements);
-    const rows = rowsOf(await reader.caughtUp());
+    const rows = (await reader.caughtUp()).rows;
     expect(rows.length).toBe(BIG);
     expectLatest(rows, statements);
     for (const batch of reader.batches) expect(batch.bytes).toBeGreaterThanOrEqual(0);
@@ -129,12 +129,12 @@ export function describeLatestState(harness: ChangeSourceHarness): void {
   test('I4: what was not acknowledged comes again, the same while the row is', async () => {
     await using fixture = await harness.create();
     await commitAll(fixture);
-    const first = await StreamReader.open(fixture.source());
-    const before = latest(rowsOf(await first.caughtUp()));
+    const first = await openReader(fixture.source());
+    const before = latest((await first.caughtUp()).rows);
     await first[Symbol.asyncDispose]();
     await fixture.commit([update(1, 'changed')]);
-    await using second = await StreamReader.open(fixture.source());
-    const rows = rowsOf(await second.caughtUp());
+    await using second = await openReader(fixture.source());
+    const rows = (await second.caughtUp()).rows;
     expectLatest(rows, [...HISTORY.flat(), update(1, 'changed')]);
     const after = latest(rows);
     expect(new Set(after.keys())).toEqual(new Set(before.keys()));
@@ -150,16 +150,16 @@ export function describeLatestState(harness: ChangeSourceHarness): void {
   ): Promise<void> => {
     await using fixture = await harness.create();
     await commitAll(fixture, HISTORY.slice(0, BEFORE));
-    const first = await StreamReader.open(fixture.source());
-    const covered = rowsOf(await first.caughtUp());
+    const first = await openReader(fixture.source());
+    const covered = (await first.caughtUp()).rows;
     const { end } = await first.endAfter(first.events.length);
     const checkpoint = first.stream.checkpoint(end);
     if (acknowledges) await first.stream.acknowledge(end);
     await first[Symbol.asyncDispose]();
     const later = [...HISTORY.slice(BEFORE), [insert(50)]];
     await commitAll(fixture, later);
-    await using second = await StreamReader.open(fixture.source(), store(checkpoint));
-    const rest = rowsOf(await second.caughtUp());
+    await using second = await openReader(fixture.source(), { after: store(checkpoint) });
+    const rest = (await second.caughtUp()).rows;
     // What is repeated is the same event, so that it has no second effect.
     const known = new Map(covered.map((row) => [row.id, identity(row)]));
     for (const row of rest.filter(({ id }) => known.has(id))) {

@@ -1,5 +1,6 @@
 export { describeChangeSource } from '../conformance/describe-change-source.ts';
 export { describeSink } from '../conformance/describe-sink.ts';
+export { CREATE_RECORDS, recordsFixture } from '../conformance/records-fixture.ts';
 export { testDatabase } from './test-database.ts';
 
 export type {

@@ -1,19 +1,25 @@
-import { CheckpointFencedError, type SourceEvent } from '@certyo-cdc/core';
-import { acquireLease, type Lease, type SqlSession } from '@certyo-cdc/postgres';
+import { CdcError, CheckpointFencedError, type SourceEvent } from '@certyo-cdc/core';
 
+import type { SqlSession } from '../connection/sql-executor.ts';
+import { acquireLease } from './acquire-lease.ts';
+import type { Lease } from './lease.ts';
+
+/** Whose lease a `LeaseKeeper` keeps, and how. */
 export interface LeaseKeeperOptions {
   readonly session: SqlSession;
   readonly schema: string;
   readonly name: string;
   readonly ttlMs: number;
   readonly waitMs: number | false;
+  /** What its holder does, as in "another instance has … since". */
+  readonly work: string;
   readonly onEvent: (event: SourceEvent) => void;
 }
 
 /** Longest wait for the server at the end: a lease that is not given back ends by itself. */
 const RELEASE_MS = 1_000;
 
-/** Keeps the right to be the only poller under a name. */
+/** Keeps the right to be the only one that reads, and takes it again when it ended while nobody else had it. */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
   #lease: Lease;
@@ -47,15 +53,29 @@ export class LeaseKeeper {
   async regain(options: { readonly signal: AbortSignal }): Promise<void> {
     if (this.#lease.isHeld()) return;
     const before = this.#lease.token;
-    // Ours may last by the server's clock, but no longer by our own.
     await this.#lease.release(options);
-    const lease = await acquireLease(this.#options.session, { ...this.#options, ...options });
-    this.#lease = lease;
-    if (lease.token === before + 1n) return;
+    const lease = await this.#again(options);
+    if (lease?.token === before + 1n) {
+      this.#lease = lease;
+      return;
+    }
+    await lease?.release(options);
+    const { name, work } = this.#options;
     throw new CheckpointFencedError(
-      `The lease ${JSON.stringify(this.#options.name)} ended, and another instance has polled since.`,
+      `The lease ${JSON.stringify(name)} ended, and another instance has ${work} since.`,
       { remedy: 'Start again: it goes on behind the checkpoint of the other instance.' },
     );
+  }
+
+  /** Ours may last by the server's clock; beyond its time the holder is another. Null when there is one. */
+  async #again(options: { readonly signal: AbortSignal }): Promise<Lease | null> {
+    const { session, ttlMs } = this.#options;
+    try {
+      return await acquireLease(session, { ...this.#options, waitMs: ttlMs, ...options });
+    } catch (error) {
+      if (CdcError.is(error) && error.code === 'SOURCE_BUSY') return null;
+      throw error;
+    }
   }
 
   async release(): Promise<void> {

@@ -1,0 +1,11 @@
+import type { OptionReader } from '@certyo-cdc/core/internal';
+
+import { quoteIdentifier } from '../identifier/quote.ts';
+import { DEFAULT_SCHEMA } from '../setup/store-session.ts';
+
+/** Reads the option `stateSchema`. */
+export function readStateSchema(reader: OptionReader): string {
+  const schema = reader.text('stateSchema', DEFAULT_SCHEMA);
+  quoteIdentifier(schema);
+  return schema;
+}
