@@ -23,6 +23,14 @@ export { qualifiedName, quoteIdentifier, quoteLiteral } from './identifier/quote
 export { parseTableName } from './identifier/table-name.ts';
 export { acquireLease } from './lease/acquire-lease.ts';
 export { leaseGrantSql, leaseSetupSql, leaseTeardownSql } from './lease/sql.ts';
+export { hasCapturedSince, readReplacements } from './replacement/read-replacements.ts';
+export {
+  FUNCTION_VERSION_SQL,
+  replaceFunctionSql,
+  replacementsSetupSql,
+  replaceTriggerSql,
+  TRIGGER_VERSION_SQL,
+} from './replacement/sql.ts';
 export { OWN_COLUMNS, STATUS_COLUMNS, XID_COLUMN } from './row/own-columns.ts';
 export { createRowChange } from './row/row-change.ts';
 export { createRowDescriptor } from './row/row-descriptor.ts';
@@ -99,6 +107,8 @@ export type {
 export type { Tuple, TupleText } from './row/tuple.ts';
 export type { LeaseOptions } from './lease/acquire-lease.ts';
 export type { Lease } from './lease/lease.ts';
+export type { Replacement } from './replacement/read-replacements.ts';
+export type { FunctionState, ReplacementPlan } from './replacement/sql.ts';
 export type { LockHolder } from './sequence-log/gap-fence.ts';
 export type {
   SequenceLog,

@@ -91,6 +91,7 @@ END`;
     body,
     settings: ROW_SETTINGS,
     isDefiner: true,
+    provides: [`tombstones 1: ${JSON.stringify(key)}`],
   };
 }
 
@@ -109,6 +110,7 @@ END`;
     body,
     settings: { search_path: FUNCTION_PATH },
     isDefiner: true,
+    provides: ['tombstones 1: truncate'],
   };
 }
 
