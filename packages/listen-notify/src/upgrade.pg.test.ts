@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@certyo-cdc/core';
+import type { Checkpoint, JsonValue } from '@certyo-cdc/core';
 import { resolveConnection, sqlSession } from '@certyo-cdc/postgres';
 import type { TestDatabase } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
@@ -50,7 +50,7 @@ async function remembered(db: TestDatabase, after: Checkpoint): Promise<Checkpoi
       normalizeDurableOptions({ connection: db.url, ...OPTIONS }),
       { signal, versionNumber: db.major * 10_000 },
     );
-    const capture = JSON.parse(JSON.stringify(fingerprint)) as object;
+    const capture = JSON.parse(JSON.stringify(fingerprint)) as JsonValue;
     return { ...after, state: { ...(after.state as object), capture } };
   } finally {
     await session.close();

@@ -1,4 +1,4 @@
-import type { Checkpoint } from '@certyo-cdc/core';
+import type { Checkpoint, JsonValue } from '@certyo-cdc/core';
 import { resolveConnection, sqlSession } from '@certyo-cdc/postgres';
 import type { TestDatabase } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
@@ -49,7 +49,7 @@ async function remembered(db: TestDatabase, after: Checkpoint): Promise<Checkpoi
     const spec = pollingSpec(normalizePollingOptions({ connection: db.url, ...OPTIONS }));
     const watch = new TriggerWatch(spec, await readPollingState(session, spec, { signal }), null);
     await watch.check(session, { signal });
-    const triggers = JSON.parse(JSON.stringify(watch)) as object;
+    const triggers = JSON.parse(JSON.stringify(watch)) as JsonValue;
     return { ...after, state: { ...(after.state as object), triggers } };
   } finally {
     await session.close();
