@@ -12,7 +12,7 @@ SELECT c.relname::text AS name, c.oid::text AS oid, s.seqcache::text AS cache
 export const SCHEMA_SQL = 'SELECT 1 AS found FROM pg_catalog.pg_namespace WHERE nspname = $1';
 
 /** $1 schema, $2 names. Settings as a JSON list, names in lower case. */
-export const FUNCTIONS_SQL = `
+export const FUNCTIONS_SQL: string = `
 SELECT p.proname::text AS name, ${FUNCTION_VERSION_SQL} AS version, p.prosrc AS body,
        p.prosecdef::text AS is_definer,
        coalesce((SELECT pg_catalog.json_object_agg(lower(pg_catalog.split_part(s, '=', 1)), pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1))
@@ -44,7 +44,7 @@ SELECT n.nspname::text AS root_schema, r.relname::text AS root_name, r.oid::text
  ORDER BY 1, 2, tree.level, 5, 6`;
 
 /** $1 schema and $2 names of functions. All triggers that call them. https://www.postgresql.org/docs/current/catalog-pg-trigger.html */
-export const TRIGGERS_SQL = `
+export const TRIGGERS_SQL: string = `
 SELECT t.tgrelid::text AS table_oid, n.nspname::text AS schema, c.relname::text AS "table", t.tgname::text AS name,
        p.proname::text AS function, t.tgtype::text AS type, t.tgenabled::text AS enabled,
        (t.tgqual IS NOT NULL OR t.tgattr::text <> '' OR t.tgdeferrable)::text AS is_restricted,
