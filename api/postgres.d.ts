@@ -644,6 +644,83 @@ declare function knownRelationsToJson(relations: ReadonlyMap<number, KnownRelati
  * @param isOwn Whether what the source adds to a relation is there.
  */
 declare function knownRelationsFromJson<Relation extends KnownRelation = KnownRelation>(value: JsonValue | undefined, isOwn?: (relation: Partial<Relation>) => boolean): ReadonlyMap<number, Relation> | null;
+/** A set-up has replaced a trigger, or a function, without a moment between in which it did not capture. */
+interface Replacement {
+    /** Oid of the table or partition; `0` for a function. */
+    readonly relation: string;
+    /** Of the trigger or function. */
+    readonly name: string;
+    readonly before: string;
+    readonly after: string;
+    /** What it captures since. */
+    readonly provides: readonly string[];
+}
+/**
+ * Reads what set-ups have replaced. Empty where there is no such table.
+ *
+ * @throws SourceSetupError when the role may not read it.
+ */
+declare function readReplacements(session: SqlExecutor, table: QualifiedName, options: {
+    /** Of the triggers and functions in question. */
+    readonly names: readonly string[];
+    readonly signal: AbortSignal;
+}): Promise<readonly Replacement[]>;
+/**
+ * Whether a trigger or function has captured all the time from one version to another: because it is the same, or because
+ * set-ups have replaced one by the next, and each captured at least what is needed.
+ *
+ * @param item What it is and its version now.
+ * @param isFirst Tells the version, or versions, of which it is known that they captured.
+ */
+declare function hasCapturedSince(replacements: readonly Replacement[], item: {
+    readonly relation: string;
+    readonly name: string;
+    readonly version: string;
+    readonly needs: readonly string[];
+}, isFirst: (version: string) => boolean): boolean;
+
+/**
+ * An expression over pg_trigger `t` and pg_proc `p`: names the very rows of the catalog. Whatever is altered, disabled or
+ * made again, if only for a moment, is another row.
+ * https://www.postgresql.org/docs/current/ddl-system-columns.html
+ */
+declare const TRIGGER_VERSION_SQL = "pg_catalog.concat(t.oid, '.', t.xmin, '/', p.oid, '.', p.xmin)";
+/** The same of a function alone, over pg_proc `p`. */
+declare const FUNCTION_VERSION_SQL = "pg_catalog.concat(p.oid, '.', p.xmin)";
+/** Makes the table of replacements. Everybody may read it: it holds what everybody can read in the catalog. */
+declare function replacementsSetupSql(table: QualifiedName): readonly string[];
+/** What a set-up does to a trigger, or to the function of triggers, that is there and captures. */
+interface ReplacementPlan {
+    /** The table of replacements. */
+    readonly replacements: QualifiedName;
+    /** The statements, each ended by a semicolon. */
+    readonly statements: readonly string[];
+    /** What the triggers capture afterwards, in the words of their package. */
+    readonly provides: readonly string[];
+}
+/** A trigger function as it has to be, as far as pg_proc tells. */
+interface FunctionState {
+    readonly body: string;
+    readonly isDefiner: boolean;
+    readonly settings: Readonly<Record<string, string>>;
+}
+/**
+ * Replaces or alters a function, and notes that whatever used it went over to the new one without a moment between.
+ *
+ * Nothing is locked: a statement that runs meanwhile calls the old function or the new one. What was disabled, or changed by
+ * somebody else at the same time, is not noted.
+ *
+ * @param signature With types of arguments, as in `certyo.f(oid)`. `plan.statements` have to write its row in pg_proc.
+ */
+declare function replaceFunctionSql(signature: string, plan: ReplacementPlan): string;
+/**
+ * Drops a trigger and makes it again, and notes that it, and its copies on partitions, went over to the new one without a
+ * moment between. DROP TRIGGER keeps writers out until the end of the transaction.
+ *
+ * @param trigger Its name; `plan.statements` have to drop it and make it again, `ENABLE ALWAYS`.
+ * @param made The function that it calls then.
+ */
+declare function replaceTriggerSql(table: QualifiedName, trigger: string, made: FunctionState, plan: ReplacementPlan): string;
 
 /** The columns that write-back sets; changing them is not a change (I10). */
 declare const STATUS_COLUMNS: ReadonlySet<string>;

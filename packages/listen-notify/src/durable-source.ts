@@ -22,7 +22,8 @@ export interface DurableSource extends ChangeSource {
   readonly deadLetters: DeadLetterStore;
   /**
    * Makes what is missing: the tables that hold checkpoints, parked records and leases, the change log with its functions,
-   * then the triggers on each table. Running it again changes nothing. A trigger is made under a lock on its table that
+   * then the triggers on each table. Running it again changes nothing. What another version has made is replaced, and noted
+   * in `<log>_replacements` in the same transaction, so that it is no gap. A trigger is made under a lock on its table that
    * waits for writers, and that writers wait for.
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.

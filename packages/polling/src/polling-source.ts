@@ -21,7 +21,8 @@ export interface PollingSource extends ChangeSource {
   open(options: OpenOptions): Promise<HintedStream>;
   /**
    * Makes what is missing: columns, triggers and indexes of the tables, the tables of tombstones and keys, and those that hold
-   * checkpoints, parked records and leases. Running it again changes nothing.
+   * checkpoints, parked records and leases. Running it again changes nothing. What another version has made is replaced, and
+   * noted in `polling_replacements` in the same transaction, so that it is no gap.
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.
    */

@@ -24,6 +24,14 @@ export { parseTableName } from './identifier/table-name.ts';
 export { acquireLease } from './lease/acquire-lease.ts';
 export { LeaseKeeper } from './lease/lease-keeper.ts';
 export { leaseGrantSql, leaseSetupSql, leaseTeardownSql } from './lease/sql.ts';
+export { hasCapturedSince, readReplacements } from './replacement/read-replacements.ts';
+export {
+  FUNCTION_VERSION_SQL,
+  replaceFunctionSql,
+  replacementsSetupSql,
+  replaceTriggerSql,
+  TRIGGER_VERSION_SQL,
+} from './replacement/sql.ts';
 export {
   columnInfos,
   isSameColumn,
@@ -118,6 +126,8 @@ export type { Tuple, TupleText } from './row/tuple.ts';
 export type { LeaseOptions } from './lease/acquire-lease.ts';
 export type { LeaseKeeperOptions } from './lease/lease-keeper.ts';
 export type { Lease } from './lease/lease.ts';
+export type { Replacement } from './replacement/read-replacements.ts';
+export type { FunctionState, ReplacementPlan } from './replacement/sql.ts';
 export type { LockHolder } from './sequence-log/gap-fence.ts';
 export type {
   SequenceLog,

@@ -151,7 +151,8 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
   },
   GAP_TRIGGER: {
     happened: 'A trigger that captures changes is missing, was disabled or was altered.',
-    cause: 'It was dropped or disabled while the pipeline was away, or the table was made again.',
+    cause:
+      'It was dropped or disabled by somebody else than setup(), if only for a moment, or the table was made again.',
     remedy: 'Changes in between may be lost: restore it with setup(), then copy the table again.',
   },
   GAP_TABLE: {

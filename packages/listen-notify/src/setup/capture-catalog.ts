@@ -14,7 +14,7 @@ import { type ChangeLogName, logPart } from './log-names.ts';
 /** A function as the catalog has it. */
 export interface CatalogFunction {
   readonly name: string;
-  readonly identity: string;
+  readonly version: string;
   readonly body: string;
   readonly is_definer: string;
   readonly settings: string;
@@ -45,13 +45,13 @@ export interface CatalogTrigger {
   readonly enabled: string;
   readonly is_restricted: string;
   readonly is_inherited: string;
-  readonly identity: string;
+  /** Of the trigger and its function. */
+  readonly version: string;
 }
 
 export interface CatalogEventTrigger {
   readonly name: string;
   readonly enabled: string;
-  readonly identity: string;
 }
 
 /** All that the catalog says about a change log and what fills it. */
@@ -65,7 +65,7 @@ export interface CaptureCatalog {
   readonly eventTriggers: readonly CatalogEventTrigger[];
 }
 
-const RELATIONS = ['log', 'sequence', 'columns', 'state', 'secret'] as const;
+const RELATIONS = ['log', 'sequence', 'columns', 'state', 'secret', 'replacements'] as const;
 
 /** Names of all functions that a log can have, whatever its settings. */
 export function functionNames(name: ChangeLogName): readonly string[] {

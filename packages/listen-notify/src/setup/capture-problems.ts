@@ -1,11 +1,12 @@
 import { tableLabel } from '@certyo-cdc/core/internal';
-import { qualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
+import { qualifiedName, quoteIdentifier, replacementsSetupSql } from '@certyo-cdc/postgres';
 import type {
   CaptureCatalog,
   CatalogFunction,
   CatalogTable,
   CatalogTrigger,
 } from './capture-catalog.ts';
+import { captureFunction } from './capture-function.ts';
 import type { CaptureSettings } from './capture-settings.ts';
 import {
   dropTriggerSql,
@@ -21,12 +22,14 @@ import { type FunctionBody, functionSettings, functionSql } from './function-hea
 import {
   type CaptureTrigger,
   eventTriggerName,
+  type LogPart,
   logPart,
   sqlPart,
   sqlTrigger,
   triggerName,
 } from './log-names.ts';
 import { columnsTableSql, logTableSql, secretSql, stateTableSql } from './log-tables.ts';
+import { captureKey, isWatched, withFunctionNoted, withTriggerNoted } from './noted-replacement.ts';
 
 /** Something that is missing or wrong, and the exact SQL that mends it. */
 export interface CaptureProblem {
@@ -34,6 +37,11 @@ export interface CaptureProblem {
   readonly sql: readonly string[];
   /** True when changes may have been missed because of it while a checkpoint exists. */
   readonly losesChanges: boolean;
+  /**
+   * What is there and enabled, but not as this version of the library makes it: 'function', or the key of the trigger in
+   * the fingerprint. As long as it is the one that was there before, it has captured as that version does.
+   */
+  readonly differs?: string | undefined;
   /** The captured table that the SQL locks. */
   readonly locks?: string | undefined;
 }
@@ -64,8 +72,7 @@ function logProblems(
   settings: CaptureSettings,
   versionNumber: number,
 ): readonly CaptureProblem[] {
-  const has = (part: 'log' | 'sequence' | 'columns' | 'state' | 'secret'): boolean =>
-    relations.has(logPart(settings, part).name);
+  const has = (part: LogPart): boolean => relations.has(logPart(settings, part).name);
   const problems: CaptureProblem[] = [];
   const add = (what: string, sql: readonly string[], losesChanges: boolean): void => {
     problems.push({ what, sql, losesChanges });
@@ -99,6 +106,12 @@ function logProblems(
   // Another log, another identity.
   if (!has('state') || !has('log'))
     add(`The state of ${label} does not exist.`, stateTableSql(settings, versionNumber), true);
+  if (!has('replacements'))
+    add(
+      `The table in which setup notes what it replaces does not exist for ${label}.`,
+      replacementsSetupSql(logPart(settings, 'replacements')),
+      false,
+    );
   return problems;
 }
 
@@ -113,13 +126,22 @@ function functionProblems(
     const losesChanges = !['doorbell', 'ddl', 'emptied'].includes(part);
     if (found === undefined)
       return [{ what: `The function ${name}() does not exist.`, sql, losesChanges }];
+    const noted = (statements: readonly string[]): readonly string[] =>
+      isWatched(part) ? [withFunctionNoted(settings, definition, statements)] : statements;
     if (!isAsDefined(found, definition))
-      return [{ what: `The function ${name}() is not as it was made.`, sql, losesChanges }];
+      return [
+        {
+          what: `The function ${name}() is not as it was made.`,
+          sql: noted(sql),
+          losesChanges,
+          differs: 'function',
+        },
+      ];
     if (found.is_public !== 'true') return [];
     return [
       {
         what: `Everybody may call the function ${name}().`,
-        sql: sql.slice(-1),
+        sql: noted(sql.slice(-1)),
         losesChanges: false,
       },
     ];
@@ -239,13 +261,22 @@ function triggerState(
     found.type === TYPES[kind] &&
     found.is_restricted === 'false' &&
     found.function === logPart(settings, triggerFunction(kind)).name;
-  if (!isAsMade)
+  if (!isAsMade) {
+    const sql = [dropTriggerSql(table, name), ...triggerSql(settings, table, kind)];
+    const isLossy = kind !== 'doorbell';
     return [
-      triggerProblem(settings, table, kind, 'is not as it was made', [
-        dropTriggerSql(table, name),
-        ...triggerSql(settings, table, kind),
-      ]),
+      {
+        ...triggerProblem(
+          settings,
+          table,
+          kind,
+          'is not as it was made',
+          isLossy ? [withTriggerNoted(settings, table, kind, sql)] : sql,
+        ),
+        differs: isLossy && found.enabled === 'A' ? captureKey(found) : undefined,
+      },
     ];
+  }
   if (found.enabled === 'A') return [];
   return [
     triggerProblem(settings, table, kind, 'is not enabled always', [enableTriggerSql(table, name)]),
@@ -276,7 +307,9 @@ function ownerProblems(settings: CaptureSettings, table: CatalogTable): readonly
     {
       what: `The owner of ${tableLabel(table)} could not make partitions.`,
       sql: [
-        `GRANT EXECUTE ON FUNCTION ${sqlPart(settings, 'capture')}() TO ${quoteIdentifier(table.owner)};`,
+        withFunctionNoted(settings, captureFunction(settings), [
+          `GRANT EXECUTE ON FUNCTION ${sqlPart(settings, 'capture')}() TO ${quoteIdentifier(table.owner)};`,
+        ]),
       ],
       losesChanges: false,
     },

@@ -1,3 +1,5 @@
+import { FUNCTION_VERSION_SQL, TRIGGER_VERSION_SQL } from '@certyo-cdc/postgres';
+
 /** $1 schema, $2 names. Which tables and sequences are there, and how many numbers a sequence draws at once. */
 export const RELATIONS_SQL = `
 SELECT c.relname::text AS name, c.oid::text AS oid, s.seqcache::text AS cache
@@ -10,8 +12,8 @@ SELECT c.relname::text AS name, c.oid::text AS oid, s.seqcache::text AS cache
 export const SCHEMA_SQL = 'SELECT 1 AS found FROM pg_catalog.pg_namespace WHERE nspname = $1';
 
 /** $1 schema, $2 names. Settings as a JSON list, names in lower case. */
-export const FUNCTIONS_SQL = `
-SELECT p.proname::text AS name, p.oid::text || '.' || p.xmin::text AS identity, p.prosrc AS body,
+export const FUNCTIONS_SQL: string = `
+SELECT p.proname::text AS name, ${FUNCTION_VERSION_SQL} AS version, p.prosrc AS body,
        p.prosecdef::text AS is_definer,
        coalesce((SELECT pg_catalog.json_object_agg(lower(pg_catalog.split_part(s, '=', 1)), pg_catalog.substr(s, pg_catalog.strpos(s, '=') + 1))
                    FROM pg_catalog.unnest(p.proconfig) AS s), '{}')::text AS settings,
@@ -42,13 +44,13 @@ SELECT n.nspname::text AS root_schema, r.relname::text AS root_name, r.oid::text
  ORDER BY 1, 2, tree.level, 5, 6`;
 
 /** $1 schema and $2 names of functions. All triggers that call them. https://www.postgresql.org/docs/current/catalog-pg-trigger.html */
-export const TRIGGERS_SQL = `
+export const TRIGGERS_SQL: string = `
 SELECT t.tgrelid::text AS table_oid, n.nspname::text AS schema, c.relname::text AS "table", t.tgname::text AS name,
        p.proname::text AS function, t.tgtype::text AS type, t.tgenabled::text AS enabled,
        (t.tgqual IS NOT NULL OR t.tgattr::text <> '' OR t.tgdeferrable)::text AS is_restricted,
        (EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objid = t.oid
                    AND d.refclassid = 'pg_catalog.pg_trigger'::pg_catalog.regclass))::text AS is_inherited,
-       t.oid::text || '.' || t.xmin::text AS identity
+       ${TRIGGER_VERSION_SQL} AS version
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
@@ -58,7 +60,7 @@ SELECT t.tgrelid::text AS table_oid, n.nspname::text AS schema, c.relname::text 
 
 /** $1 schema and $2 name of the function. */
 export const EVENT_TRIGGERS_SQL = `
-SELECT e.evtname::text AS name, e.evtenabled::text AS enabled, e.oid::text || '.' || e.xmin::text AS identity
+SELECT e.evtname::text AS name, e.evtenabled::text AS enabled
   FROM pg_catalog.pg_event_trigger e
   JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid
  WHERE p.pronamespace = (SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = $1) AND p.proname = $2`;

@@ -2,6 +2,7 @@ import {
   qualifiedName,
   type QualifiedName,
   quoteIdentifier,
+  replacementsSetupSql,
   type SetupStatement,
 } from '@certyo-cdc/postgres';
 import { captureFunction } from './capture-function.ts';
@@ -131,6 +132,7 @@ export function changeLogSetupSql(
     ...columnsTableSql(settings),
     ...secretSql(settings, server.versionNumber),
     ...stateTableSql(settings, server.versionNumber),
+    ...replacementsSetupSql(logPart(settings, 'replacements')),
     ...logFunctions(settings).flatMap(({ definition }) => functionSql(definition)),
     ...emptiedTriggerSql(settings),
     ...settings.tables.flatMap((table) =>
@@ -170,6 +172,7 @@ export function changeLogTeardownSql(
     `DROP TABLE IF EXISTS ${sqlPart(name, 'log')};`,
     `DROP TABLE IF EXISTS ${sqlPart(name, 'columns')};`,
     `DROP TABLE IF EXISTS ${sqlPart(name, 'state')};`,
+    `DROP TABLE IF EXISTS ${sqlPart(name, 'replacements')};`,
     `DROP SEQUENCE IF EXISTS ${sqlPart(name, 'sequence')};`,
     `DROP SEQUENCE IF EXISTS ${sqlPart(name, 'secret')};`,
     ...[...functions]
@@ -189,7 +192,7 @@ export function changeLogTeardownSql(
 }
 
 /** The signature without names of arguments. */
-function argumentTypes(signature: string): string {
+export function argumentTypes(signature: string): string {
   const at = signature.lastIndexOf('(');
   return signature.slice(0, at) + signature.slice(at).replaceAll(/\bp_\w+ /g, '');
 }

@@ -19,6 +19,7 @@ export type LogPart =
   | 'columns'
   | 'state'
   | 'secret'
+  | 'replacements'
   | 'successors'
   | 'predecessors'
   | 'takers'

@@ -1,10 +1,12 @@
 import { GapError, type JsonValue, type SourceEvent, SourceSetupError } from '@certyo-cdc/core';
-import type { SqlExecutor } from '@certyo-cdc/postgres';
+import { readReplacements, type SqlExecutor } from '@certyo-cdc/postgres';
 import type { CaptureProblem } from '../setup/capture-problems.ts';
 import type { CaptureSettings } from '../setup/capture-settings.ts';
+import { logPart } from '../setup/log-names.ts';
 import {
   captureChange,
   type CaptureFingerprint,
+  capturingNames,
   readCaptureState,
 } from '../setup/capture-state.ts';
 
@@ -26,6 +28,7 @@ export class CaptureWatch {
   readonly #warned = new Set<string>();
   #fingerprint: CaptureFingerprint | null;
   #labels: ReadonlyMap<number, string> = new Map();
+  #hasBegun = false;
 
   constructor(options: CaptureWatchOptions) {
     this.#options = options;
@@ -50,30 +53,54 @@ export class CaptureWatch {
       versionNumber,
     });
     const known = this.#fingerprint;
-    const change = known === null ? null : captureChange(known, fingerprint);
+    const change = known === null ? null : await this.#change(known, fingerprint, options.signal);
     if (change !== null) throw gap(change, problems);
     const lossy = problems.filter((problem) => problem.losesChanges);
-    if (lossy.length > 0) {
+    // What is there, and was all the time, captures as another version of this library does.
+    const isOther = known !== null && lossy.every(({ differs }) => isKnown(known, differs));
+    if (lossy.length > 0 && !(isOther && this.#hasBegun)) {
       const what = lossy.map((problem) => problem.what).join(' ');
-      if (known !== null) throw gap(what, lossy);
+      if (known !== null && !isOther) throw gap(what, lossy);
       throw new SourceSetupError(what, {
         remedy: `Run source.setup(), or:\n${statements(problems)}`,
       });
     }
-    for (const { sql, what } of problems) this.#warn(what, sql);
+    this.#hasBegun = true;
+    for (const { losesChanges, sql, what } of problems)
+      this.#warn(
+        what,
+        losesChanges
+          ? 'Another version of this library has set it up; changes are captured as before.'
+          : `Run source.setup(), or: ${sql.join(' ')}`,
+      );
     this.#fingerprint = fingerprint;
     this.#labels = new Map(
       Object.entries(fingerprint.tables).map(([label, { oid }]) => [Number(oid), label]),
     );
   }
 
-  #warn(what: string, sql: readonly string[]): void {
+  async #change(
+    known: CaptureFingerprint,
+    now: CaptureFingerprint,
+    signal: AbortSignal,
+  ): Promise<string | null> {
+    const change = captureChange(known, now, []);
+    if (change === null) return null;
+    const { session, settings } = this.#options;
+    const replacements = await readReplacements(session, logPart(settings, 'replacements'), {
+      names: capturingNames(known),
+      signal,
+    });
+    return captureChange(known, now, replacements);
+  }
+
+  #warn(what: string, remedy: string): void {
     if (this.#warned.has(what)) return;
     this.#warned.add(what);
     this.#options.onEvent({
       type: 'source-warned',
       code: 'CAPTURE_SETUP',
-      message: `${what} Run source.setup(), or: ${sql.join(' ')}`,
+      message: `${what} ${remedy}`,
     });
   }
 }
@@ -84,6 +111,12 @@ export function captureFingerprint(value: unknown): CaptureFingerprint | null {
   return typeof stored?.tables === 'object' && typeof stored.functions === 'object'
     ? (stored as CaptureFingerprint)
     : null;
+}
+
+/** Whether what differs from what this version makes is in the fingerprint, so that it is known to have been there. */
+function isKnown({ tables }: CaptureFingerprint, differs: string | undefined): boolean {
+  if (differs === undefined || differs === 'function') return differs !== undefined;
+  return Object.values(tables).some(({ triggers }) => triggers[differs] !== undefined);
 }
 
 function gap(what: string, problems: readonly CaptureProblem[]): GapError {

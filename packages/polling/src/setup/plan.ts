@@ -3,13 +3,14 @@ import { tableLabel } from '@certyo-cdc/core/internal';
 import {
   qualifiedName,
   quoteIdentifier,
+  replacementsSetupSql,
   type SetupStatement,
   type SqlExecutor,
 } from '@certyo-cdc/postgres';
 import { columnProblems, keyProblems } from './column-problems.ts';
 import { indexProblems } from './index-problems.ts';
 import { blocking, type Problem, problem } from './problem.ts';
-import { type PollingSpec, pollingObjects } from './spec.ts';
+import { needsTriggers, type PollingSpec, pollingObjects, replacementsTable } from './spec.ts';
 import { type PollingState, readPollingState, type TableState } from './table-state.ts';
 import { keysTableSql, tombstoneTablesSql } from './tombstone-trigger.ts';
 import { triggerProblems } from './trigger-problems.ts';
@@ -67,12 +68,9 @@ function objectProblems(spec: PollingSpec, state: PollingState): readonly Proble
   const names = pollingObjects(spec);
   const uses = (...kinds: readonly string[]): boolean =>
     spec.tables.some(({ hardDeletes }) => kinds.includes(hardDeletes));
-  const usesTriggers = spec.tables.some(
-    ({ cursor, lastUpdate, hardDeletes }) =>
-      cursor.kind === 'xid' || lastUpdate !== null || hardDeletes !== 'not-captured',
-  );
+  const usesTriggers = spec.tables.some(needsTriggers);
   const problems: Problem[] = [];
-  if (!state.hasSchema && usesTriggers) {
+  if (!state.hasSchema && (usesTriggers || uses('reconcile'))) {
     problems.push(
       problem(`The schema "${spec.schema}" does not exist.`, [
         `CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(spec.schema)};`,
@@ -80,6 +78,16 @@ function objectProblems(spec: PollingSpec, state: PollingState): readonly Proble
     );
   }
   const lacks = (name: string): boolean => !state.objects.has(name);
+  const replacements = replacementsTable(spec);
+  if (usesTriggers && lacks(replacements.name)) {
+    problems.push(
+      problem(
+        `The table ${tableLabel(replacements)}, in which setup notes what it replaces, does not exist.`,
+        replacementsSetupSql(replacements),
+        { severity: 'warning' },
+      ),
+    );
+  }
   if (
     uses('tombstone', 'reconcile') &&
     (lacks(names.tombstones.name) || lacks(names.tombstoneColumns.name))
@@ -141,7 +149,7 @@ function withLockTimeout(statements: readonly SetupStatement[]): readonly SetupS
   let group: SetupStatement[] = [];
   const close = (): void => {
     const [first] = group;
-    if (group.some(({ sql }) => /^(?:ALTER TABLE|CREATE TRIGGER|DROP TRIGGER)/.test(sql)))
+    if (group.some(({ sql }) => /^(?:ALTER TABLE|CREATE TRIGGER|DO|DROP TRIGGER) /.test(sql)))
       result.push({ sql: LOCK_TIMEOUT, locks: first?.locks });
     result.push(...group);
     group = [];
@@ -167,6 +175,8 @@ export async function assertPollingReady(
   spec: PollingSpec,
   options: Options & {
     readonly hasCheckpoint: boolean;
+    /** Whether every trigger that the checkpoint knows has been there all the time. */
+    readonly wereThere?: ((state: PollingState) => Promise<boolean>) | undefined;
     readonly onEvent: (event: SourceEvent) => void;
   },
 ): Promise<PollingState> {
@@ -174,7 +184,14 @@ export async function assertPollingReady(
   const state = await readPollingState(session, spec, options);
   const problems = pollingProblems(spec, state);
   const errors = problems.filter(({ severity }) => severity !== 'warning');
-  if (errors.length > 0) throw problemError(errors, options.hasCheckpoint);
+  if (errors.length > 0) {
+    const gaps = errors.filter(({ severity }) => severity === 'gap');
+    const isGap =
+      options.hasCheckpoint &&
+      gaps.length > 0 &&
+      !(gaps.every(({ differs }) => differs) && (await options.wereThere?.(state)) === true);
+    throw problemError(errors, isGap);
+  }
   for (const { code, what, sql } of problems) {
     const remedy = sql.length === 0 ? '' : ` Run: ${sql.map((one) => one.sql).join(' ')}`;
     options.onEvent({ type: 'source-warned', code, message: `${what}${remedy}` });
@@ -200,11 +217,11 @@ export function assertPollingVersion(versionNumber: number, version: string): vo
   );
 }
 
-function problemError(problems: readonly Problem[], hasCheckpoint: boolean): Error {
+function problemError(problems: readonly Problem[], isGap: boolean): Error {
   const what = problems.map((one) => one.what).join(' ');
   const lines = problems.flatMap((one) => one.sql.map(({ sql }) => `  ${sql}`));
   const remedy = `${problems.some(({ mendedBy }) => mendedBy === 'setup') ? 'Run source.setup(), or:' : 'Run:'}\n${lines.join('\n')}`;
-  if (hasCheckpoint && problems.some(({ severity }) => severity === 'gap')) {
+  if (isGap) {
     return new GapError('GAP_TRIGGER', `${what} Changes since the checkpoint may be missing.`, {
       remedy: `${remedy}\nthen copy the tables again under a new name.`,
     });

@@ -10,10 +10,15 @@ export interface Problem {
   readonly severity: 'gap' | 'error' | 'warning';
   /** Code of the warning. */
   readonly code: string;
+  /**
+   * True for a trigger that is there and enabled, but not as this version of the library makes it: as long as it is the one
+   * that was there before, it has captured as that version does.
+   */
+  readonly differs: boolean;
 }
 
 /** The members that differ from an error that setup mends. */
-export type ProblemKind = Partial<Pick<Problem, 'mendedBy' | 'severity' | 'code'>>;
+export type ProblemKind = Partial<Pick<Problem, 'mendedBy' | 'severity' | 'code' | 'differs'>>;
 
 /** Makes a problem. Without more it is an error that setup mends. */
 export function problem(
@@ -27,6 +32,7 @@ export function problem(
     mendedBy: kind.mendedBy ?? 'setup',
     severity: kind.severity ?? 'error',
     code: kind.code ?? 'SETUP_INCOMPLETE',
+    differs: kind.differs ?? false,
   };
 }
 

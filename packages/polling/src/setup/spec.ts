@@ -47,6 +47,19 @@ export interface PollingObjects {
   readonly keys: QualifiedName;
 }
 
+/**
+ * Where setup notes which triggers it has replaced. One for all sources of a schema, because they share the stamp triggers of
+ * a table.
+ */
+export function replacementsTable({ schema }: Pick<DeletesTarget, 'schema'>): QualifiedName {
+  return { schema, name: 'polling_replacements' };
+}
+
+/** Whether a table needs triggers. */
+export function needsTriggers({ cursor, hardDeletes, lastUpdate }: PolledTableSpec): boolean {
+  return cursor.kind === 'xid' || lastUpdate !== null || hardDeletes === 'tombstone';
+}
+
 /** So that `<name>_tombstone_columns` fits into PostgreSQL's 63 bytes. */
 const MAX_NAME_BYTES = 40;
 

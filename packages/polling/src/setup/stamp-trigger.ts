@@ -74,6 +74,10 @@ END`;
     body,
     settings: { search_path: FUNCTION_PATH, ...GENERIC_PLANS },
     isDefiner: false,
+    provides: [
+      ...(xid === null ? [] : [`stamp 1: xid ${xid}`]),
+      ...(time === null ? [] : [`stamp 1: time ${time}`]),
+    ],
   };
 }
 

@@ -1,12 +1,15 @@
 import { resolveTables, type SqlExecutor, type TableDescription } from '@certyo-cdc/postgres';
-import { type PolledTableSpec, type PollingSpec, pollingObjects } from './spec.ts';
+import {
+  type PolledTableSpec,
+  type PollingSpec,
+  pollingObjects,
+  replacementsTable,
+} from './spec.ts';
 
 /** A trigger as the catalog has it. */
 export interface TriggerState {
   readonly relation: number;
   readonly name: string;
-  /** Of its row in pg_trigger: any ALTER or re-creation makes another one. */
-  readonly version: string;
   readonly type: number;
   /** `A` always, `O` not for replicated rows, `R` only for those, `D` never. */
   readonly enabled: string;
@@ -15,7 +18,6 @@ export interface TriggerState {
   readonly isConditional: boolean;
   readonly hasColumns: boolean;
   readonly function: {
-    readonly version: string;
     readonly source: string;
     readonly settings: string;
     readonly isDefiner: boolean;
@@ -99,7 +101,8 @@ export async function readPollingState(
     spec.tables.map(({ table }) => table),
     options,
   );
-  const names = Object.values(pollingObjects(spec)).map(({ name }) => name);
+  const objects = [...Object.values(pollingObjects(spec)), replacementsTable(spec)];
+  const names = objects.map(({ name }) => name);
   const { rows } = await session.query<{
     readonly version: string;
     readonly user: string;
@@ -148,10 +151,10 @@ SELECT c.oid::int8 AS oid, n.nspname AS schema, c.relname AS name, c.relkind = '
  ORDER BY c.oid <> $1::oid, c.oid`;
 
 const TRIGGERS_SQL = `
-SELECT t.tgrelid::int8 AS relation, t.tgname AS name, t.oid || '.' || t.xmin AS version, t.tgtype AS type, t.tgenabled AS enabled,
+SELECT t.tgrelid::int8 AS relation, t.tgname AS name, t.tgtype AS type, t.tgenabled AS enabled,
        t.tgparentid <> 0 AS "isClone", CASE WHEN t.tgnargs > 0 THEN pg_catalog.encode(t.tgargs, 'escape') END AS argument,
        t.tgqual IS NOT NULL AS "isConditional", t.tgattr::text <> '' AS "hasColumns",
-       pg_catalog.json_build_object('version', p.oid || '.' || p.xmin, 'source', p.prosrc, 'settings', coalesce(pg_catalog.array_to_string(p.proconfig, E'\\n'), ''),
+       pg_catalog.json_build_object('source', p.prosrc, 'settings', coalesce(pg_catalog.array_to_string(p.proconfig, E'\\n'), ''),
          'isDefiner', p.prosecdef, 'isPublic', pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')) AS function
   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
  WHERE NOT t.tgisinternal AND t.tgrelid IN (${RELATIONS}) OR t.tgparentid <> 0 AND t.tgrelid IN (${RELATIONS})

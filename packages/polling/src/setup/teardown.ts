@@ -7,7 +7,7 @@ import {
 } from '@certyo-cdc/postgres';
 import { keyOf } from './column-problems.ts';
 import { cursorIndexName } from './index-problems.ts';
-import { type PollingSpec, pollingObjects } from './spec.ts';
+import { type PollingSpec, pollingObjects, replacementsTable } from './spec.ts';
 import { STAMP_TRIGGER, TIME_COLUMN_COMMENT } from './stamp-trigger.ts';
 import { readPollingState, type TableState } from './table-state.ts';
 import { tombstoneTriggerNames } from './tombstone-trigger.ts';
@@ -29,6 +29,9 @@ export async function planPollingTeardown(
   );
   const functions = await unusedFunctions(session, spec, options);
   const objects = Object.values(pollingObjects(spec)).filter(({ name }) => state.objects.has(name));
+  const replacements = replacementsTable(spec);
+  if (state.objects.has(replacements.name) && (await isLastOne(session, spec, functions, options)))
+    objects.push(replacements);
   return [
     ...statements,
     ...functions.map((name) => ({ sql: `DROP FUNCTION ${qualifiedName(name)}();` })),
@@ -75,6 +78,25 @@ function tableTeardown(spec: PollingSpec, state: TableState): readonly string[] 
       (column) => `ALTER TABLE ${qualifiedName(table)} DROP COLUMN ${quoteIdentifier(column)};`,
     ),
   ];
+}
+
+/** Whether no other source has functions in the schema when these are gone. */
+async function isLastOne(
+  session: SqlExecutor,
+  { schema }: PollingSpec,
+  dropped: readonly QualifiedName[],
+  options: { readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { rows } = await session.query(
+    `
+SELECT p.proname AS name
+  FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+ WHERE n.nspname = $1 AND p.prorettype = 'pg_catalog.trigger'::regtype
+   AND p.proname ~ '^(stamp|.*_deleted|.*_truncated)_[0-9a-f]{12}$' AND p.proname <> ALL ($2::text[]) LIMIT 1`,
+    [schema, dropped.map(({ name }) => name)],
+    options,
+  );
+  return rows.length === 0;
 }
 
 /** The source's functions, and shared stamp functions, that no trigger of another table uses. */

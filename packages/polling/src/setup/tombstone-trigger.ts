@@ -91,6 +91,7 @@ END`;
     body,
     settings: ROW_SETTINGS,
     isDefiner: true,
+    provides: [`tombstones 1: ${JSON.stringify(key)}`],
   };
 }
 
@@ -109,13 +110,15 @@ END`;
     body,
     settings: { search_path: FUNCTION_PATH },
     isDefiner: true,
+    provides: ['tombstones 1: truncate'],
   };
 }
 
 /**
  * The triggers of one table: `oid` is the table as it is polled (of a partitioned table the root), noted in every tombstone.
- * An UPDATE only gets here when the bytes of its key have changed (1.0 to 1.00 is another key, as text). Without the casts the
- * operator would be applied to each pair of columns. The condition costs a writer next to nothing; its price is that the
+ * An UPDATE only gets here when the bytes of its key have changed (1.0 to 1.00 is another key, as text). It is the function
+ * behind the operator `*<>`: between two ROWs a dump would print the operator such that it is applied to each pair of columns,
+ * and could not be restored. The condition costs a writer next to nothing; its price is that the
  * server refuses ALTER COLUMN … TYPE of a key column until the trigger is dropped.
  */
 export function tombstoneTriggers(
@@ -127,7 +130,7 @@ export function tombstoneTriggers(
   const truncated = truncatedFunction(target);
   const argument = String(table.oid);
   const row = (record: string): string =>
-    `ROW(${table.key.map((column) => `${record}.${quoteIdentifier(column)}`).join(', ')})::record`;
+    `ROW(${table.key.map((column) => `${record}.${quoteIdentifier(column)}`).join(', ')})`;
   return [
     {
       name: names.deleted,
@@ -143,7 +146,7 @@ export function tombstoneTriggers(
       name: names.keyChanged,
       when: 'AFTER UPDATE',
       level: 'ROW',
-      condition: `${row('OLD')} OPERATOR(pg_catalog.*<>) ${row('NEW')}`,
+      condition: `pg_catalog.record_image_ne(${row('OLD')}, ${row('NEW')})`,
       function: deleted.function,
       argument,
       type: 17,

@@ -1,8 +1,13 @@
 import { tableLabel } from '@certyo-cdc/core/internal';
-import { qualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
+import {
+  qualifiedName,
+  quoteIdentifier,
+  replaceFunctionSql,
+  replaceTriggerSql,
+} from '@certyo-cdc/postgres';
 import { keyOf } from './column-problems.ts';
 import { type Problem, problem, warning } from './problem.ts';
-import type { DeletesTarget } from './spec.ts';
+import { type DeletesTarget, replacementsTable } from './spec.ts';
 import {
   STAMP_TRIGGER,
   stampFunction,
@@ -47,7 +52,7 @@ export function triggerProblems(
     expected.level === 'ROW'
       ? rowTriggerProblems(target, state, expected, functions)
       : state.relations.flatMap((relation) =>
-          oneTriggerProblems(state, relation, expected, functions),
+          oneTriggerProblems(target, state, relation, expected, functions),
         ),
   );
   return [...problems, ...laterTriggers(state)];
@@ -63,8 +68,8 @@ function rowTriggerProblems(
   const [root, ...partitions] = state.relations;
   if (root === undefined) return [];
   const also = expected.name === STAMP_TRIGGER ? otherStamps(target, state) : [];
-  const wrong = oneTriggerProblems(state, root, expected, functions, also);
-  if (wrong.some(({ sql }) => sql.some((one) => one.sql.startsWith('CREATE TRIGGER')))) {
+  const wrong = oneTriggerProblems(target, state, root, expected, functions, also);
+  if (wrong.some(({ sql }) => sql.some((one) => one.sql.includes('CREATE TRIGGER ')))) {
     // One of the same name that was made on a partition by itself would be in the way.
     const own = partitions.filter(
       (partition) => find(state, partition, expected)?.isClone === false,
@@ -91,6 +96,7 @@ function rowTriggerProblems(
 }
 
 function oneTriggerProblems(
+  target: DeletesTarget,
   state: TableState,
   relation: RelationState,
   expected: ExpectedTrigger,
@@ -110,10 +116,12 @@ function oneTriggerProblems(
         `The trigger "${expected.name}" of ${label} ${reason ?? 'is missing'}.`,
         [
           ...missingFunctionSql(expected.made, functions),
-          ...createTriggerSql(relation, expected),
+          ...(found === undefined
+            ? createTriggerSql(relation, expected)
+            : [remakeTriggerSql(target, relation, expected)]),
           ...sinceSql(state, relation, expected),
         ],
-        kind,
+        { ...kind, differs: found?.enabled === 'A' },
       ),
     ];
   }
@@ -131,12 +139,33 @@ function oneTriggerProblems(
     problems.push(
       problem(
         `Everybody may execute the function ${qualifiedName(expected.function)}.`,
-        [`REVOKE ALL ON FUNCTION ${qualifiedName(expected.function)}() FROM PUBLIC;`],
+        [
+          replaceFunctionSql(`${qualifiedName(expected.function)}()`, {
+            replacements: replacementsTable(target),
+            statements: [
+              `REVOKE ALL ON FUNCTION ${qualifiedName(expected.function)}() FROM PUBLIC;`,
+            ],
+            provides: expected.made.provides,
+          }),
+        ],
         { severity: 'warning', code: 'FUNCTION_IS_PUBLIC' },
       ),
     );
   }
   return problems;
+}
+
+/** Another version of the library has made it, or another source over the table: it has captured until now. */
+function remakeTriggerSql(
+  target: DeletesTarget,
+  relation: RelationState,
+  expected: ExpectedTrigger,
+): string {
+  return replaceTriggerSql(relation, expected.name, expected.made, {
+    replacements: replacementsTable(target),
+    statements: createTriggerSql(relation, expected),
+    provides: expected.made.provides,
+  });
 }
 
 /** Only of tombstones is it worth knowing since when: rows are read from their beginning in any case. */

@@ -84,8 +84,9 @@ describe('TriggerWatch', () => {
   });
 
   test('reads only what it wrote', () => {
-    for (const value of [null, undefined, 1, 'x', [], { a: 1 }])
+    for (const value of [null, undefined, 1, 'x', [], { a: 1 }, { 'public.t': { 1: 'x' } }])
       expect(triggerFingerprint(value)).toBeNull();
-    expect(triggerFingerprint({ 'public.t': { 1: 'x' } })).toEqual({ 'public.t': { 1: 'x' } });
+    const written = { 'public.t': { needs: { a: ['b'] }, relations: { 1: { a: 'x' } } } };
+    expect(triggerFingerprint(written)).toEqual(written);
   });
 });

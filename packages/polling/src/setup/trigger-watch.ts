@@ -1,147 +1,179 @@
 import { GapError, type JsonValue } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
-import type { SqlExecutor } from '@certyo-cdc/postgres';
-import type { DeletesTarget } from './spec.ts';
+import {
+  hasCapturedSince,
+  readReplacements,
+  type QualifiedName,
+  type Replacement,
+  type SqlExecutor,
+} from '@certyo-cdc/postgres';
+import { type DeletesTarget, replacementsTable } from './spec.ts';
 import type { PollingState } from './table-state.ts';
 import { expectedTriggers } from './trigger-problems.ts';
+import { readTriggerVersions, type WatchedRelation } from './trigger-versions.ts';
 
-/** By `schema.table`, by oid of the table and its partitions: the very rows of the catalog that make the triggers. */
-export type TriggerFingerprint = Readonly<Record<string, Readonly<Record<string, string>>>>;
+/** By `schema.table`. */
+export type TriggerFingerprint = Readonly<Record<string, TableFingerprint>>;
 
-/** Marks a partition that was made together with its triggers, so that no write can have been missed. */
-const SINCE_BIRTH = 'born:';
+/** The triggers of a table and its partitions. */
+interface TableFingerprint {
+  /** By the trigger's name: what it is for. */
+  readonly needs: Readonly<Record<string, readonly string[]>>;
+  /** By oid of the table or partition, by the trigger's name: the very rows of the catalog that make it. */
+  readonly relations: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
 
 interface WatchedTable {
   readonly label: string;
   readonly oid: number;
-  readonly triggers: readonly string[];
+  readonly needs: TableFingerprint['needs'];
+}
+
+interface Options {
+  readonly signal: AbortSignal;
 }
 
 /**
  * Notices that a trigger was disabled, dropped or made again while somebody polls or while the pipeline was away (P-06).
  *
  * A trigger that was disabled and enabled again looks the same as before, but what was written between was not stamped: so
- * the rows of pg_trigger and pg_proc are compared by oid and xmin. Partitions that are gone are no gap; one that was
+ * the rows of pg_trigger and pg_proc are compared by oid and xmin. What setup has replaced by something that does the same is
+ * no gap, because setup notes it in the same transaction. Partitions that are gone are none either; one that was
  * attached is, because its rows may carry old stamps, unless it was made as a partition.
  */
 export class TriggerWatch {
   readonly #tables: readonly WatchedTable[];
+  readonly #replacements: QualifiedName;
   #fingerprint: TriggerFingerprint;
 
   /** @param stored What `toJSON` gave when the checkpoint was saved; null where there is none. */
   constructor(target: DeletesTarget, state: PollingState, stored: TriggerFingerprint | null) {
     this.#tables = state.tables.flatMap((table): WatchedTable[] => {
-      const triggers = expectedTriggers(target, table).map(({ name }) => name);
+      const triggers = expectedTriggers(target, table);
       if (triggers.length === 0) return [];
-      return [{ label: tableLabel(table.table), oid: table.table.oid, triggers }];
+      const needs = Object.fromEntries(triggers.map(({ made, name }) => [name, made.provides]));
+      return [{ label: tableLabel(table.table), oid: table.table.oid, needs }];
     });
+    this.#replacements = replacementsTable(target);
     this.#fingerprint = stored ?? {};
   }
 
   /** To be kept with the checkpoint. */
   toJSON(): JsonValue {
-    return this.#fingerprint;
+    return this.#fingerprint as unknown as JsonValue;
   }
 
   /**
-   * Compares with the catalog as it is now; one statement.
+   * Compares with the catalog as it is now.
    *
    * @throws GapError `GAP_TRIGGER`
    */
-  async check(session: SqlExecutor, options: { readonly signal: AbortSignal }): Promise<void> {
+  async check(session: SqlExecutor, options: Options): Promise<void> {
     if (this.#tables.length === 0) return;
-    const { rows } = await session.query<Row>(
-      FINGERPRINT_SQL,
-      [
-        `{${this.#tables.map(({ oid }) => oid).join(',')}}`,
-        [...new Set(this.#tables.flatMap(({ triggers }) => triggers))],
-      ],
+    const names = [...new Set(this.#tables.flatMap(({ needs }) => Object.keys(needs)))];
+    const found = await readTriggerVersions(
+      session,
+      { tables: this.#tables.map(({ oid }) => oid), names },
       options,
     );
-    const now: Record<string, Record<string, string>> = {};
-    for (const table of this.#tables) now[table.label] = this.#checkTable(table, rows);
+    const now: Record<string, TableFingerprint> = {};
+    let replacements: readonly Replacement[] | null = null;
+    for (const table of this.#tables) {
+      const relations = found
+        .filter(({ root }) => root === table.oid)
+        .map((relation) => ({ ...relation, versions: only(relation.versions, table.needs) }));
+      if (relations.length === 0) throw gap(`The table ${table.label} was dropped.`);
+      for (const relation of relations) assertEnabled(table, relation);
+      const change = this.#change(table, relations, replacements ?? []);
+      if (change !== null) {
+        replacements ??= await readReplacements(session, this.#replacements, { names, ...options });
+        const still = this.#change(table, relations, replacements);
+        if (still !== null) throw gap(still);
+      }
+      now[table.label] = {
+        needs: table.needs,
+        relations: Object.fromEntries(relations.map(({ oid, versions }) => [oid, versions])),
+      };
+    }
     this.#fingerprint = { ...this.#fingerprint, ...now };
   }
 
-  #checkTable(table: WatchedTable, rows: readonly Row[]): Record<string, string> {
-    const now: Record<string, string> = {};
-    const own = rows.filter((row) => Number(row.root) === table.oid);
-    if (own.length === 0) throw gap(`The table ${table.label} was dropped.`);
-    const known = this.#fingerprint[table.label];
-    for (const { relation, name, triggers: text } of own) {
-      const isRoot = Number(relation) === table.oid;
-      const triggers = JSON.parse(text) as readonly TriggerRow[];
-      for (const expected of table.triggers) {
-        const found = triggers.find((trigger) => trigger.name === expected);
-        if (found?.enabled === 'A') continue;
-        // TRUNCATE triggers are not cloned to partitions; whether each has one is told by setup.
-        if (
-          !isRoot &&
-          (found === undefined || found.isStatement) &&
-          expected.endsWith('_truncated')
-        )
-          continue;
-        const how = found === undefined ? 'missing' : 'disabled, or not ENABLE ALWAYS';
-        throw gap(`The trigger "${expected}" of ${name} is ${how}.`);
-      }
-      const counted = triggers.filter(
-        (trigger) => table.triggers.includes(trigger.name) && (isRoot || !trigger.isStatement),
-      );
-      const versions = counted
-        .map(({ version }) => version)
-        .sort()
-        .join(' ');
-      const current =
-        !isRoot && counted.every(({ isBorn }) => isBorn) ? `${SINCE_BIRTH}${versions}` : versions;
-      now[relation] = current;
-      const before = known?.[relation];
-      if (known === undefined || before === current) continue;
-      if (before === undefined && current.startsWith(SINCE_BIRTH)) continue;
-      throw gap(
-        before === undefined
-          ? isRoot
-            ? `The table ${table.label} was made again.`
-            : `${name} was attached as a partition of ${table.label}: its rows may carry stamps of times that were read already.`
-          : `The triggers of ${name} were not there all the time: they were disabled, altered or made again.`,
-      );
+  /** Whether `check` finds no gap. */
+  async wereThere(session: SqlExecutor, options: Options): Promise<boolean> {
+    try {
+      await this.check(session, options);
+      return true;
+    } catch (error) {
+      if (error instanceof GapError) return false;
+      throw error;
     }
-    return now;
+  }
+
+  #change(
+    table: WatchedTable,
+    relations: readonly WatchedRelation[],
+    replacements: readonly Replacement[],
+  ): string | null {
+    const known = this.#fingerprint[table.label];
+    if (known === undefined) return null;
+    for (const relation of relations) {
+      const { isRoot, name, oid, versions } = relation;
+      const before = known.relations[oid];
+      const triggers = Object.keys(versions);
+      const has = (trigger: string, isFirst: (version: string) => boolean): boolean => {
+        const needs = table.needs[trigger] ?? [];
+        const isSameNeed = JSON.stringify(known.needs[trigger]) === JSON.stringify(needs);
+        return hasCapturedSince(
+          isSameNeed ? replacements : [],
+          { relation: oid, name: trigger, version: versions[trigger] ?? '', needs },
+          isFirst,
+        );
+      };
+      if (before === undefined) {
+        if (isRoot) return `The table ${table.label} was made again.`;
+        // Made together with its triggers, so that no write can have been missed.
+        const isBorn = (version: string): boolean =>
+          /^\d+\.(\d+)\//.exec(version)?.[1] === relation.bornOf;
+        if (triggers.every((trigger) => has(trigger, isBorn))) continue;
+        return `${name} was attached as a partition of ${table.label}: its rows may carry stamps of times that were read already.`;
+      }
+      const isSame =
+        triggers.length === Object.keys(before).length &&
+        triggers.every((trigger) => has(trigger, (version) => version === before[trigger]));
+      if (!isSame)
+        return `The triggers of ${name} were not there all the time: they were disabled, altered or made again.`;
+    }
+    return null;
   }
 }
 
-interface Row {
-  readonly root: string;
-  readonly relation: string;
-  readonly name: string;
-  readonly triggers: string;
+/** Another source may have triggers of these names on this table. */
+function only(versions: WatchedRelation['versions'], needs: object): WatchedRelation['versions'] {
+  return Object.fromEntries(
+    Object.entries(versions).filter(([name]) => Object.hasOwn(needs, name)),
+  );
 }
 
-interface TriggerRow {
-  readonly name: string;
-  readonly enabled: string;
-  readonly version: string;
-  readonly isStatement: boolean;
-  readonly isBorn: boolean;
+function assertEnabled({ needs }: WatchedTable, relation: WatchedRelation): void {
+  for (const expected of Object.keys(needs)) {
+    const enabled = relation.enabled[expected];
+    if (enabled === 'A') continue;
+    // TRUNCATE triggers are not cloned to partitions; whether each has one is told by setup.
+    if (!relation.isRoot && expected.endsWith('_truncated')) continue;
+    const how = enabled === undefined ? 'missing' : 'disabled, or not ENABLE ALWAYS';
+    throw gap(`The trigger "${expected}" of ${relation.name} is ${how}.`);
+  }
 }
-
-/** $1 oids of tables, $2 names of triggers: a row per table and partition. `ctid` in pg_attribute is as old as its table. */
-const FINGERPRINT_SQL = `
-SELECT w.oid::text AS root, c.oid::text AS relation, n.nspname || '.' || c.relname AS name,
-       coalesce((SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
-                   'name', t.tgname, 'enabled', t.tgenabled, 'version', t.oid || '.' || t.xmin || '/' || p.oid || '.' || p.xmin,
-                   'isStatement', t.tgtype & 1 = 0, 'isBorn', t.xmin = a.xmin))
-                   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-                  WHERE t.tgrelid = c.oid AND t.tgname = ANY ($2::text[])), '[]')::text AS triggers
-  FROM pg_catalog.unnest($1::oid[]) AS w(oid)
- CROSS JOIN LATERAL (SELECT w.oid UNION SELECT q.relid::oid FROM pg_catalog.pg_partition_tree(w.oid::regclass) q) AS r(oid)
-  JOIN pg_catalog.pg_class c ON c.oid = r.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'ctid'`;
 
 /** Reads what `toJSON` gave; null for anything else. */
 export function triggerFingerprint(value: unknown): TriggerFingerprint | null {
-  const isObject = (one: unknown): boolean =>
+  const isObject = (one: unknown): one is object =>
     typeof one === 'object' && one !== null && !Array.isArray(one);
-  return isObject(value) && Object.values(value as object).every(isObject)
+  const isTable = (one: unknown): boolean => {
+    const table = one as Partial<TableFingerprint> | null;
+    return isObject(table) && isObject(table.needs) && isObject(table.relations);
+  };
+  return isObject(value) && Object.values(value).every(isTable)
     ? (value as TriggerFingerprint)
     : null;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import {
+  type FunctionState,
   qualifiedName,
   type QualifiedName,
   quoteIdentifier,
@@ -14,11 +15,13 @@ export const FUNCTION_PATH = 'pg_catalog, pg_temp';
 export const GENERIC_PLANS = { plan_cache_mode: 'force_generic_plan' } as const;
 
 /** A function of a trigger, as it has to be. */
-export interface TriggerFunction {
+export interface TriggerFunction extends FunctionState {
   readonly function: QualifiedName;
-  readonly body: string;
-  readonly settings: Readonly<Record<string, string>>;
-  readonly isDefiner: boolean;
+  /**
+   * What it does for readers of all versions: who replaces it by one that does the same, or more, loses nothing. A version
+   * whose stamps or tombstones others could not read calls it something else.
+   */
+  readonly provides: readonly string[];
 }
 
 /** Names a text by its content. */

@@ -238,12 +238,16 @@ class Opening {
     signal: AbortSignal,
   ): Promise<{ readonly ready: PollingState; readonly watch: TriggerWatch }> {
     const spec = pollingSpec(this.#settings);
+    const known = triggerFingerprint(stored);
     const ready = await assertPollingReady(this.#session, spec, {
       hasCheckpoint,
+      wereThere: async (state) =>
+        known !== null &&
+        (await new TriggerWatch(spec, state, known).wereThere(this.#session, { signal })),
       signal,
       onEvent: this.#onEvent,
     });
-    const watch = new TriggerWatch(spec, ready, triggerFingerprint(stored));
+    const watch = new TriggerWatch(spec, ready, known);
     await watch.check(this.#session, { signal });
     return { ready, watch };
   }

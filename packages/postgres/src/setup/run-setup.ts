@@ -22,7 +22,9 @@ export interface RunSetupOptions {
 }
 
 /** Two set-ups at once would collide in `CREATE … IF NOT EXISTS`, which is not safe against itself. */
-const LOCK = 'SELECT pg_catalog.pg_advisory_xact_lock(7166352098415034)';
+export const SETUP_LOCK = '7166352098415034';
+
+const LOCK = `SELECT pg_catalog.pg_advisory_xact_lock(${SETUP_LOCK})`;
 
 /**
  * Runs the statements of a set-up, those that follow each other in one transaction each, and gives the SQL back, for
