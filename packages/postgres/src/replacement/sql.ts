@@ -123,14 +123,14 @@ function recorded(
 #variable_conflict use_column
 DECLARE
   ${declare}
-  v_items CURSOR FOR${items};
+  v_items refcursor;
   item record;
 BEGIN
   IF pg_catalog.current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
     RAISE EXCEPTION 'Run this at isolation level READ COMMITTED.';
   END IF;
   PERFORM pg_catalog.pg_advisory_xact_lock(${SETUP_LOCK});
-  OPEN v_items;
+  OPEN v_items FOR${items};
 ${statements.map((sql) => `  ${sql}\n`).join('')}  LOOP
     FETCH v_items INTO item;
     EXIT WHEN NOT FOUND;
@@ -140,6 +140,7 @@ ${statements.map((sql) => `  ${sql}\n`).join('')}  LOOP
      WHERE now.relation = item.relation AND now.name = item.name AND now.made_by = item.replaced_by
        AND ${condition};
   END LOOP;
+  CLOSE v_items;
 END `;
   return `DO ${block.includes('$setup$') ? quoteLiteral(block) : `$setup$${block}$setup$`};`;
 }
