@@ -616,34 +616,6 @@ declare function leaseTeardownSql(schema?: string): readonly string[];
 /** What a role needs besides CONNECT to hold leases. */
 declare function leaseGrantSql(role: string, schema?: string): readonly string[];
 
-/** A column as it was when a change was made. */
-interface KnownColumn extends ColumnInfo {
-    readonly typeModifier: number;
-    readonly isGenerated: boolean;
-}
-/** A table as a source last saw it described. Kept with the checkpoint, so that a change of columns is noticed. */
-interface KnownRelation {
-    readonly oid: number;
-    readonly schema: string;
-    readonly name: string;
-    readonly columns: readonly KnownColumn[];
-    /** The record key in its order, as it was then: a dropped table's catalog no longer tells it. */
-    readonly key: readonly string[];
-}
-/** What makes a column another one. */
-type ColumnShape = Pick<KnownColumn, 'name' | 'typeOid' | 'typeModifier'>;
-/** True when name, type and type modifier are the same. */
-declare function isSameColumn(column: ColumnShape, other: ColumnShape | undefined): boolean;
-/** What events show of columns. */
-declare function columnInfos(columns: readonly KnownColumn[]): readonly ColumnInfo[];
-/** The relations by oid, for a checkpoint. */
-declare function knownRelationsToJson(relations: ReadonlyMap<number, KnownRelation>): JsonValue;
-/**
- * Reads what `knownRelationsToJson` wrote; null when it is something else.
- *
- * @param isOwn Whether what the source adds to a relation is there.
- */
-declare function knownRelationsFromJson<Relation extends KnownRelation = KnownRelation>(value: JsonValue | undefined, isOwn?: (relation: Partial<Relation>) => boolean): ReadonlyMap<number, Relation> | null;
 /** A set-up has replaced a trigger, or a function, without a moment between in which it did not capture. */
 interface Replacement {
     /** Oid of the table or partition; `0` for a function. */
@@ -721,6 +693,35 @@ declare function replaceFunctionSql(signature: string, plan: ReplacementPlan): s
  * @param made The function that it calls then.
  */
 declare function replaceTriggerSql(table: QualifiedName, trigger: string, made: FunctionState, plan: ReplacementPlan): string;
+
+/** A column as it was when a change was made. */
+interface KnownColumn extends ColumnInfo {
+    readonly typeModifier: number;
+    readonly isGenerated: boolean;
+}
+/** A table as a source last saw it described. Kept with the checkpoint, so that a change of columns is noticed. */
+interface KnownRelation {
+    readonly oid: number;
+    readonly schema: string;
+    readonly name: string;
+    readonly columns: readonly KnownColumn[];
+    /** The record key in its order, as it was then: a dropped table's catalog no longer tells it. */
+    readonly key: readonly string[];
+}
+/** What makes a column another one. */
+type ColumnShape = Pick<KnownColumn, 'name' | 'typeOid' | 'typeModifier'>;
+/** True when name, type and type modifier are the same. */
+declare function isSameColumn(column: ColumnShape, other: ColumnShape | undefined): boolean;
+/** What events show of columns. */
+declare function columnInfos(columns: readonly KnownColumn[]): readonly ColumnInfo[];
+/** The relations by oid, for a checkpoint. */
+declare function knownRelationsToJson(relations: ReadonlyMap<number, KnownRelation>): JsonValue;
+/**
+ * Reads what `knownRelationsToJson` wrote; null when it is something else.
+ *
+ * @param isOwn Whether what the source adds to a relation is there.
+ */
+declare function knownRelationsFromJson<Relation extends KnownRelation = KnownRelation>(value: JsonValue | undefined, isOwn?: (relation: Partial<Relation>) => boolean): ReadonlyMap<number, Relation> | null;
 
 /** The columns that write-back sets; changing them is not a change (I10). */
 declare const STATUS_COLUMNS: ReadonlySet<string>;
@@ -1310,4 +1311,4 @@ interface HintedStream<Row extends object = JsonRow> extends ChangeStream<Row> {
     offer(row: RowHint): boolean;
 }
 
-export { type AcceptedCheckpoint, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, FLUSHED_LSN_SQL, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, TLS_MODES, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, batchIterator, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, endClient, isSameColumn, isSameLife, judgeSourceFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizeSourceOptions, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readObjectName, readPublication, readReconnect, readRecordKeys, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };
+export { type AcceptedCheckpoint, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, FLUSHED_LSN_SQL, FUNCTION_VERSION_SQL, type FunctionState, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type Replacement, type ReplacementPlan, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, TLS_MODES, TRIGGER_VERSION_SQL, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, batchIterator, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, endClient, hasCapturedSince, isSameColumn, isSameLife, judgeSourceFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizeSourceOptions, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readObjectName, readPublication, readReconnect, readRecordKeys, readReplacements, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, replaceFunctionSql, replaceTriggerSql, replacementsSetupSql, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };

@@ -926,7 +926,7 @@ declare function faultProxy(options: FaultProxyOptions): Promise<FaultProxy>;
 interface ReaderOptions {
     /** Where to go on. @default the source's own beginning */
     readonly after?: Checkpoint | null | undefined;
-    /** Pulls no batch after the first until `resume()`. @default false */
+    /** Pulls no batch behind the first with changes until `resume()`. @default false */
     readonly paused?: boolean | undefined;
     /** Pauses behind so many batches. @default never */
     readonly pauseAfter?: number | undefined;
@@ -953,7 +953,10 @@ declare class StreamReader<Stream extends ChangeStream = ChangeStream> implement
         readonly sourceEvents: readonly SourceEvent[];
         readonly signal: AbortSignal;
     });
-    /** No further batch is pulled until `resume`; one may already be under way. */
+    /**
+     * No further batch is pulled behind one with changes until `resume`. Ends without changes pass: such a one comes when
+     * others have written enough to the server's log.
+     */
     pause(): void;
     resume(): void;
     /** Resolves when everything committed before has been given; rejects with what the stream failed with. */
