@@ -23,6 +23,7 @@ export {
 export { CheckpointError, CheckpointFencedError, DeadLetterError } from './errors/store-error.ts';
 export { MappingError, ValueError } from './errors/value-error.ts';
 export { isRowChange } from './event/change-event.ts';
+export { changeEventSchema } from './event/change-event-schema.ts';
 export { JsonNumber } from './event/json.ts';
 export { isSecret, secret } from './internal/secret.ts';
 export { canonicalJson } from './json/canonical-json.ts';
@@ -81,6 +82,13 @@ export type {
   TransactionInfo,
   Truncate,
 } from './event/change-event.ts';
+export type {
+  ChangeEventJson,
+  LogicalMessageJson,
+  RowChangeJson,
+  SchemaChangeJson,
+  TruncateJson,
+} from './event/change-event-json.ts';
 export type { JsonRow, JsonValue } from './event/json.ts';
 export type { Secret } from './internal/secret.ts';
 export type { ParseJsonOptions } from './json/parse-json.ts';
@@ -107,5 +115,6 @@ export type {
   OpenOptions,
   SourceLag,
 } from './source/change-source.ts';
+export type { SlotHealth } from './source/slot-health.ts';
 export type { SourceEvent } from './source/source-event.ts';
 export type { DeliverOptions, Prepared, Sink, Verdict } from './sink/sink.ts';

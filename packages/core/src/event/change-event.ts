@@ -56,9 +56,14 @@ interface EventBase {
   readonly id: string;
   /** Grows from change to change of a record and sorts as text; becomes Certyo's `recordVersion`. */
   readonly version: string;
+  /**
+   * Where the change was written in the server's log (`16/B374D848`); missing where the source cannot see it. Changes of
+   * one statement may share it, and it does not grow from transaction to transaction: it is no position to go on from.
+   */
+  readonly lsn?: string | undefined;
   readonly transaction: TransactionInfo | null;
   readonly source: EventSource;
-  /** A plain object with every field, for `JSON.stringify`. */
+  /** A plain object with every field, for `JSON.stringify`; `changeEventSchema` reads it. */
   toJSON(): JsonValue;
 }
 
@@ -109,6 +114,11 @@ export interface SchemaChange extends EventBase {
   readonly table: TableInfo;
   /** The columns as they were before, or null when the table is seen for the first time. */
   readonly previousColumns: readonly ColumnInfo[] | null;
+  /**
+   * The text of the statements that changed the table, as they were sent to the server, where the source was told
+   * (`ddl: true` of `replicationSource`). It holds whatever literals stand in them.
+   */
+  readonly statement?: string | undefined;
 }
 
 /** A message written with `pg_logical_emit_message`. */

@@ -17,6 +17,8 @@ import { eventToJson } from './internal/event-to-json.ts';
 export interface TableEventOptions {
   readonly id: string;
   readonly version: string;
+  /** Where it was written in the server's log (`16/B374D848`). */
+  readonly lsn?: string | undefined;
   readonly transaction: TransactionInfo | null;
   readonly source: EventSource;
 }
@@ -33,6 +35,8 @@ export interface SchemaChangeOptions extends TableEventOptions {
   readonly table: TableInfo;
   /** The columns as they were before, or null when the table is seen for the first time. */
   readonly previousColumns: readonly ColumnInfo[] | null;
+  /** The text of the statements that changed it, where it is known. */
+  readonly statement?: string | undefined;
 }
 
 /** How a logical message is made. */
@@ -48,6 +52,7 @@ export function createTruncate(options: TruncateOptions): Truncate {
     operation: 'truncate',
     id: options.id,
     version: options.version,
+    ...lsnOf(options),
     table: options.table,
     cascade: options.cascade,
     restartIdentity: options.restartIdentity,
@@ -63,8 +68,10 @@ export function createSchemaChange(options: SchemaChangeOptions): SchemaChange {
     operation: 'schema',
     id: options.id,
     version: options.version,
+    ...lsnOf(options),
     table: options.table,
     previousColumns: options.previousColumns,
+    ...(options.statement === undefined ? {} : { statement: options.statement }),
     transaction: options.transaction,
     source: options.source,
     toJSON: eventToJson,
@@ -77,6 +84,7 @@ export function createLogicalMessage(options: LogicalMessageOptions): LogicalMes
     operation: 'message',
     id: options.id,
     version: options.version,
+    ...lsnOf(options),
     prefix: options.prefix,
     content: options.content,
     transactional: options.transactional,
@@ -84,6 +92,10 @@ export function createLogicalMessage(options: LogicalMessageOptions): LogicalMes
     source: options.source,
     toJSON: messageToJson,
   });
+}
+
+function lsnOf({ lsn }: TableEventOptions): Pick<TableEventOptions, 'lsn'> {
+  return lsn === undefined ? {} : { lsn };
 }
 
 function messageToJson(this: LogicalMessage): JsonValue {

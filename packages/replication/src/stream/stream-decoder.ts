@@ -6,7 +6,7 @@ import {
   type Tuple,
 } from '@certyo-cdc/postgres';
 import { wholeFrameLength } from '../protocol/frame-buffer.ts';
-import type { Lsn } from '../protocol/lsn.ts';
+import { formatLsn, type Lsn } from '../protocol/lsn.ts';
 import * as pgoutput from '../protocol/pgoutput.ts';
 import { readServerError } from '../protocol/server-error.ts';
 import { hasSameColumns, type KnownRelation, type KnownRelations } from './known-relation.ts';
@@ -138,7 +138,7 @@ export class StreamDecoder {
             committedEvents = events.length;
           } else if (kind === pgoutput.RELATION) {
             const message = pgoutput.readRelation(bytes, at, end);
-            await this.#readRelation(message, events);
+            await this.#readRelation(message, lsnOf(bytes, at), events);
           } else {
             this.#readRare(bytes, at, end, events);
           }
@@ -192,6 +192,8 @@ export class StreamDecoder {
           kind === pgoutput.INSERT ? 'insert' : kind === pgoutput.UPDATE ? 'update' : 'delete',
         id,
         version,
+        // Int64 start of XLogData, 24 bytes in front of the message.
+        lsnAt: at - 24,
         transaction: transaction.info,
         source: this.#options.source,
         before,
@@ -219,7 +221,11 @@ export class StreamDecoder {
     return commit.endLsn;
   }
 
-  async #readRelation(message: pgoutput.RelationMessage, events: ChangeEvent[]): Promise<void> {
+  async #readRelation(
+    message: pgoutput.RelationMessage,
+    lsn: string,
+    events: ChangeEvent[],
+  ): Promise<void> {
     if (this.#relations.has(message.oid)) await this.#options.onRelationRepeated();
     if (!this.#options.isCaptured(message.schema, message.name)) {
       this.#relations.set(message.oid, null);
@@ -237,6 +243,7 @@ export class StreamDecoder {
     if (!this.#isNew(transaction)) return;
     events.push(
       createSchemaChange({
+        lsn,
         table: relation.table,
         previousColumns: known.columns.map(({ name, typeOid, typeName, isKey, nullable }) => ({
           name,
@@ -283,6 +290,7 @@ export class StreamDecoder {
         if (!this.#isNew(transaction)) continue;
         events.push(
           createTruncate({
+            lsn: lsnOf(bytes, at),
             table: relation.table,
             cascade: truncate.cascade,
             restartIdentity: truncate.restartIdentity,
@@ -328,6 +336,11 @@ export class StreamDecoder {
     transaction.made += 1;
     return this.#interrupted === null || transaction.made > this.#interrupted.made;
   }
+}
+
+/** The position that a message was sent with: Int64 start of XLogData, 24 bytes in front of the message. */
+function lsnOf(bytes: Buffer, at: number): string {
+  return formatLsn(bytes.readBigUInt64BE(at - 24));
 }
 
 /** What reading beyond a message's end, or a time beyond all calendars, throws. */

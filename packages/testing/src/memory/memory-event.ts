@@ -53,9 +53,7 @@ export function memoryEvent(
     const { operation, prefix } = change;
     return withJson(
       { ...base, operation, prefix, content, transactional: true },
-      {
-        content: change.content,
-      },
+      { content: `\\x${Buffer.from(content).toString('hex')}` },
     );
   }
   const table = transaction.table(change.table ?? 'items');
