@@ -1,18 +1,30 @@
 import { ConfigurationError } from '@certyo-cdc/core';
-import { MAX_TIMER_MS, OptionReader, tableLabel, wrongOption } from '@certyo-cdc/core/internal';
+import { MAX_TIMER_MS, OptionReader } from '@certyo-cdc/core/internal';
 import {
-  parseTableName,
   REPLACED_KINDS,
   type ReplacedKind,
-  type QualifiedName,
   resolveConnection,
   type ResolvedConnection,
 } from '@certyo-cdc/postgres';
+import type { CareThresholds } from './care/slot-warnings.ts';
+import {
+  type CapturedTable,
+  normalizeKeys,
+  normalizeMessages,
+  normalizeSchemas,
+  normalizeTables,
+} from './normalize-tables.ts';
 import type { ReplicationSourceOptions } from './options.ts';
 
 const OPTIONS = [
   'connection',
   'tables',
+  'schemas',
+  'partitions',
+  'streaming',
+  'twoPhase',
+  'messages',
+  'origin',
   'name',
   'slot',
   'publication',
@@ -30,6 +42,8 @@ const OPTIONS = [
   'maxBufferedBytes',
   'maxMessageBytes',
   'reconnect',
+  'care',
+  'heartbeat',
   'env',
 ] as const satisfies readonly (keyof ReplicationSourceOptions)[];
 
@@ -37,12 +51,30 @@ const REPLACEABLE: readonly ReplacedKind[] = REPLACED_KINDS.filter(
   (kind) => kind !== 'replication',
 );
 
+/** Where spools are kept, and how large they may become together. */
+export interface SpoolSettings {
+  /** The folder in which the spool's own one is made; null for the system's one for temporary files. */
+  readonly directory: string | null;
+  readonly maxBytes: number;
+}
+
 /** Options as settled. */
 export interface ReplicationSettings {
   readonly connection: ResolvedConnection;
   readonly stateConnection: ResolvedConnection;
   readonly stateSchema: string;
-  readonly tables: readonly QualifiedName[];
+  readonly tables: readonly CapturedTable[];
+  /** All tables of these are captured, too. */
+  readonly schemas: readonly string[];
+  readonly partitions: 'root' | 'leaf';
+  /** Transactions are taken while they are in progress. */
+  readonly streaming: boolean;
+  /** Where transactions in progress and prepared ones are kept until they commit. */
+  readonly spool: SpoolSettings;
+  readonly twoPhase: boolean;
+  /** The prefixes of messages that become events; true for all. */
+  readonly messages: boolean | readonly string[];
+  readonly origin: 'any' | 'none';
   readonly name: string;
   readonly slot: string;
   readonly publication: string;
@@ -56,6 +88,8 @@ export interface ReplicationSettings {
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
   readonly reconnect: { readonly minDelayMs: number; readonly maxDelayMs: number };
+  readonly care: { readonly everyMs: number; readonly thresholds: CareThresholds } | false;
+  readonly heartbeat: { readonly everyMs: number } | false;
 }
 
 /** Reads the options strictly. Throws `ConfigurationError`; touches neither network nor files. */
@@ -91,7 +125,8 @@ export function normalizeReplicationOptions(
     );
   }
   const stateSchema = reader.text('stateSchema', 'certyo');
-  const listed = tables(reader.value('tables'), stateSchema);
+  const schemas = normalizeSchemas(reader.value('schemas'), stateSchema);
+  const listed = normalizeTables(reader.value('tables'), stateSchema, schemas);
   return Object.freeze({
     connection,
     stateConnection:
@@ -100,10 +135,16 @@ export function normalizeReplicationOptions(
         : resolveConnection(options.stateConnection, env),
     stateSchema,
     tables: listed,
+    schemas,
+    partitions: reader.oneOf('partitions', ['root', 'leaf'], 'root'),
+    ...streaming(reader.value('streaming')),
+    twoPhase: reader.flag('twoPhase'),
+    messages: normalizeMessages(reader.value('messages')),
+    origin: reader.oneOf('origin', ['any', 'none'], 'any'),
     name: reader.text('name', slot),
     slot,
     publication,
-    keys: keys(reader.value('keys'), listed),
+    keys: normalizeKeys(reader.value('keys'), listed, schemas),
     includeGenerated: reader.flag('includeGenerated'),
     acceptTables: reader.flag('acceptTables'),
     replaces:
@@ -114,68 +155,48 @@ export function normalizeReplicationOptions(
     maxBufferedBytes: reader.positiveInteger('maxBufferedBytes', 1024 * 1024),
     maxMessageBytes: reader.positiveInteger('maxMessageBytes', 256 * 1024 * 1024, 2 ** 30),
     reconnect: { minDelayMs, maxDelayMs },
+    care: care(reader),
+    heartbeat: heartbeat(reader),
   });
 }
 
-function tables(value: unknown, stateSchema: string): readonly QualifiedName[] {
-  if (!Array.isArray(value) || value.length === 0) {
-    throw new ConfigurationError(
-      'tables',
-      'Expected `tables` to be a list of at least one table.',
-      {
-        remedy: "For example: tables: ['public.orders'].",
-      },
-    );
-  }
-  const parsed = (value as ReplicationSourceOptions['tables']).map((table) =>
-    parseTableName(table),
-  );
-  const seen = new Set<string>();
-  for (const table of parsed) {
-    const text = tableLabel(table);
-    if (table.schema === 'certyo' || table.schema === stateSchema) {
-      throw new ConfigurationError(
-        'tables',
-        `The table ${text} is in the schema ${table.schema}, which holds the library's own state and is never captured.`,
-      );
-    }
-    if (seen.has(text)) {
-      throw new ConfigurationError('tables', `The table ${text} stands twice in \`tables\`.`);
-    }
-    seen.add(text);
-  }
-  return parsed;
+const HOUR_MS = 3_600_000;
+
+function care(reader: OptionReader): ReplicationSettings['care'] {
+  if (reader.value('care') === false) return false;
+  const names = ['everyMs', 'warnRetainedBytes', 'warnExhaustedInMs', 'warnUnacknowledgedMs'];
+  const options = reader.nested('care', names);
+  return {
+    everyMs: options.positive('everyMs', 10_000, MAX_TIMER_MS),
+    thresholds: {
+      retainedBytes: options.positiveIntegerOrFalse('warnRetainedBytes', 10 * 1024 ** 3),
+      exhaustedInMs: options.positiveIntegerOrFalse('warnExhaustedInMs', HOUR_MS),
+      unacknowledgedMs: options.positiveIntegerOrFalse('warnUnacknowledgedMs', HOUR_MS / 4),
+    },
+  };
 }
 
-function keys(
-  value: unknown,
-  listed: readonly QualifiedName[],
-): Readonly<Record<string, readonly string[]>> {
-  if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw wrongOption('keys', 'an object of column lists by table', value);
+function heartbeat(reader: OptionReader): ReplicationSettings['heartbeat'] {
+  const value = reader.value('heartbeat');
+  if (value === undefined || value === false) return false;
+  const options = reader.nested('heartbeat', ['everyMs']);
+  return { everyMs: options.positive('everyMs', 60_000, MAX_TIMER_MS) };
+}
+
+/** The spool's limit where the option does not set one. */
+const SPOOL_BYTES = 8 * 1024 ** 3;
+
+function streaming(value: unknown): Pick<ReplicationSettings, 'streaming' | 'spool'> {
+  if (value === undefined || typeof value === 'boolean') {
+    return { streaming: value === true, spool: { directory: null, maxBytes: SPOOL_BYTES } };
   }
-  const normalized: Record<string, readonly string[]> = {};
-  for (const [table, columns] of Object.entries(value)) {
-    const named = parseTableName(table, 'keys');
-    const label = tableLabel(named);
-    if (!listed.some((one) => tableLabel(one) === label)) {
-      throw new ConfigurationError(
-        `keys['${table}']`,
-        `The option keys['${table}'] names the table ${label}, which \`tables\` does not list.`,
-      );
-    }
-    const isList =
-      Array.isArray(columns) &&
-      columns.length > 0 &&
-      columns.every((column) => typeof column === 'string' && column !== '');
-    if (!isList) {
-      throw new ConfigurationError(
-        `keys['${table}']`,
-        `Expected \`keys['${table}']\` to be a list of column names.`,
-      );
-    }
-    normalized[label] = columns as readonly string[];
-  }
-  return normalized;
+  const reader = new OptionReader('streaming', value, ['directory', 'maxBytes']);
+  const directory = reader.text('directory', '');
+  return {
+    streaming: true,
+    spool: {
+      directory: directory === '' ? null : directory,
+      maxBytes: reader.positiveInteger('maxBytes', SPOOL_BYTES),
+    },
+  };
 }

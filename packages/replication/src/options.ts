@@ -2,14 +2,79 @@ import type { CheckpointStore, DeadLetterStore } from '@certyo-cdc/core';
 import type { ConnectionOptions, ReplacedKind } from '@certyo-cdc/postgres';
 
 /** A table by `schema.table` (a part that needs it in double quotes), or by its parts. */
-export type TableName = string | { readonly schema: string; readonly name: string };
+export type TableName = string | CapturedTableName;
+
+/** A table by its parts, and what of it is published. */
+export interface CapturedTableName {
+  readonly schema: string;
+  readonly name: string;
+  /**
+   * The columns that are published; others are no part of the row. They must hold the replica identity. PostgreSQL 15 and
+   * newer; setup() makes the publication so. @default all
+   */
+  readonly columns?: readonly string[] | undefined;
+  /**
+   * SQL condition for the rows that are published. An update into or out of it is an insert or a delete. It may use the
+   * columns of the replica identity only, where updates and deletes are published. PostgreSQL 15 and newer. @default all rows
+   */
+  readonly where?: string | undefined;
+}
+
+/** How transactions are spooled that are streamed while they are in progress. */
+export interface StreamingOptions {
+  /** Where the spool is kept: a folder of its own is made in it, readable by nobody else. @default the system's folder for temporary files */
+  readonly directory?: string | undefined;
+  /** The most that the spool may hold, bytes. Beyond it the source stops; nothing is lost. @default 8 GiB */
+  readonly maxBytes?: number | undefined;
+}
+
+/** How the slot is watched while somebody reads from it. `false` leaves a warning out. */
+export interface CareOptions {
+  /** Between two looks at the slot, milliseconds. @default 10000 */
+  readonly everyMs?: number | undefined;
+  /** Bytes of log kept for the slot from which on `SLOT_RETAINED` is warned of. @default 10 GiB */
+  readonly warnRetainedBytes?: number | false | undefined;
+  /** Time until `max_slot_wal_keep_size` is used up, milliseconds, below which `SLOT_RUNNING_OUT` is warned of. @default 1 hour */
+  readonly warnExhaustedInMs?: number | false | undefined;
+  /** Age of the oldest unacknowledged change, milliseconds, from which on `SLOT_UNACKNOWLEDGED` is warned of. @default 15 minutes */
+  readonly warnUnacknowledgedMs?: number | false | undefined;
+}
 
 /** Options of `replicationSource`. */
 export interface ReplicationSourceOptions {
   /** How to reach the captured database. @default PG_DSN, DATABASE_URL or libpq's PG* variables */
   readonly connection?: ConnectionOptions | string | undefined;
-  /** The tables to capture. A partitioned table stands for its partitions. */
-  readonly tables: readonly TableName[];
+  /** The tables to capture. A partitioned table stands for its partitions. May be left out where `schemas` is given. */
+  readonly tables?: readonly TableName[] | undefined;
+  /**
+   * Schemas whose tables are all captured, those that are made later from their first row on (PostgreSQL 15 and newer; the
+   * publication takes a superuser to make). @default none
+   */
+  readonly schemas?: readonly string[] | undefined;
+  /**
+   * Under which name changes of a partitioned table come: under its own, or under that of each partition. Versions of a row
+   * that moves to another partition are an update for `root`, a delete and an insert for `leaf`. @default 'root'
+   */
+  readonly partitions?: 'root' | 'leaf' | undefined;
+  /**
+   * Takes large transactions while they are in progress (protocol 2) and spools them to disk until they commit, instead of
+   * having the server spill them; what is aborted is dropped. Events are the same either way. @default false
+   */
+  readonly streaming?: boolean | StreamingOptions | undefined;
+  /**
+   * Takes a prepared transaction when it is prepared and spools it to disk until it is committed (PostgreSQL 15 and newer, a
+   * slot with `two_phase`). Events are the same either way: nothing leaves before COMMIT PREPARED. @default false
+   */
+  readonly twoPhase?: boolean | undefined;
+  /**
+   * Captures messages written with `pg_logical_emit_message` (PostgreSQL 14 and newer): all of them, or those with one of
+   * these prefixes. @default false
+   */
+  readonly messages?: boolean | readonly string[] | undefined;
+  /**
+   * `none` leaves out what replication has brought to the server from elsewhere (PostgreSQL 16 and newer). @default 'any'
+   */
+  readonly origin?: 'any' | 'none' | undefined;
   /** Name of the source; the pipeline and its checkpoint carry it unless they have their own. @default the slot's name */
   readonly name?: string | undefined;
   /** The replication slot: `[a-z0-9_]`, at most 63 characters. One slot serves one source. @default 'certyo_cdc' */
@@ -56,6 +121,13 @@ export interface ReplicationSourceOptions {
   readonly reconnect?:
     | { readonly minDelayMs?: number | undefined; readonly maxDelayMs?: number | undefined }
     | undefined;
+  /** Watching over the slot and warning of what endangers it; `false` does not. */
+  readonly care?: CareOptions | false | undefined;
+  /**
+   * Writes a little into the log now and then, for databases where nothing else does: a logical message, or where that is
+   * not allowed a row of the table `heartbeats` of `setup()`. It never becomes an event. @default false
+   */
+  readonly heartbeat?: { readonly everyMs?: number | undefined } | false | undefined;
   /** Environment to read instead of `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
