@@ -1,4 +1,4 @@
 export { replicationSource } from './replication-source.ts';
 
-export type { ReplicationSourceOptions } from './options.ts';
+export type { CareOptions, ReplicationSourceOptions } from './options.ts';
 export type { ReplicationSource, SetupOptions } from './replication-source.ts';

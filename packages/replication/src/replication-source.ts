@@ -11,6 +11,7 @@ import {
   stateSetupSql,
   stateTeardownSql,
 } from '@certyo-cdc/postgres';
+import { careSetupSql, careTeardownSql } from './care/care-tables.ts';
 import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
 import type { ReplicationSourceOptions } from './options.ts';
 import {
@@ -102,7 +103,10 @@ async function runSetup(
   return withSessions(settings, (captured, state) =>
     oneAtATime(captured, signal, async () => {
       const missing = await missingStatements(captured, settings, { signal });
-      const stateSql = await stateSetupSql(state, settings.stateSchema, { signal });
+      const stateSql = [
+        ...(await stateSetupSql(state, settings.stateSchema, { signal })),
+        ...(await careSetupSql(state, settings, { signal })),
+      ];
       await runPrinted(state, stateSql, { dryRun, signal });
       if (dryRun !== true) await runStatements(captured, missing, { signal, slotLockTimeoutMs });
       return [...stateSql, ...missing];
@@ -137,7 +141,12 @@ async function runTeardown(
   return withSessions(settings, async (captured, state) => {
     const statements = await teardownStatements(captured, settings, { signal });
     const stateSql =
-      options.state === true ? await stateTeardownSql(state, settings.stateSchema, { signal }) : [];
+      options.state === true
+        ? [
+            ...(await stateTeardownSql(state, settings.stateSchema, { signal })),
+            ...(await careTeardownSql(state, settings, { signal })),
+          ]
+        : [];
     if (options.dryRun !== true) {
       await runStatements(captured, statements, { signal });
       await runStatements(state, stateSql, { signal });

@@ -1,4 +1,5 @@
 import type { SourceLag } from '../source/change-source.ts';
+import type { SlotHealth } from '../source/slot-health.ts';
 import type { PipelineState } from './pipeline-event.ts';
 
 /** A snapshot of a pipeline. Counters start at zero with `start()`. */
@@ -34,6 +35,8 @@ export interface PipelineStatus {
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** The newest saved position, else null. */
   readonly position: string | null;
+  /** The replication slot as the source last saw it; null where there is none, or nobody has looked yet. */
+  readonly slot: SlotHealth | null;
 }
 
 /**

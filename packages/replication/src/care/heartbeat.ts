@@ -1,9 +1,7 @@
 import { qualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
+import { OWN_MESSAGE_PREFIX } from '../stream/own-messages.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 import { repeat } from './repeat.ts';
-
-/** Prefix of the messages that this library writes for itself; they never become events. */
-export const OWN_MESSAGE_PREFIX = 'certyo_cdc';
 
 // In a transaction, so that it is flushed at once. CASE leaves the call out on a standby.
 const EMIT_SQL = `

@@ -7,6 +7,7 @@ import {
   SourceSetupError,
 } from '@certyo-cdc/core';
 import { createTypeRegistry, restoreTypeRegistry } from '@certyo-cdc/postgres';
+import { Caretaker } from '../care/caretaker.ts';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { assertReady } from '../setup/assert-ready.ts';
 import { acceptIdentity, type ReplicationIdentity } from '../setup/identity.ts';
@@ -123,6 +124,7 @@ export async function openReplicationStream(
       publication: watch,
       keeper,
       side,
+      caretaker: new Caretaker(settings, { query: side.rows, onEvent }),
       signal,
       onEvent,
     });

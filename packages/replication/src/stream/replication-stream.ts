@@ -6,10 +6,12 @@ import {
   GapError,
   PipelineStateError,
   type Position,
+  type SlotHealth,
   type SourceEvent,
   type SourceLag,
 } from '@certyo-cdc/core';
 import type { TypeRegistry } from '@certyo-cdc/postgres';
+import type { Caretaker } from '../care/caretaker.ts';
 import type { PublicationWatch } from '../setup/publication-watch.ts';
 import type { Lsn } from '../protocol/lsn.ts';
 import { identityToJson, type ReplicationIdentity } from '../setup/identity.ts';
@@ -31,6 +33,7 @@ export interface ReplicationStreamParts {
   readonly publication: PublicationWatch;
   readonly keeper: SessionKeeper;
   readonly side: SideConnection;
+  readonly caretaker: Caretaker;
   readonly signal: AbortSignal;
   readonly onEvent: (event: SourceEvent) => void;
 }
@@ -66,6 +69,7 @@ export class ReplicationStream implements ChangeStream {
     this.#idle = new IdleProgress(readTo, Date.now());
     this.#unacknowledged.yielded(readTo, parts.decoder.known);
     this.#publicationTimer = setInterval(() => this.#checkPublication(), PUBLICATION_CHECK_MS);
+    parts.caretaker.start(() => this.#unacknowledged.oldestMs);
     parts.signal.addEventListener('abort', this.#onAbort);
     if (parts.signal.aborted) this.#onAbort();
   }
@@ -129,6 +133,10 @@ export class ReplicationStream implements ChangeStream {
     };
   }
 
+  slotHealth(): SlotHealth | null {
+    return this.#parts.caretaker.health;
+  }
+
   /** Resolves when what was committed before has been handed over; fails with the stream. */
   async caughtUp({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     signal.throwIfAborted();
@@ -160,6 +168,7 @@ export class ReplicationStream implements ChangeStream {
     signal.removeEventListener('abort', this.#onAbort);
     clearInterval(this.#publicationTimer);
     this.#failure ??= new PipelineStateError('The stream is closed.');
+    await this.#parts.caretaker.close();
     await keeper.close();
     await side.close();
     this.#moved();
