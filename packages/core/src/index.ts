@@ -19,9 +19,10 @@ export {
   SourceConnectionError,
   SourceProtocolError,
   SourceSetupError,
+  SourceSpoolError,
 } from './errors/source-error.ts';
 export { CheckpointError, CheckpointFencedError, DeadLetterError } from './errors/store-error.ts';
-export { MappingError, ValueError } from './errors/value-error.ts';
+export { MappingError, UnavailableValueError, ValueError } from './errors/value-error.ts';
 export { isRowChange } from './event/change-event.ts';
 export { changeEventSchema } from './event/change-event-schema.ts';
 export { JsonNumber } from './event/json.ts';
@@ -33,6 +34,7 @@ export { recordMapper } from './mapper/record-mapper.ts';
 export { changes } from './pipeline/changes.ts';
 export { createPipeline } from './pipeline/create-pipeline.ts';
 export { PIPELINE_STATES } from './pipeline/pipeline-event.ts';
+export { shareSource } from './share/share-source.ts';
 
 export type { CertyoAnswer } from './certyo/api-answer.ts';
 export type { BulkItem, BulkVerdict } from './certyo/bulk-answer.ts';
@@ -55,6 +57,11 @@ export type { ApiKey, CertyoClientOptions } from './certyo/client-options.ts';
 export type { CertyoCodecs } from './certyo/codecs.ts';
 export type { FoundRecord } from './certyo/find-record.ts';
 export type { CertyoRequest } from './certyo/http-transport.ts';
+export type {
+  UnavailableAction,
+  UnavailableColumns,
+  UnavailablePolicy,
+} from './certyo/unavailable-policy.ts';
 export type { VerifyRecordRequest } from './certyo/verify-body.ts';
 export type {
   Checkpoint,
@@ -108,6 +115,8 @@ export type {
 export type { PipelineEvent, PipelineState } from './pipeline/pipeline-event.ts';
 export type { Pipeline, PipelineStatus } from './pipeline/pipeline.ts';
 export type { PipelineTime } from './pipeline/time.ts';
+export type { LaggardPolicy, ShareOptions } from './share/share-options.ts';
+export type { SharedSource } from './share/share-source.ts';
 export type {
   ChangeBatch,
   ChangeSource,
@@ -117,4 +126,5 @@ export type {
 } from './source/change-source.ts';
 export type { SlotHealth } from './source/slot-health.ts';
 export type { SourceEvent } from './source/source-event.ts';
+export type { StreamSharing } from './source/stream-sharing.ts';
 export type { DeliverOptions, Prepared, Sink, Verdict } from './sink/sink.ts';

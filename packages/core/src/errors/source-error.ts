@@ -32,6 +32,13 @@ export class SourceProtocolError extends CdcError {
   override readonly retryable = false as const;
 }
 
+/** What a source keeps on disk could not be kept: no room, or more than its limit. */
+export class SourceSpoolError extends CdcError {
+  override readonly name = 'SourceSpoolError' as const;
+  override readonly code = 'SOURCE_SPOOL' as const;
+  override readonly retryable = false as const;
+}
+
 /** Notifications came faster than they were taken, and none is dropped in silence. */
 export class NotificationsOverflowError extends CdcError {
   override readonly name = 'NotificationsOverflowError' as const;

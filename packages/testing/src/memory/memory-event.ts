@@ -21,6 +21,8 @@ export type MemoryChange =
       readonly before?: JsonRow | undefined;
       /** @default the key, for everything but deletes */
       readonly after?: JsonRow | undefined;
+      /** Columns whose value cannot be seen. @default none */
+      readonly unavailable?: readonly string[] | undefined;
     }
   | { readonly operation: 'truncate'; readonly table?: string | undefined }
   | { readonly operation: 'schema'; readonly table?: string | undefined }
@@ -64,7 +66,7 @@ export function memoryEvent(
   if (change.operation === 'schema') {
     return withJson({ ...base, operation: change.operation, table, previousColumns: null });
   }
-  const { key, operation } = change;
+  const { key, operation, unavailable = [] } = change;
   const after = operation === 'delete' ? null : row(change.after ?? key);
   const before = change.before === undefined ? null : row(change.before);
   const canonicalRow = (
@@ -73,9 +75,11 @@ export function memoryEvent(
   ): string => {
     const shown =
       image === 'before' ? (before ?? change.previousKey ?? key) : (after ?? before ?? key);
-    return canonicalJson(
-      Object.fromEntries(Object.entries(shown).filter(([name]) => includes(name))),
-    );
+    const hidden = image === 'before' ? [] : unavailable.filter((name) => includes(name));
+    return canonicalJson({
+      ...Object.fromEntries(Object.entries(shown).filter(([name]) => includes(name))),
+      ...(hidden.length === 0 ? {} : { _unavailable: hidden }),
+    });
   };
   return withJson({
     ...base,
@@ -85,7 +89,7 @@ export function memoryEvent(
     previousKey: change.previousKey === undefined ? null : row(change.previousKey),
     before,
     after,
-    unavailable: [],
+    unavailable,
     canonicalRow,
   });
 }
