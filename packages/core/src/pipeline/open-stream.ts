@@ -1,7 +1,6 @@
-import type { StoredCheckpoint } from '../checkpoint/checkpoint.ts';
+import type { CheckpointStore, StoredCheckpoint } from '../checkpoint/checkpoint.ts';
 import { CdcError } from '../errors/cdc-error.ts';
 import type { ChangeSource, ChangeStream } from '../source/change-source.ts';
-import type { NormalizedPipelineOptions } from './normalize-options.ts';
 import type { PipelineEvent } from './pipeline-event.ts';
 
 /** An open stream and the checkpoint that it goes on from. */
@@ -18,7 +17,10 @@ export interface OpenedStream<Row extends object> {
  */
 export async function openStream<Row extends object>(
   source: ChangeSource<Row>,
-  options: Pick<NormalizedPipelineOptions<Row>, 'checkpoints' | 'name'>,
+  options: {
+    readonly name: string;
+    readonly checkpoints: Pick<CheckpointStore, 'load'>;
+  },
   signal: AbortSignal,
   emit: (event: PipelineEvent) => void,
 ): Promise<OpenedStream<Row>> {
