@@ -119,6 +119,7 @@ export async function openReplicationStream(
     return new ReplicationStream({
       identity: identityOn,
       slot: settings.slot,
+      admission: { options: settings },
       decoder,
       types,
       publication: watch,

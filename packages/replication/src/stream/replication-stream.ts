@@ -9,6 +9,7 @@ import {
   type SlotHealth,
   type SourceEvent,
   type SourceLag,
+  type StreamSharing,
 } from '@certyo-cdc/core';
 import type { TypeRegistry } from '@certyo-cdc/postgres';
 import type { Caretaker } from '../care/caretaker.ts';
@@ -19,6 +20,7 @@ import { knownRelationsToJson } from './known-relation.ts';
 import { IdleProgress } from './idle-progress.ts';
 import type { ReplicationSession } from './replication-session.ts';
 import type { SessionKeeper } from './session-keeper.ts';
+import { type Admission, replicationSharing } from './sharing.ts';
 import type { SideConnection } from './side-connection.ts';
 import { lsnFromPosition, positionFromLsn } from './source-position.ts';
 import type { Decoded, StreamDecoder } from './stream-decoder.ts';
@@ -34,6 +36,7 @@ export interface ReplicationStreamParts {
   readonly keeper: SessionKeeper;
   readonly side: SideConnection;
   readonly caretaker: Caretaker;
+  readonly admission: Omit<Admission, 'query' | 'epochs' | 'identity'>;
   readonly signal: AbortSignal;
   readonly onEvent: (event: SourceEvent) => void;
 }
@@ -46,6 +49,7 @@ const IDLE_SENDER_AFTER_MS = 250;
 
 /** Changes of one slot, in commit order, across reconnects. */
 export class ReplicationStream implements ChangeStream {
+  readonly sharing: StreamSharing;
   readonly #parts: ReplicationStreamParts;
   readonly #unacknowledged = new Unacknowledged();
   readonly #idle: IdleProgress;
@@ -68,6 +72,16 @@ export class ReplicationStream implements ChangeStream {
     this.#yieldedTo = readTo;
     this.#idle = new IdleProgress(readTo, Date.now());
     this.#unacknowledged.yielded(readTo, parts.decoder.known);
+    this.sharing = replicationSharing(
+      positionFromLsn(readTo),
+      {
+        ...parts.admission,
+        identity: parts.identity,
+        query: parts.side.rows,
+        epochs: () => parts.keeper.epochs,
+      },
+      (end) => this.#unacknowledged.forget(lsnFromPosition(end)),
+    );
     this.#publicationTimer = setInterval(() => this.#checkPublication(), PUBLICATION_CHECK_MS);
     parts.caretaker.start(() => this.#unacknowledged.oldestMs);
     parts.signal.addEventListener('abort', this.#onAbort);

@@ -36,6 +36,15 @@ export class Unacknowledged {
     if (first !== undefined && first.end === end) this.#ends[0] = { ...first, oldestMs: null };
   }
 
+  /** Forgets the ends before one, though they are not acknowledged: only how old their changes are is kept. */
+  forget(end: Lsn): void {
+    const keep = this.#ends.findIndex((entry) => entry.end >= end);
+    if (keep <= 0) return;
+    const oldest = this.#ends.find((entry) => entry.oldestMs !== null)?.oldestMs ?? null;
+    const [first, ...rest] = this.#ends.slice(keep);
+    if (first !== undefined) this.#ends = [{ ...first, oldestMs: oldest ?? first.oldestMs }, ...rest];
+  }
+
   /** Commit time of the oldest change that is not acknowledged, or null. */
   get oldestMs(): number | null {
     return this.#ends.find((entry) => entry.oldestMs !== null)?.oldestMs ?? this.#oldestMs;
