@@ -44,6 +44,11 @@ export {
 } from './sequence-log/flush-fence.ts';
 export { openSequenceLog } from './sequence-log/sequence-log.ts';
 export { reopeningCheckpointStore, reopeningDeadLetterStore } from './setup/reopening-stores.ts';
+export {
+  dropEventTriggerSql,
+  eventTriggerSql,
+  readEventTriggers,
+} from './setup/event-trigger.ts';
 export { runSetup } from './setup/run-setup.ts';
 export { stateSetupSql, stateTeardownSql } from './setup/state-tables.ts';
 export { DEFAULT_SCHEMA } from './setup/store-session.ts';
@@ -106,6 +111,7 @@ export type {
   SequenceLogPage,
   SequenceLogRow,
 } from './sequence-log/sequence-log.ts';
+export type { EventTrigger, FoundEventTrigger } from './setup/event-trigger.ts';
 export type { RunSetupOptions, SetupStatement } from './setup/run-setup.ts';
 export type { StateTable, StateTableOptions } from './setup/state-tables.ts';
 export type { PostgresStoreOptions } from './setup/store-session.ts';
