@@ -124,6 +124,7 @@ export type {
   OpenOptions,
   SourceLag,
 } from './source/change-source.ts';
+export type { CopyProgress } from './source/copy-progress.ts';
 export type { SlotHealth } from './source/slot-health.ts';
 export type { SourceEvent } from './source/source-event.ts';
 export type { StreamSharing } from './source/stream-sharing.ts';

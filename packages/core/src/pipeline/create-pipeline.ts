@@ -141,6 +141,7 @@ class StandardPipeline<Item, Row extends object> implements Pipeline {
       breaker: 'closed',
       position: null,
       slot: null,
+      copying: [],
     };
     return {
       name: this.name,
