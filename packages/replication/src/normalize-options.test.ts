@@ -63,7 +63,7 @@ describe(normalizeReplicationOptions, () => {
       tables: ['Orders', '"My Schema"."T"', { schema: 'a.b', name: 'c' }],
       keys: { '"My Schema"."T"': ['x'] },
     });
-    expect(settings.tables).toEqual([
+    expect(settings.tables).toMatchObject([
       { schema: 'public', name: 'orders' },
       { schema: 'My Schema', name: 'T' },
       { schema: 'a.b', name: 'c' },

@@ -74,9 +74,7 @@ export class CopyBothSocket {
   async end(): Promise<void> {
     if (this.#reader.isEnded) return this.destroy();
     const { stream } = this.#reader;
-    this.#reader.end(
-      new SourceConnectionError('SOURCE_UNREACHABLE', 'The connection was closed.'),
-    );
+    this.#reader.end(new SourceConnectionError('SOURCE_UNREACHABLE', 'The connection was closed.'));
     stream.resume();
     await new Promise<void>((resolve) => {
       const giveUp = setTimeout(resolve, 1_000);

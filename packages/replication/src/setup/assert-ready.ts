@@ -6,6 +6,7 @@ import {
   type ServerInfo,
   type SqlExecutor,
 } from '@certyo-cdc/postgres';
+import { ddlProblems } from '../ddl/ddl-trigger.ts';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import {
   type Problem,
@@ -41,6 +42,7 @@ export async function assertReady(
     ...serverProblems(server),
     ...tableProblems(tables, settings),
     ...publicationProblems(publication, tables, settings, server.versionNumber),
+    ...(await ddlProblems(session, settings, server, options)),
   ];
   if (problems.length > 0) throw problemError(problems, options.hasCheckpoint);
   if (publication !== null) {

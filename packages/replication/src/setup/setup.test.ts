@@ -39,6 +39,7 @@ describe(judgeSlot, () => {
     confirmedFlush: lsn('0/100'),
     walStatus: 'reserved',
     invalidation: null,
+    twoPhase: false,
   };
   const table: readonly [string, Partial<SlotState> | null, string | null, string][] = [
     ['no slot, no checkpoint', null, null, 'SOURCE_SETUP'],
@@ -56,6 +57,7 @@ describe(judgeSlot, () => {
     ['extended', { walStatus: 'extended' }, '0/100', '0/100'],
     ['unreserved', { walStatus: 'unreserved' }, '0/100', '0/100'],
     ['before PostgreSQL 13', { walStatus: null }, '0/100', '0/100'],
+    ['made with two_phase', { twoPhase: true }, '0/100', 'SOURCE_SETUP'],
     ['R-11: lost', { walStatus: 'lost' }, '0/100', 'GAP_SLOT_LOST'],
     ['lost, no checkpoint', { walStatus: 'lost', confirmedFlush: null }, null, 'GAP_SLOT_LOST'],
     ['idle for too long', { invalidation: 'idle_timeout' }, '0/100', 'GAP_SLOT_LOST'],
@@ -63,7 +65,12 @@ describe(judgeSlot, () => {
   test.each(table)('%s', (_name, change, after, expected) => {
     const state = change === null ? null : { ...good, ...change };
     const judge = (): bigint =>
-      judgeSlot(state, { slot: 's', database: 'd', after: after === null ? null : lsn(after) });
+      judgeSlot(state, {
+        slot: 's',
+        database: 'd',
+        after: after === null ? null : lsn(after),
+        twoPhase: false,
+      });
     if (expected.includes('/')) expect(judge()).toBe(lsn(expected));
     else expect(codeOf(judge)).toBe(expected);
   });

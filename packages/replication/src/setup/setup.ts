@@ -6,10 +6,12 @@ import {
   readPublication,
   resolveTables,
   serverInfo,
+  type ServerInfo,
   type SqlExecutor,
   type TableDescription,
 } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
+import { ddlSetupSql, versionProblem } from '../ddl/ddl-trigger.ts';
 import { problemError } from './assert-ready.ts';
 import { publicationProblems, serverProblems, tableProblems } from './readiness.ts';
 import { readSlot, type SlotState } from './slot.ts';
@@ -32,14 +34,20 @@ export async function missingStatements(
 ): Promise<readonly string[]> {
   const server = await serverInfo(session, options);
   const tables = await resolveTables(session, settings.tables, options);
-  const blocking = [...serverProblems(server), ...tableProblems(tables, settings)];
+  const tooOld = versionProblem(settings, server);
+  const blocking = [
+    ...serverProblems(server),
+    ...(tooOld === null ? [] : [tooOld]),
+    ...tableProblems(tables, settings),
+  ];
   if (blocking.length > 0) throw problemError(blocking, false);
   const publication = await readPublication(session, settings.publication, options);
   const slot = await readSlot(textQuery(session, options), settings.slot);
   refuseSlotWithoutPublication(publication, slot, settings);
   return [
     ...publicationStatements(publication, tables, settings, server.versionNumber),
-    ...(slot === null ? [createSlotSql(settings.slot)] : []),
+    ...(await ddlSetupSql(session, settings, options)),
+    ...(slot === null && !isSlotMadeByOpen(settings, server) ? [createSlotSql(settings)] : []),
   ];
 }
 
@@ -67,6 +75,14 @@ function refuseSlotWithoutPublication(
   );
 }
 
+/**
+ * A first copy shows exactly what lies before its slot, so the slot is made with it. A slot that takes over from another
+ * source has to be there before, and a standby gives no snapshot of one: there setup makes it.
+ */
+function isSlotMadeByOpen(settings: ReplicationSettings, server: ServerInfo): boolean {
+  return settings.copy !== null && settings.replaces === null && !server.isInRecovery;
+}
+
 /** Runs the statements, the slot's with a limit on what it waits for. */
 export async function runStatements(
   session: SqlExecutor,
@@ -83,7 +99,7 @@ export async function runStatements(
       await session.query(statement, [], options);
     } catch (error) {
       if (hasState(error, '42501'))
-        throw await refusedStatement(session, error, makesSlot, options);
+        throw await refusedStatement(session, error, statement, options);
       if (!makesSlot || !hasState(error, '55P03')) throw error;
       throw await blockedSlotError(session, lockTimeoutMs, options);
     } finally {
@@ -115,8 +131,9 @@ export async function teardownStatements(
 }
 
 /** https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION */
-function createSlotSql(slot: string): string {
-  return `SELECT pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput');`;
+function createSlotSql({ slot, twoPhase }: Pick<ReplicationSettings, 'slot' | 'twoPhase'>): string {
+  const more = twoPhase ? ', false, true' : '';
+  return `SELECT pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput'${more});`;
 }
 
 function dropSlotSql(slot: string): string {
@@ -124,10 +141,11 @@ function dropSlotSql(slot: string): string {
 }
 
 /** The slot's start needs every transaction that is running now to end (R-29). */
-async function blockedSlotError(
+export async function blockedSlotError(
   session: SqlExecutor,
   lockTimeoutMs: number,
   options: Options,
+  again = 'run source.setup() again',
 ): Promise<Error> {
   const running = await session.query<{ readonly pid: string; readonly database: string | null }>(
     `SELECT a.pid::text AS pid, a.datname::text AS database FROM pg_catalog.pg_stat_activity a
@@ -140,7 +158,7 @@ async function blockedSlotError(
   const names = running.rows.map((row) => `${row.pid} (database ${row.database ?? '?'})`);
   return new SourceSetupError(
     `The slot could not be made within ${lockTimeoutMs / 1000} s, because transactions are running that have to end first${names.length === 0 ? '' : `: ${names.join(', ')}`}.`,
-    { remedy: 'End them, then run source.setup() again.' },
+    { remedy: `End them, then ${again}.` },
   );
 }
 
@@ -148,16 +166,18 @@ async function blockedSlotError(
 async function refusedStatement(
   session: SqlExecutor,
   cause: unknown,
-  makesSlot: boolean,
+  statement: string,
   options: Options,
 ): Promise<Error> {
   const said = cause instanceof Error ? cause.message : 'permission denied';
   const { user } = await serverInfo(session, options);
   return new SourceSetupError(`The setup may not be run by the role "${user}": ${said}.`, {
     cause,
-    remedy: makesSlot
+    remedy: statement.includes('pg_create_logical_replication_slot')
       ? `Run as a superuser: ALTER ROLE ${quoteIdentifier(user)} REPLICATION;`
-      : 'Let the owner of the tables, with CREATE on the database, run what source.setup({ dryRun: true }) gives.',
+      : statement.includes('EVENT TRIGGER')
+        ? 'Only a superuser makes event triggers: let one run what source.setup({ dryRun: true }) gives, or leave the option ddl out.'
+        : 'Let the owner of the tables, with CREATE on the database, run what source.setup({ dryRun: true }) gives.',
   });
 }
 

@@ -15,6 +15,8 @@ export interface SlotState {
   readonly walStatus: string | null;
   /** Why the server gave the slot up; null when it did not, or before PostgreSQL 16. */
   readonly invalidation: string | null;
+  /** Prepared transactions are sent when they are prepared; false before PostgreSQL 14. */
+  readonly twoPhase: boolean;
 }
 
 // Columns that came with later versions are read through to_json, so that one statement serves all.
@@ -23,6 +25,7 @@ const SLOT_SQL = `
          s.slot_type AS kind, s.temporary::text AS temporary, s.active_pid::text AS active_pid,
          s.confirmed_flush_lsn::text AS confirmed,
          pg_catalog.to_json(s) ->> 'wal_status' AS wal_status,
+         pg_catalog.to_json(s) ->> 'two_phase' AS two_phase,
          coalesce(pg_catalog.to_json(s) ->> 'invalidation_reason',
                   CASE WHEN pg_catalog.to_json(s) ->> 'conflicting' = 'true' THEN 'conflict' END) AS invalidation
     FROM pg_catalog.pg_replication_slots s
@@ -42,6 +45,7 @@ export async function readSlot(query: TextQuery, name: string): Promise<SlotStat
     confirmedFlush: row['confirmed'] == null ? null : parseLsn(row['confirmed']),
     walStatus: row['wal_status'] ?? null,
     invalidation: row['invalidation'] ?? null,
+    twoPhase: row['two_phase'] === 'true',
   };
 }
 
@@ -51,6 +55,8 @@ export interface SlotExpectation {
   readonly database: string;
   /** The position of the stored checkpoint, or null when there is none. */
   readonly after: Lsn | null;
+  /** The option. The server goes by the slot, once that says so. */
+  readonly twoPhase: boolean;
 }
 
 /**
@@ -93,6 +99,18 @@ export function judgeSlot(state: SlotState | null, expected: SlotExpectation): L
       `The server has invalidated the slot "${slot}" (${state.invalidation ?? 'the log it needs was removed'}).`,
       {
         remedy: `Changes since the checkpoint are lost. Run: SELECT pg_drop_replication_slot('${slot}'); then source.setup(), and copy the tables again.`,
+      },
+    );
+  }
+  if (state.twoPhase !== expected.twoPhase) {
+    throw new SourceSetupError(
+      expected.twoPhase
+        ? `The slot "${slot}" was made without two_phase.`
+        : `The slot "${slot}" was made with two_phase, which the option twoPhase does not ask for.`,
+      {
+        remedy: expected.twoPhase
+          ? 'Leave twoPhase out; or make another slot: set the option slot to another name, and run source.setup().'
+          : 'Set twoPhase: true.',
       },
     );
   }

@@ -15,6 +15,8 @@ export interface KnownRelation {
   readonly columns: readonly KnownColumn[];
   /** The record key in its order, which the stream does not tell and a dropped table's catalog no longer does. */
   readonly key: readonly string[];
+  /** Statements that altered the table and that no row has come behind (option `ddl`). */
+  readonly statements?: readonly string[] | undefined;
 }
 
 /** True when both describe the same columns: names, types and type modifiers, in order. */
@@ -43,6 +45,7 @@ export function knownRelationsToJson(relations: KnownRelations): JsonValue {
     name: relation.name,
     columns: relation.columns.map((column) => ({ ...column })),
     key: relation.key,
+    ...(relation.statements === undefined ? {} : { statements: relation.statements }),
   }));
 }
 
@@ -59,7 +62,8 @@ export function knownRelationsFromJson(value: JsonValue | undefined): KnownRelat
       typeof relation.schema !== 'string' ||
       typeof relation.name !== 'string' ||
       !Array.isArray(relation.columns) ||
-      !Array.isArray(relation.key)
+      !Array.isArray(relation.key) ||
+      !(relation.statements === undefined || Array.isArray(relation.statements))
     ) {
       return null;
     }

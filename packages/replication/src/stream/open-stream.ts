@@ -8,6 +8,9 @@ import {
 } from '@certyo-cdc/core';
 import { createTypeRegistry, restoreTypeRegistry } from '@certyo-cdc/postgres';
 import { Caretaker } from '../care/caretaker.ts';
+import { SlotHolder } from '../care/slot-holder.ts';
+import { type Copies, prepareCopies } from '../copy/prepare-copies.ts';
+import { ddlMessagePrefix } from '../ddl/ddl-message.ts';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { assertReady } from '../setup/assert-ready.ts';
 import { acceptIdentity, type ReplicationIdentity } from '../setup/identity.ts';
@@ -17,8 +20,10 @@ import { RelationResolver } from './relation-resolver.ts';
 import { ReplicationStream } from './replication-stream.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { SideConnection } from './side-connection.ts';
-import { lsnFromPosition } from './source-position.ts';
+import { lsnFromPosition, readFromOf } from './source-position.ts';
+import { SpoolFolder } from './spool.ts';
 import { StreamDecoder } from './stream-decoder.ts';
+import { wantsMessage } from './own-messages.ts';
 import { tableLabel } from '@certyo-cdc/core/internal';
 
 /** Checks that the server is ready, takes the slot and begins to read. */
@@ -27,21 +32,28 @@ export async function openReplicationStream(
   options: OpenOptions,
 ): Promise<ChangeStream> {
   const { signal } = options;
-  const onEvent = (event: SourceEvent): void => options.onEvent?.(event);
+  const onEvent = (event: SourceEvent): void => {
+    if (event.type === 'source-disconnected') copying?.interrupted();
+    options.onEvent?.(event);
+  };
   const keeper = new SessionKeeper({
     session: {
       ...settings,
       database: settings.connection.database,
       user: settings.connection.user,
+      applicationName: () => holder?.applicationName,
     },
     delays: settings.reconnect,
     slotWaitMs: settings.slotWaitMs,
     signal,
     onEvent,
     random: Math.random,
+    holder: () => holder,
     beforeResume: async () => publication?.check(),
   });
   let publication: PublicationWatch | null = null;
+  let holder: SlotHolder | null = null;
+  let copying: Copies | null = null;
   const side = new SideConnection(settings.connection, {
     deadAfterMs: settings.deadAfterMs,
     signal,
@@ -73,21 +85,21 @@ export async function openReplicationStream(
       stored: publicationFingerprint(state?.['publication']),
     });
     publication = watch;
-    await watch.check();
-    const begin = await keeper
-      .first(
-        side,
-        after === null
-          ? null
-          : {
-              server: { systemIdentifier: server.systemIdentifier, timeline: storedTimeline },
-              position: lsnFromPosition(after.position),
-            },
-        epoch,
-      )
-      .catch((error: unknown) => {
-        throw after === null && options.after !== null ? notSetUpInTime(error) : error;
+    if (settings.takeover !== false) {
+      holder = new SlotHolder({
+        ...settings,
+        ...settings.takeover,
+        systemIdentifier: server.systemIdentifier,
+        waitMs: settings.slotWaitMs,
+        applicationName: settings.connection.applicationName,
+        captured: side.rows,
+        signal,
+        onEvent,
+        onLost: () => keeper.leave(),
       });
+      await holder.hold();
+    }
+    await watch.check();
     const types =
       state?.['types'] === undefined
         ? createTypeRegistry()
@@ -97,14 +109,53 @@ export async function openReplicationStream(
       name: settings.name,
       systemIdentifier: server.systemIdentifier,
     });
+    const copies = await prepareCopies({
+      settings,
+      server,
+      executor: side,
+      query: side.rows,
+      types,
+      source,
+      checkpoint: options.after,
+      resume: after,
+      signal,
+      onEvent,
+    });
+    copying = copies;
+    const begin = await keeper
+      .first(
+        side,
+        after === null
+          ? null
+          : {
+              server: { systemIdentifier: server.systemIdentifier, timeline: storedTimeline },
+              position: lsnFromPosition(after.position),
+              readFrom: readFromOf(state?.['readFrom']) ?? lsnFromPosition(after.position),
+            },
+        epoch,
+      )
+      .catch((error: unknown) => {
+        throw after === null && options.after !== null ? notSetUpInTime(error) : error;
+      });
     const captured = new Set(names);
+    const needsSpool = settings.streaming || settings.twoPhase;
+    const spool = needsSpool
+      ? new SpoolFolder(
+          settings.spool,
+          [server.systemIdentifier, settings.connection.database, settings.slot].join('/'),
+        )
+      : null;
+    await spool?.clear();
     const decoder = new StreamDecoder({
+      spool,
+      wantsMessage: (prefix) => wantsMessage(settings.messages, prefix),
+      ddlPrefix: settings.ddl ? ddlMessagePrefix(settings.stateSchema) : null,
       source,
       epochOf: (commitLsn) => keeper.epochs.ofCommit(commitLsn),
       position: begin,
       known: knownRelationsFromJson(state?.['relations'] as never) ?? new Map(),
-      isCaptured: (schema, table) =>
-        schema !== settings.stateSchema && captured.has(tableLabel({ schema, name: table })),
+      isCaptured: ({ schema, name }) =>
+        schema !== settings.stateSchema && captured.has(tableLabel({ schema, name })),
       onRelationRepeated: () => watch.check(),
       resolver: new RelationResolver({
         database: settings.connection.database,
@@ -116,7 +167,7 @@ export async function openReplicationStream(
     });
     keeper.follow(decoder);
     await side.watch();
-    return new ReplicationStream({
+    const stream = new ReplicationStream({
       identity: identityOn,
       slot: settings.slot,
       admission: { options: settings },
@@ -126,11 +177,15 @@ export async function openReplicationStream(
       keeper,
       side,
       caretaker: new Caretaker(settings, { query: side.rows, onEvent }),
+      holder,
       signal,
       onEvent,
     });
+    return copies.into(stream, begin);
   } catch (error) {
+    await copying?.close();
     await keeper.close();
+    await holder?.release();
     await side.close();
     throw error;
   }

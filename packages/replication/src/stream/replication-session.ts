@@ -9,6 +9,7 @@ import {
 import type { Client } from 'pg';
 import { CopyBothSocket } from '../protocol/copy-both-socket.ts';
 import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
+import { pluginOptions, type PluginSettings } from '../protocol/plugin-options.ts';
 import { statusUpdateFrame } from '../protocol/status-update.ts';
 import { judgeSlot, readSlot } from '../setup/slot.ts';
 import { parseTimelineHistory, type TimelineSwitch } from '../setup/timeline.ts';
@@ -16,16 +17,17 @@ import { assertServer, type ServerIdentity } from '../setup/server-identity.ts';
 import { isDead, livenessTimings, type LivenessTimings } from './liveness.ts';
 import type { TextQuery } from './text-query.ts';
 
-export interface SessionOptions {
+export interface SessionOptions extends PluginSettings {
   readonly connection: ResolvedConnection;
   readonly slot: string;
-  readonly publication: string;
   readonly database: string;
   readonly user: string;
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
   readonly statusIntervalMs: number;
   readonly deadAfterMs: number | false;
+  /** What the server shows of the session. @default the connection's own */
+  readonly applicationName: () => string | undefined;
 }
 
 /** Where a session has to go on. */
@@ -91,7 +93,11 @@ export class ReplicationSession {
     positions: () => ReportedPositions,
     signal: AbortSignal,
   ): Promise<ReplicationSession> {
-    const client = await connect(options.connection, { replication: true, signal });
+    const client = await connect(options.connection, {
+      replication: true,
+      applicationName: options.applicationName(),
+      signal,
+    });
     try {
       return await withinDeadline(client, options.deadAfterMs, () =>
         ReplicationSession.#start(client, options, resume, positions, signal),
@@ -117,6 +123,7 @@ export class ReplicationSession {
       slot: options.slot,
       database: options.database,
       after: resume.acknowledged,
+      twoPhase: options.twoPhase,
     });
     const [timeout] = await query(
       "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'",
@@ -227,6 +234,5 @@ async function timelineHistory(
 
 /** https://www.postgresql.org/docs/current/protocol-logical-replication.html */
 function startCommand(options: SessionOptions, from: Lsn): string {
-  const name = options.publication.replaceAll('"', '""').replaceAll("'", "''");
-  return `START_REPLICATION SLOT "${options.slot}" LOGICAL ${formatLsn(from)} (proto_version '1', publication_names '"${name}"')`;
+  return `START_REPLICATION SLOT "${options.slot}" LOGICAL ${formatLsn(from)} (${pluginOptions(options)})`;
 }

@@ -45,7 +45,8 @@ export class Unacknowledged {
     if (keep <= 0) return;
     const oldest = this.#ends.find((entry) => entry.oldestMs !== null)?.oldestMs ?? null;
     const [first, ...rest] = this.#ends.slice(keep);
-    if (first !== undefined) this.#ends = [{ ...first, oldestMs: oldest ?? first.oldestMs }, ...rest];
+    if (first !== undefined)
+      this.#ends = [{ ...first, oldestMs: oldest ?? first.oldestMs }, ...rest];
   }
 
   /** Commit time of the oldest change that is not acknowledged, or null. */
