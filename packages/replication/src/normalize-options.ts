@@ -7,6 +7,8 @@ import {
   type ResolvedConnection,
 } from '@certyo-cdc/postgres';
 import type { CareThresholds } from './care/slot-warnings.ts';
+import { type CopySettings, normalizeCopy } from './copy/copy-settings.ts';
+import { type Decoder, DECODERS, refuseForDecoder } from './decoders/decoder.ts';
 import {
   type CapturedTable,
   normalizeKeys,
@@ -24,6 +26,8 @@ const OPTIONS = [
   'streaming',
   'twoPhase',
   'messages',
+  'ddl',
+  'decoder',
   'origin',
   'name',
   'slot',
@@ -32,6 +36,7 @@ const OPTIONS = [
   'includeGenerated',
   'acceptTables',
   'replaces',
+  'copy',
   'stateSchema',
   'stateConnection',
   'checkpoints',
@@ -44,6 +49,7 @@ const OPTIONS = [
   'reconnect',
   'care',
   'heartbeat',
+  'takeover',
   'env',
 ] as const satisfies readonly (keyof ReplicationSourceOptions)[];
 
@@ -74,6 +80,8 @@ export interface ReplicationSettings {
   readonly twoPhase: boolean;
   /** The prefixes of messages that become events; true for all. */
   readonly messages: boolean | readonly string[];
+  readonly ddl: boolean;
+  readonly decoder: Decoder;
   readonly origin: 'any' | 'none';
   readonly name: string;
   readonly slot: string;
@@ -82,6 +90,7 @@ export interface ReplicationSettings {
   readonly includeGenerated: boolean;
   readonly acceptTables: boolean;
   readonly replaces: ReplacedKind | null;
+  readonly copy: CopySettings | null;
   readonly slotWaitMs: number | false;
   readonly statusIntervalMs: number;
   readonly deadAfterMs: number | false;
@@ -90,6 +99,7 @@ export interface ReplicationSettings {
   readonly reconnect: { readonly minDelayMs: number; readonly maxDelayMs: number };
   readonly care: { readonly everyMs: number; readonly thresholds: CareThresholds } | false;
   readonly heartbeat: { readonly everyMs: number } | false;
+  readonly takeover: { readonly leaseMs: number } | false;
 }
 
 /** Reads the options strictly. Throws `ConfigurationError`; touches neither network nor files. */
@@ -127,7 +137,7 @@ export function normalizeReplicationOptions(
   const stateSchema = reader.text('stateSchema', 'certyo');
   const schemas = normalizeSchemas(reader.value('schemas'), stateSchema);
   const listed = normalizeTables(reader.value('tables'), stateSchema, schemas);
-  return Object.freeze({
+  const settings = {
     connection,
     stateConnection:
       options.stateConnection === undefined
@@ -140,6 +150,8 @@ export function normalizeReplicationOptions(
     ...streaming(reader.value('streaming')),
     twoPhase: reader.flag('twoPhase'),
     messages: normalizeMessages(reader.value('messages')),
+    ddl: reader.flag('ddl'),
+    decoder: reader.oneOf('decoder', DECODERS, 'pgoutput'),
     origin: reader.oneOf('origin', ['any', 'none'], 'any'),
     name: reader.text('name', slot),
     slot,
@@ -149,6 +161,7 @@ export function normalizeReplicationOptions(
     acceptTables: reader.flag('acceptTables'),
     replaces:
       options.replaces === undefined ? null : reader.oneOf('replaces', REPLACEABLE, 'polling'),
+    copy: normalizeCopy(reader.value('copy')),
     slotWaitMs: reader.positiveIntegerOrFalse('slotWaitMs', 60_000),
     statusIntervalMs: reader.positive('statusIntervalMs', 5_000, MAX_TIMER_MS),
     deadAfterMs: reader.positiveIntegerOrFalse('deadAfterMs', 15_000, MAX_TIMER_MS),
@@ -157,7 +170,10 @@ export function normalizeReplicationOptions(
     reconnect: { minDelayMs, maxDelayMs },
     care: care(reader),
     heartbeat: heartbeat(reader),
-  });
+    takeover: takeover(reader),
+  };
+  refuseForDecoder(settings);
+  return Object.freeze(settings);
 }
 
 const HOUR_MS = 3_600_000;
@@ -175,6 +191,17 @@ function care(reader: OptionReader): ReplicationSettings['care'] {
     },
   };
 }
+
+function takeover(reader: OptionReader): ReplicationSettings['takeover'] {
+  const value = reader.value('takeover');
+  if (value === undefined || typeof value === 'boolean') {
+    return value === true ? { leaseMs: LEASE_MS } : false;
+  }
+  const options = reader.nested('takeover', ['leaseMs']);
+  return { leaseMs: options.positiveInteger('leaseMs', LEASE_MS, MAX_TIMER_MS) };
+}
+
+const LEASE_MS = 10_000;
 
 function heartbeat(reader: OptionReader): ReplicationSettings['heartbeat'] {
   const value = reader.value('heartbeat');

@@ -28,6 +28,22 @@ export interface StreamingOptions {
   readonly maxBytes?: number | undefined;
 }
 
+/** How tables are copied before their changes are streamed. */
+export interface CopyOptions {
+  /** Tables, or parts of a large one, that are read at the same time, each over a connection of its own. @default 2 */
+  readonly parallel?: number | undefined;
+  /**
+   * `ctid`: all tables as one snapshot shows them, in the order in which their rows lie; the fastest, with a transaction that
+   * stays open until the copy is whole. `keyset`: in chunks by key beside the running stream; no transaction stays open, and
+   * changes do not wait for the copy. @default 'ctid'
+   */
+  readonly method?: 'ctid' | 'keyset' | undefined;
+  /** Most rows of a chunk, where rows are copied beside the running stream. @default 10000 */
+  readonly chunkRows?: number | undefined;
+  /** How long the making of the slot may wait for transactions that are running, milliseconds. @default 15000 */
+  readonly slotLockTimeoutMs?: number | undefined;
+}
+
 /** How the slot is watched while somebody reads from it. `false` leaves a warning out. */
 export interface CareOptions {
   /** Between two looks at the slot, milliseconds. @default 10000 */
@@ -72,6 +88,17 @@ export interface ReplicationSourceOptions {
    */
   readonly messages?: boolean | readonly string[] | undefined;
   /**
+   * The output plugin. `wal2json` (format version 2) is for servers that prescribe it; what it cannot do is told in the
+   * README. @default 'pgoutput'
+   */
+  readonly decoder?: 'pgoutput' | 'wal2json' | undefined;
+  /**
+   * Tells the text of the statements that changed a table with its schema change (PostgreSQL 14 and newer). `setup()` makes an
+   * event trigger for it, which takes a superuser; it writes what the client sent, with whatever literals stand in it, into
+   * the server's log. @default false
+   */
+  readonly ddl?: boolean | undefined;
+  /**
    * `none` leaves out what replication has brought to the server from elsewhere (PostgreSQL 16 and newer). @default 'any'
    */
   readonly origin?: 'any' | 'none' | undefined;
@@ -96,6 +123,11 @@ export interface ReplicationSourceOptions {
    * then start this one under the same pipeline name. May stay set. @default none
    */
   readonly replaces?: Exclude<ReplacedKind, 'replication'> | undefined;
+  /**
+   * Before the first change, hands over the tables' rows as they are, as `snapshot` events. `open()` makes the slot then, and
+   * not `setup()`, so that the copy shows exactly what lies before it. Takes SELECT on the tables. @default false
+   */
+  readonly copy?: boolean | CopyOptions | undefined;
   /** Schema of the tables that hold checkpoints and parked records. @default 'certyo' */
   readonly stateSchema?: string | undefined;
   /** The database that holds them, where it is not the captured one. @default `connection` */
@@ -128,6 +160,12 @@ export interface ReplicationSourceOptions {
    * not allowed a row of the table `heartbeats` of `setup()`. It never becomes an event. @default false
    */
   readonly heartbeat?: { readonly everyMs?: number | undefined } | false | undefined;
+  /**
+   * Reads from the slot under a lease in the state schema (`setup()` makes its tables). An instance that is started beside
+   * a running one stands by for `slotWaitMs` and goes on as soon as the lease is given back or, `leaseMs` after the other
+   * one has died, runs out; a slot that the server still holds for the dead one is freed then. @default false
+   */
+  readonly takeover?: boolean | { readonly leaseMs?: number | undefined } | undefined;
   /** Environment to read instead of `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -1,6 +1,12 @@
-import { qualifiedName, type SqlExecutor } from '@certyo-cdc/postgres';
+import {
+  leaseSetupSql,
+  leaseTeardownSql,
+  qualifiedName,
+  type SqlExecutor,
+} from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { heartbeatSetupSql, heartbeatTeardownSql } from './heartbeat.ts';
+import { instancesSetupSql, instancesTeardownSql } from './slot-instances.ts';
 
 interface CareTable {
   readonly name: string;
@@ -16,6 +22,24 @@ const TABLES: readonly CareTable[] = [
     setup: heartbeatSetupSql,
     teardown: heartbeatTeardownSql,
   },
+  {
+    name: 'backfills',
+    isWanted: () => true,
+    setup: backfillSetupSql,
+    teardown: backfillTeardownSql,
+  },
+  {
+    name: 'leases',
+    isWanted: ({ takeover }) => takeover !== false,
+    setup: leaseSetupSql,
+    teardown: leaseTeardownSql,
+  },
+  {
+    name: 'slot_instances',
+    isWanted: ({ takeover }) => takeover !== false,
+    setup: instancesSetupSql,
+    teardown: instancesTeardownSql,
+  },
 ];
 
 /** The SQL that makes what is missing of the state tables that the care of the slot needs. */
@@ -30,7 +54,7 @@ export async function careSetupSql(
     if (!table.isWanted(settings) || (await exists(state, schema, table.name, options))) continue;
     statements.push(...table.setup(schema));
   }
-  return statements;
+  return [...new Set(statements)];
 }
 
 /** The SQL that removes those that are there, for all sources. */

@@ -11,6 +11,7 @@ import { Caretaker } from '../care/caretaker.ts';
 import { SlotHolder } from '../care/slot-holder.ts';
 import { type Copies, prepareCopies } from '../copy/prepare-copies.ts';
 import { ddlMessagePrefix } from '../ddl/ddl-message.ts';
+import { translatorFor } from '../decoders/decoder.ts';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { assertReady } from '../setup/assert-ready.ts';
 import { acceptIdentity, type ReplicationIdentity } from '../setup/identity.ts';
@@ -41,6 +42,7 @@ export async function openReplicationStream(
       ...settings,
       database: settings.connection.database,
       user: settings.connection.user,
+      translator: () => translatorFor(settings, (sql, params) => side.rows(sql, params)),
       applicationName: () => holder?.applicationName,
     },
     delays: settings.reconnect,
@@ -83,6 +85,7 @@ export async function openReplicationStream(
       tables: settings.tables,
       versionNumber: server.versionNumber,
       stored: publicationFingerprint(state?.['publication']),
+      isPublished: settings.decoder === 'pgoutput',
     });
     publication = watch;
     if (settings.takeover !== false) {
