@@ -1,10 +1,4 @@
-import {
-  CdcError,
-  type ChangeBatch,
-  type ChangeEvent,
-  type Position,
-  type SourceEvent,
-} from '@certyo-cdc/core';
+import { CdcError, type ChangeEvent, type Position, type SourceEvent } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME, tableLabel } from '@certyo-cdc/core/internal';
 import { type QualifiedName, type ReconnectDelays, reconnectDelayMs } from '@certyo-cdc/postgres';
 import type { Lsn } from '../protocol/lsn.ts';

@@ -34,7 +34,7 @@ export interface CopyJob {
 export interface CopyState {
   readonly jobs: readonly CopyJob[];
   /** Jobs that are whole, of which somebody may still have to be told. */
-  readonly finished: readonly string[];
+  readonly finished: readonly CopyJob[];
 }
 
 export const NOTHING_TO_COPY: CopyState = Object.freeze({ jobs: [], finished: [] });
@@ -56,14 +56,15 @@ export function newJob(
 
 /** Adds a job. One that is known already, or was made whole, is not begun again. */
 export function withJob(state: CopyState, job: CopyJob): CopyState {
-  if (state.finished.includes(job.id) || state.jobs.some(({ id }) => id === job.id)) return state;
+  const isKnown = [...state.jobs, ...state.finished].some(({ id }) => id === job.id);
+  if (isKnown) return state;
   return { ...state, jobs: [...state.jobs, job] };
 }
 
 export function withoutJob(state: CopyState, id: string): CopyState {
   return {
     jobs: state.jobs.filter((job) => job.id !== id),
-    finished: state.finished.filter((finished) => finished !== id),
+    finished: state.finished.filter((job) => job.id !== id),
   };
 }
 
@@ -87,10 +88,13 @@ export function withProgress(
           ),
         },
   );
-  const isWhole = jobs.find((job) => job.id === id)?.tasks.every(({ cursor }) => cursor === null);
-  if (isWhole !== true) return { ...state, jobs };
-  const finished = id === FIRST_COPY ? state.finished : [...state.finished, id];
-  return { jobs: jobs.filter((job) => job.id !== id), finished };
+  const job = jobs.find((one) => one.id === id);
+  if (job === undefined || job.tasks.some(({ cursor }) => cursor !== null))
+    return { ...state, jobs };
+  return {
+    jobs: jobs.filter((one) => one !== job),
+    finished: id === FIRST_COPY ? state.finished : [...state.finished, job],
+  };
 }
 
 /** Notes that a part of a table was copied as the first snapshot shows it. */
@@ -122,16 +126,17 @@ export function copyStateFromJson(value: JsonValue | undefined): CopyState {
   const state = value as Partial<CopyState> | null | undefined;
   if (!Array.isArray(state?.jobs) || !Array.isArray(state.finished)) return NOTHING_TO_COPY;
   return {
-    finished: state.finished as readonly string[],
+    finished: state.finished as readonly CopyJob[],
     jobs: (state.jobs as readonly CopyJob[]).map((job) => ({
       ...job,
-      tasks: job.tasks.map((task) => ({
-        ...task,
-        cursor:
-          task.cursor === null
-            ? null
-            : (cursorFromJson(task.cursor as unknown as JsonValue) ?? FROM_THE_START),
-      })),
+      tasks: job.tasks.map((task) => ({ ...task, cursor: storedCursor(task.cursor) })),
     })),
   };
+}
+
+/** What cannot be read is copied from the start. */
+function storedCursor(cursor: CopyCursor | null): CopyCursor | null {
+  return cursor === null
+    ? null
+    : (cursorFromJson(cursor as unknown as JsonValue) ?? FROM_THE_START);
 }

@@ -6,6 +6,7 @@ import type {
   Position,
   SlotHealth,
   SourceLag,
+  StreamSharing,
 } from '@certyo-cdc/core';
 import { copyPosition } from '../stream/source-position.ts';
 import type { ReplicationStream } from '../stream/replication-stream.ts';
@@ -34,7 +35,10 @@ export interface CopyingStreamParts {
   readonly progress: CopyProgressReport;
   /** The copy under the first snapshot was cut off. Throws what cannot be waited out. */
   readonly onCutOff: (error: unknown) => void;
-  readonly onState: (state: CopyState) => void;
+  /** An end was acknowledged, with another state of copies than the one before. */
+  readonly onSaved: () => void;
+  /** What else goes when the stream does. */
+  readonly close: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -46,6 +50,7 @@ type Arrived = { readonly batch: ChangeBatch | null } | { readonly error: unknow
  * left to copy is kept with the checkpoint of every end.
  */
 export class CopyingStream implements ChangeStream {
+  readonly sharing: StreamSharing;
   readonly #parts: CopyingStreamParts;
   readonly #inner: ReplicationStream;
   readonly #changes: AsyncIterator<ChangeBatch>;
@@ -74,6 +79,15 @@ export class CopyingStream implements ChangeStream {
     this.#first = parts.first;
     this.#state = parts.state;
     this.#backfiller = parts.backfiller(this);
+    const { sharing } = parts.inner;
+    this.sharing = Object.freeze({
+      ...sharing,
+      forget: (end) => {
+        this.#ends.delete(end);
+        sharing.forget(end);
+      },
+    } satisfies StreamSharing);
+    this.#noteEnd(sharing.begin);
     const begin = parts.inner.stand();
     // That a copy has begun is worth a checkpoint: without one nobody would know what is missing.
     if (begin !== null && parts.state.jobs.length > 0) {
@@ -121,8 +135,9 @@ export class CopyingStream implements ChangeStream {
         this.#ends.delete(before);
       }
     }
+    const before = this.#acknowledged;
     this.#acknowledged = state ?? NOTHING_TO_COPY;
-    this.#parts.onState(this.#acknowledged);
+    if (before !== this.#acknowledged) this.#parts.onSaved();
   }
 
   lag(): Promise<SourceLag> {
@@ -178,6 +193,7 @@ export class CopyingStream implements ChangeStream {
     this.nudge();
     await this.#first?.close();
     await this.#backfiller.close();
+    await this.#parts.close();
     await this.#inner[Symbol.asyncDispose]();
     this.nudge();
     this.#wakeWaiters();
@@ -316,6 +332,7 @@ export class CopyingStream implements ChangeStream {
 
   #noteEnd(end: Position): void {
     if (this.#state === NOTHING_TO_COPY && this.#ends.size === 0) return;
+    // The order of the map is that of the ends.
     this.#ends.delete(end);
     this.#ends.set(end, this.#state);
   }

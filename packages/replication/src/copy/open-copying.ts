@@ -6,8 +6,10 @@ import {
   SourceSetupError,
 } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
-import type { QualifiedName } from '@certyo-cdc/postgres';
+import { type QualifiedName, sqlSession } from '@certyo-cdc/postgres';
 import type { ReplicationStream } from '../stream/replication-stream.ts';
+import { BackfillRequests } from './backfill-requests.ts';
+import { BackfillTable } from './backfill-table.ts';
 import { Backfiller } from './backfiller.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import type { CopiedTable } from './copied-table.ts';
@@ -24,6 +26,7 @@ import {
 import { CopyProgressReport } from './copy-progress.ts';
 import { CopyingStream } from './copying-stream.ts';
 import { type CopyContext, describeTable, type FirstCopy, publishedTables } from './first-copy.ts';
+import { onNudge } from './nudges.ts';
 import { formatLsn, type Lsn } from '../protocol/lsn.ts';
 
 export interface CopyingOptions {
@@ -68,7 +71,21 @@ export function openCopyingStream(options: CopyingOptions): {
   }
   first?.snapshot?.begin({ source, epoch: inner.epochAt(begin), position: begin, copy: 'copy' });
   let backfiller: Backfiller | null = null;
-  const stream = new CopyingStream({
+  const isOwnDatabase = settings.stateConnection === settings.connection;
+  const ownSession = isOwnDatabase ? null : sqlSession(settings.stateConnection);
+  const requests: BackfillRequests = new BackfillRequests({
+    table: new BackfillTable(ownSession ?? context.executor, {
+      schema: settings.stateSchema,
+      source: settings.name,
+    }),
+    state: () => stream.state,
+    change: (changed) => stream.change(changed),
+    saved: () => stream.acknowledged,
+    onDropped: (id) => progress.dropped(id),
+    onEvent: options.onEvent,
+    signal,
+  });
+  const stream: CopyingStream = new CopyingStream({
     inner,
     state,
     first: first?.snapshot ?? null,
@@ -83,7 +100,12 @@ export function openCopyingStream(options: CopyingOptions): {
         message: `The first copy was cut off at ${formatLsn(begin)} and goes on in chunks beside the stream: ${known.message}`,
       });
     },
-    onState: () => undefined,
+    onSaved: () => requests.look(),
+    close: async () => {
+      forgetNudge();
+      await requests.close();
+      await ownSession?.close();
+    },
     backfiller: (self) =>
       (backfiller = new Backfiller({
         reader: new ChunkReader({
@@ -93,7 +115,7 @@ export function openCopyingStream(options: CopyingOptions): {
           maxMessageBytes: settings.maxMessageBytes,
         }),
         describe,
-        nextTask: () => nextTask(self.state),
+        nextTask: () => nextTask(self.state, (id) => requests.isPaused(id)),
         source,
         epochAt: (end) => inner.epochAt(end),
         query: context.query,
@@ -109,6 +131,7 @@ export function openCopyingStream(options: CopyingOptions): {
           if (job.id === FIRST_COPY) throw error;
           progress.dropped(job.id);
           self.change(withoutJob(self.state, job.id));
+          requests.failed(job, error);
           options.onEvent({
             type: 'source-warned',
             code: 'BACKFILL_FAILED',
@@ -120,6 +143,8 @@ export function openCopyingStream(options: CopyingOptions): {
         signal,
       })),
   });
+  const forgetNudge = onNudge(settings, () => requests.look());
+  requests.look();
   return { stream, interrupted: () => backfiller?.interrupted() };
 }
 
@@ -133,8 +158,12 @@ async function describePublished(name: QualifiedName, context: CopyContext): Pro
 }
 
 /** The first table of the oldest job that is not whole. */
-function nextTask(state: CopyState): { readonly job: CopyJob; readonly task: CopyTask } | null {
+function nextTask(
+  state: CopyState,
+  isPaused: (id: string) => boolean,
+): { readonly job: CopyJob; readonly task: CopyTask } | null {
   for (const job of state.jobs) {
+    if (isPaused(job.id)) continue;
     const task = job.tasks.find(({ cursor }) => cursor !== null);
     if (task !== undefined) return { job, task };
   }

@@ -1,0 +1,185 @@
+import type { SourceEvent } from '@certyo-cdc/core';
+import { describe, expect, test } from 'vitest';
+import { captured, sourceOf } from '../testing/captured.ts';
+import { Reader } from '../testing/reader.ts';
+
+const POLL = { timeout: 20_000 };
+
+/** A table of many blocks: wide rows, of which the reader's buffers hold a small part. */
+const WIDE = [
+  'CREATE TABLE t (id int PRIMARY KEY, v text)',
+  `ALTER TABLE t ALTER v SET STORAGE EXTERNAL`,
+  `INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 40000) i`,
+];
+const SLOW = { tables: ['t'], copy: { parallel: 1 }, maxBufferedBytes: 65_536 } as const;
+
+describe('the first copy', () => {
+  test('R-29: transactions that are running: named, and nothing is left behind', async () => {
+    const options = { tables: ['t'], copy: { slotLockTimeoutMs: 500 } };
+    await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], options);
+    const writer = await it.db.client();
+    await writer.query('BEGIN; INSERT INTO t VALUES (1)');
+    const [row] = (await writer.query('SELECT pg_backend_pid() AS pid')).rows as { pid: number }[];
+    await expect(Reader.open(it.source)).rejects.toThrow(
+      new RegExp(`within 0.5 s.*${row?.pid} \\(database ${it.db.database}\\)`),
+    );
+    await writer.query('COMMIT');
+    const slots = 'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1';
+    await expect.poll(() => it.db.query(slots, [it.db.database]), POLL).toEqual([]);
+    await using reader = await Reader.open(sourceOf(it.db, { tables: ['t'], copy: true }));
+    await reader.caughtUp();
+    expect(reader.told).toEqual(['snapshot t {"id":1}']);
+  });
+
+  test('R-29: abort while the slot is waited for', async () => {
+    const options = { tables: ['t'], copy: true };
+    await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], options);
+    const writer = await it.db.client();
+    await writer.query('BEGIN; INSERT INTO t VALUES (1)');
+    const abort = new AbortController();
+    const opening = it.source.open({ after: null, signal: abort.signal });
+    opening.catch(() => undefined);
+    const waiting = `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND datname = current_database()`;
+    await expect.poll(async () => (await it.db.query(waiting)).length, POLL).toBeGreaterThan(0);
+    const reason = new Error('enough');
+    abort.abort(reason);
+    await expect(opening).rejects.toBe(reason);
+    await expect
+      .poll(
+        () =>
+          it.db.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [it.db.database]),
+        POLL,
+      )
+      .toEqual([]);
+    await writer.query('ROLLBACK');
+  });
+
+  test('S-02: what is cut off goes on in chunks beside the stream', async () => {
+    await using it = await captured(WIDE, SLOW);
+    await using reader = await Reader.open(it.source, { paused: true });
+    await it.db.query(`UPDATE t SET v = 'second' WHERE id = 39999`);
+    await it.db.query('DELETE FROM t WHERE id = 40000');
+    await it.db.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE 'COPY%'`,
+    );
+    reader.resume();
+    await reader.caughtUp();
+    expect(reader.sourceEvents).toContainEqual(
+      expect.objectContaining({ type: 'source-warned', code: 'COPY_CUT_OFF' }),
+    );
+    const newest = new Map(reader.rows.map((row) => [row.key['id'], row]));
+    expect(newest.size).toBe(40_000);
+    expect(newest.get(39_999)?.after?.['v']).toBe('second');
+    expect(newest.get(40_000)?.operation ?? 'delete').toBe('delete');
+    assertVersionsGrow(reader);
+  });
+
+  test('S-06: a life that ends in the middle: the next one copies what is missing, not from zero', async () => {
+    await using it = await captured(WIDE, SLOW);
+    let after;
+    {
+      await using reader = await Reader.open(it.source);
+      const parts = (): number => reader.batches.filter(({ end }) => end !== null).length;
+      // The first end says that the copy has begun, the second that a part of the table is copied.
+      await expect.poll(parts, POLL).toBeGreaterThanOrEqual(2);
+      reader.pause();
+      expect(reader.rows.length).toBeLessThan(40_000);
+      after = await reader.acknowledge();
+    }
+    await it.db.query(`UPDATE t SET v = 'second' WHERE id = 1`);
+    await it.db.query('DELETE FROM t WHERE id = 40000');
+    await using reader = await Reader.open(sourceOf(it.db, SLOW), { after });
+    await reader.caughtUp();
+    const copied = reader.rows.filter((row) => row.operation === 'snapshot').length;
+    expect(copied).toBeGreaterThan(0);
+    expect(copied).toBeLessThan(20_000);
+    const keys = reader.rows.map((row) => row.key['id']);
+    expect(keys).toContain(39_999);
+    expect(reader.rows.find((row) => row.key['id'] === 40_000)?.operation).toBe('delete');
+    const done = await reader.acknowledge();
+    expect(done.state).not.toHaveProperty('copy');
+  });
+
+  test.each([
+    ['VACUUM FULL', 'VACUUM FULL later'],
+    ['a rewrite by ALTER TABLE', 'ALTER TABLE later ALTER id TYPE bigint'],
+    ['a column more', `ALTER TABLE later ADD COLUMN v text DEFAULT 'x'`],
+  ])('a table that is written anew between snapshot and copy: %s', async (_name, statement) => {
+    const options = { ...SLOW, tables: ['t', 'later'] };
+    await using it = await captured(
+      [
+        ...WIDE,
+        'CREATE TABLE later (id int PRIMARY KEY)',
+        'INSERT INTO later SELECT generate_series(1, 100)',
+      ],
+      options,
+    );
+    await using reader = await Reader.open(it.source, { paused: true });
+    await it.db.query(statement);
+    reader.resume();
+    await reader.caughtUp();
+    const later = reader.rows.filter((row) => row.table.name === 'later');
+    expect(new Set(later.map((row) => String(row.key['id']))).size).toBe(100);
+  });
+
+  test('the role needs SELECT, and row security that would hide rows is refused', async () => {
+    const options = { tables: ['t'], copy: true };
+    await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], options);
+    const role = `role_${it.db.database}`;
+    await it.db.query(`CREATE ROLE ${role} LOGIN REPLICATION`);
+    try {
+      const url = new URL(it.db.url);
+      url.username = role;
+      const source = sourceOf(it.db, { ...options, connection: url.href });
+      await expect(Reader.open(source)).rejects.toThrow(
+        `GRANT SELECT ON "public"."t" TO "${role}"`,
+      );
+      await it.db.query(`GRANT SELECT ON t TO ${role}`);
+      await it.db.query('ALTER TABLE t ENABLE ROW LEVEL SECURITY');
+      await expect(Reader.open(source)).rejects.toThrow(`ALTER ROLE "${role}" BYPASSRLS`);
+      await it.db.query('ALTER TABLE t DISABLE ROW LEVEL SECURITY');
+      await using reader = await Reader.open(source);
+      await reader.caughtUp();
+    } finally {
+      await it.db.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1',
+        [role],
+      );
+      await it.db.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    }
+  });
+
+  test('S-03: by key nothing stays open, and changes do not wait for the copy', async () => {
+    const options = { tables: ['t'], copy: { method: 'keyset', chunkRows: 1_000 } } as const;
+    await using it = await captured(WIDE, options);
+    const sourceEvents: SourceEvent[] = [];
+    await using reader = await Reader.open(it.source, { sourceEvents });
+    await expect.poll(() => reader.rows.length, POLL).toBeGreaterThan(0);
+    await it.db.query(`UPDATE t SET v = 'second' WHERE id = 1`);
+    await expect.poll(() => reader.rows.some((row) => row.operation === 'update'), POLL).toBe(true);
+    expect(reader.rows.length).toBeLessThan(40_000);
+    await reader.caughtUp();
+    expect(new Set(reader.rows.map((row) => row.key['id'])).size).toBe(40_000);
+    expect(sourceEvents.map((event) => event.type)).toEqual(
+      expect.arrayContaining(['copy-started', 'copy-finished']),
+    );
+    expect(sourceEvents.findLast((event) => event.type === 'copy-finished')).toMatchObject({
+      copy: 'first',
+      table: 'public.t',
+      rows: 40_000,
+    });
+    assertVersionsGrow(reader);
+  });
+});
+
+/** Whatever is told of a row later has a greater version than what was told before. */
+function assertVersionsGrow(reader: Reader): void {
+  const versions = new Map<unknown, string>();
+  for (const row of reader.rows) {
+    const key = row.key['id'];
+    const before = versions.get(key) ?? '';
+    if (!(row.version > before)) throw new Error(`${String(key)}: ${before}, then ${row.version}`);
+    versions.set(key, row.version);
+  }
+}
