@@ -142,6 +142,15 @@ export class ConsumerStream<Row extends object> implements ChangeStream<Row> {
   }
 
   async #next(): Promise<ChangeBatch<Row> | null> {
+    this.#member.isAsking = true;
+    try {
+      return await this.#take();
+    } finally {
+      this.#member.isAsking = false;
+    }
+  }
+
+  async #take(): Promise<ChangeBatch<Row> | null> {
     const member = this.#member;
     if (member.cursor !== null) member.handedTo = member.cursor;
     member.conditions.check();

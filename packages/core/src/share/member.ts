@@ -17,7 +17,10 @@ export class Member<Row extends object = JsonRow> {
   cursor: number | null = null;
   /** Every batch before this one was taken, and the consumer has come back from it. */
   handedTo = 0;
+  /** True while it waits for a batch that has not been read. */
   isWaiting = false;
+  /** True while it asks for a batch, waiting or about to take one. */
+  isAsking = false;
   lastTakenAtMs = 0;
   /** What made its lag begin before the stream was read again; null when that is over. */
   laggingSinceMs: number | null = null;

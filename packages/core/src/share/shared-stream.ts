@@ -342,7 +342,7 @@ export class SharedStream<Row extends object> {
       .filter((member) => member.cursor !== null && member.cursor < window.next)
       .toSorted((a, b) => (a.cursor ?? 0) - (b.cursor ?? 0));
     for (const member of behind) {
-      if (member.isWaiting || nowMs - member.lastTakenAtMs < stallMs) return false;
+      if (member.isAsking || nowMs - member.lastTakenAtMs < stallMs) return false;
       member.cursor = null;
       this.#drop(generation);
       if (window.bytes < maxBufferBytes) return true;

@@ -6,7 +6,8 @@ import type { JsonRow } from '../event/json.ts';
  * What `shareSource` has to know of a stream: where it began, and how its positions lie to each other and to its events.
  *
  * A stream that offers it gives the same events in the same order whenever it is opened at the same checkpoint; where
- * its batches and their ends are may differ. `checkpoint` of an end that it gave works also after it was closed.
+ * its batches and their ends are may differ, but a batch without an end holds no end of a transaction. `checkpoint` of an
+ * end that it gave works also after it was closed.
  */
 export interface StreamSharing<Row extends object = JsonRow> {
   /** Where the stream began; its `checkpoint(begin)` can be asked for from the start. */
