@@ -11,7 +11,15 @@ import {
   stateSetupSql,
   stateTeardownSql,
 } from '@certyo-cdc/postgres';
+import {
+  type Backfill,
+  type BackfillOptions,
+  openBackfills,
+  requestBackfill,
+} from './copy/backfill.ts';
+import { nudge } from './copy/nudges.ts';
 import { careSetupSql, careTeardownSql } from './care/care-tables.ts';
+import { ddlTeardownSql } from './ddl/ddl-trigger.ts';
 import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
 import type { ReplicationSourceOptions } from './options.ts';
 import {
@@ -40,15 +48,23 @@ export interface ReplicationSource extends ChangeSource {
   readonly checkpoints: CheckpointStore;
   readonly deadLetters: DeadLetterStore;
   /**
-   * Makes what is missing: the tables that hold checkpoints and parked records, the publication, then the slot. Running
-   * it again changes nothing. Never alters a captured table: what cannot be captured is refused with the SQL.
+   * Makes what is missing: the tables that hold checkpoints and parked records, the publication, then the slot; with the
+   * option `copy` the slot is left to `open()`. Running it again changes nothing. Never alters a captured table: what cannot be captured is refused with the SQL.
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.
    */
   setup(options?: SetupOptions): Promise<readonly string[]>;
   /**
+   * Copies the rows of captured tables into the running stream, as `snapshot` events, in chunks between its transactions. Never
+   * brings back an old row, nor one that was deleted. The request is written down: it survives a restart, goes on at its
+   * last chunk, and may be made by another process than the one that reads.
+   */
+  backfill(options: BackfillOptions): Promise<Backfill>;
+  /** The backfills that have not ended, oldest first. */
+  backfills(options?: { readonly signal?: AbortSignal | undefined }): Promise<readonly Backfill[]>;
+  /**
    * Removes the slot and the publication, and with `state: true` also the tables that hold checkpoints and parked
-   * records of all pipelines. The pipeline must be stopped.
+   * records of all pipelines, and the event trigger of the option `ddl`. The pipeline must be stopped.
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.
    */
@@ -83,6 +99,11 @@ export function replicationSource(options: ReplicationSourceOptions): Replicatio
     deadLetters:
       options.deadLetters ?? reopeningDeadLetterStore(() => postgresDeadLetterStore(state)),
     open: (open) => openReplicationStream(settings, open),
+    backfill: (backfill) => requestBackfill(settings, backfill, () => nudge(settings)),
+    backfills: (backfills = {}) =>
+      openBackfills(settings, backfills.signal ?? new AbortController().signal, () =>
+        nudge(settings),
+      ),
     setup: (setup = {}) => runSetup(settings, setup),
     teardown: (teardown = {}) => runTeardown(settings, teardown),
   } satisfies ReplicationSource);
@@ -147,11 +168,14 @@ async function runTeardown(
             ...(await careTeardownSql(state, settings, { signal })),
           ]
         : [];
+    // Other sources with the option `ddl` may use it too.
+    const ddlSql =
+      options.state === true ? await ddlTeardownSql(captured, settings, { signal }) : [];
     if (options.dryRun !== true) {
-      await runStatements(captured, statements, { signal });
+      await runStatements(captured, [...statements, ...ddlSql], { signal });
       await runStatements(state, stateSql, { signal });
     }
-    return [...statements, ...stateSql];
+    return [...statements, ...ddlSql, ...stateSql];
   });
 }
 

@@ -59,7 +59,11 @@ export function statementOf(message: DdlMessage, table: string, nth: number): st
   const named = all.filter(
     ({ text, words }) => isOf(message.tag, words, text) && mentions(text, table),
   );
-  return named[nth]?.text ?? null;
+  // Which of them were rolled back cannot be seen: no message is left of those.
+  const isUndone = all.some(
+    ({ words }) => words.startsWith('ROLLBACK') || words.startsWith('ABORT'),
+  );
+  return isUndone && named.length > 1 ? null : (named[nth]?.text ?? null);
 }
 
 function isOf(tag: string, words: string, text: string): boolean {

@@ -27,7 +27,7 @@ describe(DdlStatements, () => {
       'ALTER TABLE t ADD a int',
       'alter table T drop b',
     ]);
-    // More messages than statements that could be meant: nothing is guessed.
+    // Where some were rolled back, or there are more messages than statements that could be meant: nothing is guessed.
     expect(ddl.note(message(text), known)).toBe(known);
     // The transaction is read again from its beginning.
     ddl.reset();
@@ -76,6 +76,8 @@ describe(statementOf, () => {
     ['DO $$ BEGIN ALTER TABLE t ADD v int; END $$;', 'DO $$ BEGIN ALTER TABLE t ADD v int; END $$'],
     ['-- why\nALTER TABLE t ADD v int;', 'ALTER TABLE t ADD v int'],
     ['SELECT migrate(); SELECT 1', null],
+    ['SAVEPOINT s; ALTER TABLE t ADD a int; ROLLBACK TO s; ALTER TABLE t ADD b int', null],
+    ['ROLLBACK; ALTER TABLE t ADD b int', 'ALTER TABLE t ADD b int'],
     ['', null],
     [null, null],
   ])('of %j is %j', (statement, expected) => {

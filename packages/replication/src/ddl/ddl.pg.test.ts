@@ -94,9 +94,18 @@ describe('ddl: true', () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY)'], OPTIONS);
     await using reader = await Reader.open(it.source);
     await it.db.query('INSERT INTO t VALUES (1)');
-    await it.db.query(`BEGIN; SAVEPOINT s; ALTER TABLE t ADD wrong int; ROLLBACK TO s;
-      SET LOCAL session_replication_role = replica; ALTER TABLE t ADD v int;
-      INSERT INTO t VALUES (2); COMMIT`);
+    const writer = await it.db.client();
+    for (const sql of [
+      'BEGIN; SAVEPOINT s',
+      'ALTER TABLE t ADD wrong int',
+      'ROLLBACK TO s',
+      'SET LOCAL session_replication_role = replica',
+      'ALTER TABLE t ADD v int',
+      'INSERT INTO t VALUES (2)',
+      'COMMIT',
+    ]) {
+      await writer.query(sql);
+    }
     await it.db.query(`DO $$ BEGIN ALTER TABLE t ADD w int; END $$`);
     await it.db.query('INSERT INTO t VALUES (3)');
     await reader.caughtUp();
@@ -133,22 +142,23 @@ describe('ddl: true', () => {
       OPTIONS,
     );
     await using reader = await Reader.open(it.source);
-    await it.db.query('INSERT INTO t VALUES (1)');
     const role = `plain_${it.db.database}`;
     await it.db.query(`CREATE ROLE ${role}; ALTER TABLE t OWNER TO ${role}`);
-    await it.db.query(
-      'REVOKE ALL ON FUNCTION pg_logical_emit_message(bool, text, bytea) FROM PUBLIC',
-    );
+    await it.db.query('INSERT INTO t VALUES (1)');
+    await it.db.query(`DO $$ DECLARE f regprocedure; BEGIN
+      FOR f IN SELECT oid FROM pg_proc WHERE proname = 'pg_logical_emit_message' LOOP
+        EXECUTE 'REVOKE ALL ON FUNCTION ' || f || ' FROM PUBLIC';
+      END LOOP; END $$`);
     const writer = await it.db.client();
     await writer.query(`SET ROLE ${role}`);
     await writer.query(`SET client_encoding = 'LATIN1'`);
-    await writer.query('ALTER TABLE t ADD "größe" int');
+    await writer.query(String.raw`ALTER TABLE t ADD U&"gr\00f6\00dfe" int`);
     await writer.query(`ALTER TABLE t ADD v text DEFAULT '${'x'.repeat(70_000)}'`);
     await writer.query('CREATE TEMP TABLE t (id int)');
     await writer.query('INSERT INTO public.t (id) VALUES (2)');
     await reader.caughtUp();
     expect(schemas(reader.events).map(({ statement }) => statement)).toEqual([
-      'ALTER TABLE t ADD "größe" int',
+      String.raw`ALTER TABLE t ADD U&"gr\00f6\00dfe" int`,
     ]);
     await writer.query('RESET ROLE');
     await it.db.query(`ALTER TABLE t OWNER TO CURRENT_USER; DROP ROLE ${role}`);

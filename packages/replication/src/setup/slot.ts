@@ -57,6 +57,8 @@ export interface SlotExpectation {
   readonly after: Lsn | null;
   /** The option. The server goes by the slot, once that says so. */
   readonly twoPhase: boolean;
+  /** @default 'pgoutput' */
+  readonly decoder?: string | undefined;
 }
 
 /**
@@ -67,7 +69,7 @@ export interface SlotExpectation {
  * https://www.postgresql.org/docs/current/protocol-replication.html#PROTOCOL-REPLICATION-START-REPLICATION-SLOT-LOGICAL
  */
 export function judgeSlot(state: SlotState | null, expected: SlotExpectation): Lsn {
-  const { slot, after } = expected;
+  const { after, decoder = 'pgoutput', slot } = expected;
   if (state === null) {
     if (after !== null) {
       throw new GapError(
@@ -77,13 +79,13 @@ export function judgeSlot(state: SlotState | null, expected: SlotExpectation): L
       );
     }
     throw new SourceSetupError(`The replication slot "${slot}" does not exist.`, {
-      remedy: `Run source.setup(), or: SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput');`,
+      remedy: `Run source.setup(), or: SELECT pg_create_logical_replication_slot('${slot}', '${decoder}');`,
     });
   }
-  if (!state.isLogical || state.plugin !== 'pgoutput' || state.isTemporary) {
+  if (!state.isLogical || state.plugin !== decoder || state.isTemporary) {
     const kind = `${state.isTemporary ? 'temporary ' : ''}${state.isLogical ? 'logical' : 'physical'}`;
     throw new SourceSetupError(
-      `The slot "${slot}" is a ${kind} slot${state.plugin === null ? '' : ` with the plugin ${state.plugin}`}; a permanent logical slot with pgoutput is needed.`,
+      `The slot "${slot}" is a ${kind} slot${state.plugin === null ? '' : ` with the plugin ${state.plugin}`}; a permanent logical slot with ${decoder} is needed.`,
       { remedy: 'Set the option slot to another name, and run source.setup().' },
     );
   }

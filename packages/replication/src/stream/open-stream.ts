@@ -6,7 +6,7 @@ import {
   type SourceEvent,
   SourceSetupError,
 } from '@certyo-cdc/core';
-import { createTypeRegistry, restoreTypeRegistry } from '@certyo-cdc/postgres';
+import { createTypeRegistry, quoteIdentifier, restoreTypeRegistry } from '@certyo-cdc/postgres';
 import { Caretaker } from '../care/caretaker.ts';
 import { SlotHolder } from '../care/slot-holder.ts';
 import { type Copies, prepareCopies } from '../copy/prepare-copies.ts';
@@ -16,6 +16,8 @@ import type { ReplicationSettings } from '../normalize-options.ts';
 import { assertReady } from '../setup/assert-ready.ts';
 import { acceptIdentity, type ReplicationIdentity } from '../setup/identity.ts';
 import { publicationFingerprint, PublicationWatch } from '../setup/publication-watch.ts';
+import { newTableWarnings } from '../setup/unusable-tables.ts';
+import { CapturedRelations } from './captured-relations.ts';
 import { knownRelationsFromJson } from './known-relation.ts';
 import { RelationResolver } from './relation-resolver.ts';
 import { ReplicationStream } from './replication-stream.ts';
@@ -67,7 +69,10 @@ export async function openReplicationStream(
       signal,
       onEvent,
     });
-    const names = settings.tables.map(tableLabel).sort();
+    const names = [
+      ...settings.tables.map(tableLabel),
+      ...settings.schemas.map((schema) => `${quoteIdentifier(schema)}.*`),
+    ].sort();
     const identityOn = (timeline: number): ReplicationIdentity => ({
       systemIdentifier: server.systemIdentifier,
       timeline,
@@ -83,6 +88,8 @@ export async function openReplicationStream(
       query: side.rows,
       publication: settings.publication,
       tables: settings.tables,
+      schemas: settings.schemas,
+      onChecked: newTableWarnings(settings, side.rows, onEvent),
       versionNumber: server.versionNumber,
       stored: publicationFingerprint(state?.['publication']),
       isPublished: settings.decoder === 'pgoutput',
@@ -140,8 +147,9 @@ export async function openReplicationStream(
       .catch((error: unknown) => {
         throw after === null && options.after !== null ? notSetUpInTime(error) : error;
       });
-    const captured = new Set(names);
-    const needsSpool = settings.streaming || settings.twoPhase;
+    const relations = new CapturedRelations(settings, side.rows);
+    const needsSpool =
+      settings.streaming || settings.twoPhase || settings.decoder === 'decoderbufs';
     const spool = needsSpool
       ? new SpoolFolder(
           settings.spool,
@@ -157,12 +165,11 @@ export async function openReplicationStream(
       epochOf: (commitLsn) => keeper.epochs.ofCommit(commitLsn),
       position: begin,
       known: knownRelationsFromJson(state?.['relations'] as never) ?? new Map(),
-      isCaptured: ({ schema, name }) =>
-        schema !== settings.stateSchema && captured.has(tableLabel({ schema, name })),
+      isCaptured: (message) => relations.isCaptured(message),
       onRelationRepeated: () => watch.check(),
       resolver: new RelationResolver({
         database: settings.connection.database,
-        keys: settings.keys,
+        keyOf: (message) => relations.keyOf(message),
         includeGenerated: settings.includeGenerated,
         types,
         query: side.rows,

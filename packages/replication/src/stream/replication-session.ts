@@ -7,6 +7,7 @@ import {
   withinDeadline,
 } from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
+import { type MessageTranslator, translateFrames } from '../decoders/translator.ts';
 import { CopyBothSocket } from '../protocol/copy-both-socket.ts';
 import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
 import { pluginOptions, type PluginSettings } from '../protocol/plugin-options.ts';
@@ -28,6 +29,8 @@ export interface SessionOptions extends PluginSettings {
   readonly deadAfterMs: number | false;
   /** What the server shows of the session. @default the connection's own */
   readonly applicationName: () => string | undefined;
+  /** Makes what turns the plugin's messages into pgoutput's, for each session; null where it is pgoutput. */
+  readonly translator: () => MessageTranslator | null;
 }
 
 /** Where a session has to go on. */
@@ -64,6 +67,9 @@ export class ReplicationSession {
   readonly #positions: () => ReportedPositions;
   readonly #strikes: number;
   readonly #timer: NodeJS.Timeout;
+  readonly #translator: MessageTranslator | null;
+  /** What was translated and has not been read. */
+  #translated: Buffer = Buffer.alloc(0);
   #diedOfSilence = false;
 
   private constructor(
@@ -75,9 +81,11 @@ export class ReplicationSession {
       readonly timings: LivenessTimings;
       readonly positions: () => ReportedPositions;
       readonly strikes: number;
+      readonly translator: MessageTranslator | null;
     },
   ) {
     this.#socket = socket;
+    this.#translator = parts.translator;
     this.server = parts.server;
     this.history = parts.history;
     this.startedAt = parts.startedAt;
@@ -124,6 +132,7 @@ export class ReplicationSession {
       database: options.database,
       after: resume.acknowledged,
       twoPhase: options.twoPhase,
+      decoder: options.decoder,
     });
     const [timeout] = await query(
       "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'",
@@ -143,16 +152,28 @@ export class ReplicationSession {
       timings: livenessTimings(Number(timeout?.['setting'] ?? '0'), options),
       positions,
       strikes: resume.strikes,
+      translator: options.translator(),
     });
   }
 
   /** Bytes that begin at a frame; see `CopyBothSocket.read`. */
-  read(): Promise<Buffer> {
-    return this.#socket.read();
+  async read(): Promise<Buffer> {
+    const translator = this.#translator;
+    if (translator === null) return this.#socket.read();
+    let translated = this.#translated;
+    while (translated.length === 0) {
+      const bytes = await this.#socket.read();
+      const translation = await translateFrames(translator, bytes);
+      this.#socket.keep(bytes.subarray(translation.consumed));
+      ({ translated } = translation);
+    }
+    this.#translated = Buffer.alloc(0);
+    return translated;
   }
 
   keep(tail: Buffer): void {
-    this.#socket.keep(tail);
+    if (this.#translator === null) this.#socket.keep(tail);
+    else this.#translated = tail;
   }
 
   /** True when this session was given up because nothing came. */
@@ -234,5 +255,6 @@ async function timelineHistory(
 
 /** https://www.postgresql.org/docs/current/protocol-logical-replication.html */
 function startCommand(options: SessionOptions, from: Lsn): string {
-  return `START_REPLICATION SLOT "${options.slot}" LOGICAL ${formatLsn(from)} (${pluginOptions(options)})`;
+  const told = pluginOptions(options);
+  return `START_REPLICATION SLOT "${options.slot}" LOGICAL ${formatLsn(from)}${told === '' ? '' : ` (${told})`}`;
 }
