@@ -5,6 +5,7 @@ import type {
   JsonValue,
   SourceEvent,
 } from '@certyo-cdc/core';
+import { tableLabel } from '@certyo-cdc/core/internal';
 import type { ServerInfo, SqlExecutor, TypeRegistry } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import type { Lsn } from '../protocol/lsn.ts';
@@ -56,7 +57,7 @@ export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copi
     // One of its own: what the stream says of a table is not to be mixed with what the catalog says.
     resolver: new RelationResolver({
       database: settings.connection.database,
-      keys: settings.keys,
+      keyOf: (message) => settings.keys[tableLabel(message)] ?? null,
       includeGenerated: settings.includeGenerated,
       types: options.types,
       query,

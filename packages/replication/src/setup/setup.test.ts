@@ -6,10 +6,9 @@ import { acceptIdentity, identityToJson, type ReplicationIdentity } from './iden
 import {
   createPublicationSql,
   publicationProblems,
-  serverProblems,
-  tableProblems,
-  warnings,
-} from './readiness.ts';
+  type PublicationSettings,
+} from './publication-problems.ts';
+import { serverProblems, tableProblems, warnings } from './readiness.ts';
 import { assertServer } from './server-identity.ts';
 import { judgeSlot, type SlotState } from './slot.ts';
 import { asStreamError } from './stream-error.ts';
@@ -241,10 +240,17 @@ describe('readiness', () => {
     delete: true,
     truncate: true,
     viaRoot: true,
+    listed: [1],
+    schemas: [],
     tables: [{ oid: 1, schema: 'My S', name: 't"x', columns: null, rowFilter: null }],
     ...change,
   });
-  const settings = { publication: 'p"q', keys: {} };
+  const settings: PublicationSettings = {
+    publication: 'p"q',
+    tables: [{ schema: 'My S', name: 't"x', columns: null, where: null }],
+    schemas: [],
+    partitions: 'root',
+  };
   const sqlOf = (problems: readonly { readonly sql: string }[]): string[] =>
     problems.map((problem) => problem.sql);
 
@@ -276,7 +282,7 @@ describe('readiness', () => {
 
   test.each([
     [{}, []],
-    [{ tables: [] }, ['ALTER PUBLICATION "p""q" ADD TABLE "My S"."t""x";']],
+    [{ tables: [], listed: [] }, ['ALTER PUBLICATION "p""q" ADD TABLE "My S"."t""x";']],
     [
       { delete: false },
       [`ALTER PUBLICATION "p""q" SET (publish = 'insert, update, delete, truncate');`],
@@ -293,9 +299,9 @@ describe('readiness', () => {
       sqlOf(publicationProblems(publication({ viaRoot: false }), partitioned, settings, 180_000)),
     ).toEqual(['ALTER PUBLICATION "p""q" SET (publish_via_partition_root = true);']);
     expect(sqlOf(publicationProblems(null, partitioned, settings, 180_000))).toEqual([
-      createPublicationSql('p"q', partitioned, 180_000),
+      createPublicationSql(settings, partitioned, 180_000),
     ]);
-    expect(createPublicationSql('p', [table()], 100_000)).toBe(
+    expect(createPublicationSql({ ...settings, publication: 'p' }, [table()], 100_000)).toBe(
       `CREATE PUBLICATION "p" FOR TABLE "My S"."t""x" WITH (publish = 'insert, update, delete');`,
     );
   });

@@ -4,7 +4,6 @@ import {
   quoteIdentifier,
   quoteLiteral,
   readPublication,
-  resolveTables,
   serverInfo,
   type ServerInfo,
   type SqlExecutor,
@@ -12,8 +11,13 @@ import {
 } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { ddlSetupSql, versionProblem } from '../ddl/ddl-trigger.ts';
+import { missingPluginError, pluginProblems } from '../decoders/plugin-library.ts';
 import { problemError } from './assert-ready.ts';
-import { publicationProblems, serverProblems, tableProblems } from './readiness.ts';
+import { resolveCaptured } from './captured-tables.ts';
+import { featureProblems } from './features.ts';
+import { publicationProblems } from './publication-problems.ts';
+import { serverProblems, tableProblems } from './readiness.ts';
+import { rowFilterProblems } from './row-filters.ts';
 import { readSlot, type SlotState } from './slot.ts';
 
 /** How long the making of a slot may wait for one running transaction, where `slotLockTimeoutMs` says nothing else. */
@@ -33,31 +37,43 @@ export async function missingStatements(
   options: Options,
 ): Promise<readonly string[]> {
   const server = await serverInfo(session, options);
-  const tables = await resolveTables(session, settings.tables, options);
+  const unknown = featureProblems(server, settings);
+  if (unknown.length > 0) throw problemError(unknown, false);
+  const { tables, partitions, keys } = await resolveCaptured(session, settings, options);
   const tooOld = versionProblem(settings, server);
   const blocking = [
     ...serverProblems(server),
     ...(tooOld === null ? [] : [tooOld]),
     ...tableProblems(tables, settings),
+    ...tableProblems(partitions, { keys }),
+    ...(await pluginProblems(session, settings.decoder, tables, options)),
   ];
   if (blocking.length > 0) throw problemError(blocking, false);
-  const publication = await readPublication(session, settings.publication, options);
   const slot = await readSlot(textQuery(session, options), settings.slot);
-  refuseSlotWithoutPublication(publication, slot, settings);
   return [
-    ...publicationStatements(publication, tables, settings, server.versionNumber),
+    ...(await publicationStatements(session, tables, slot, settings, server, options)),
     ...(await ddlSetupSql(session, settings, options)),
     ...(slot === null && !isSlotMadeByOpen(settings, server) ? [createSlotSql(settings)] : []),
   ];
 }
 
-function publicationStatements(
-  publication: PublicationDescription | null,
+/** Other plugins than pgoutput know no publications. */
+async function publicationStatements(
+  session: SqlExecutor,
   tables: readonly TableDescription[],
+  slot: SlotState | null,
   settings: ReplicationSettings,
-  versionNumber: number,
-): readonly string[] {
-  return publicationProblems(publication, tables, settings, versionNumber).map((p) => p.sql);
+  { versionNumber }: ServerInfo,
+  options: Options,
+): Promise<readonly string[]> {
+  if (settings.decoder !== 'pgoutput') return [];
+  const publication = await readPublication(session, settings.publication, options);
+  refuseSlotWithoutPublication(publication, slot, settings);
+  const problems = [
+    ...publicationProblems(publication, tables, settings, versionNumber),
+    ...(await rowFilterProblems(session, publication, settings, options)),
+  ];
+  return problems.map(({ sql }) => sql);
 }
 
 /** A slot older than its publication stops at the first change that was made before the publication (R-16). */
@@ -100,6 +116,8 @@ export async function runStatements(
     } catch (error) {
       if (hasState(error, '42501'))
         throw await refusedStatement(session, error, statement, options);
+      if (makesSlot && hasState(error, '58P01'))
+        throw await missingPluginError(session, error, options);
       if (!makesSlot || !hasState(error, '55P03')) throw error;
       throw await blockedSlotError(session, lockTimeoutMs, options);
     } finally {
@@ -121,7 +139,11 @@ export async function teardownStatements(
       { remedy: 'Stop the pipeline that reads from it first.' },
     );
   }
-  const publication = await readPublication(session, settings.publication, options);
+  // Another plugin's source has none; one of this name belongs to somebody else.
+  const publication =
+    settings.decoder === 'pgoutput'
+      ? await readPublication(session, settings.publication, options)
+      : null;
   return [
     ...(slot === null ? [] : [dropSlotSql(settings.slot)]),
     ...(publication === null
@@ -131,9 +153,13 @@ export async function teardownStatements(
 }
 
 /** https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION */
-function createSlotSql({ slot, twoPhase }: Pick<ReplicationSettings, 'slot' | 'twoPhase'>): string {
+function createSlotSql({
+  decoder,
+  slot,
+  twoPhase,
+}: Pick<ReplicationSettings, 'decoder' | 'slot' | 'twoPhase'>): string {
   const more = twoPhase ? ', false, true' : '';
-  return `SELECT pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput'${more});`;
+  return `SELECT pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, '${decoder}'${more});`;
 }
 
 function dropSlotSql(slot: string): string {

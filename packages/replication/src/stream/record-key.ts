@@ -44,7 +44,11 @@ export function recordKeyOf(
   }
   const key = choices.primaryKey ?? choices.lastKnown;
   if (key !== null && key.length > 0 && has(key)) {
-    const inIdentity = message.replicaIdentity === 'n' || key.every((n) => identity.includes(n));
+    // Without any identity the server has refused every UPDATE and DELETE: only whole new rows can have come.
+    const inIdentity =
+      message.replicaIdentity === 'n' ||
+      identity.length === 0 ||
+      key.every((n) => identity.includes(n));
     if (inIdentity) return key;
     throw new SourceSetupError(
       `The primary key of ${table} is not within its replica identity, so a DELETE would not show it.`,

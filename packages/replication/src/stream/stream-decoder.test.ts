@@ -25,7 +25,7 @@ function newDecoder(): StreamDecoder {
     onRelationRepeated: async () => undefined,
     resolver: new RelationResolver({
       database: 'd',
-      keys: {},
+      keyOf: () => null,
       includeGenerated: false,
       types: createTypeRegistry(),
       query: async () => [],
