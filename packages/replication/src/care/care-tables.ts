@@ -4,6 +4,7 @@ import {
   qualifiedName,
   type SqlExecutor,
 } from '@certyo-cdc/postgres';
+import { backfillSetupSql, backfillTeardownSql } from '../copy/backfill-table.ts';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { heartbeatSetupSql, heartbeatTeardownSql } from './heartbeat.ts';
 import { instancesSetupSql, instancesTeardownSql } from './slot-instances.ts';
