@@ -78,6 +78,7 @@ export type {
 export type { CdcErrorOptions } from './errors/cdc-error.ts';
 export type { ErrorCode, ErrorCodeDescription, GapCode } from './errors/codes.ts';
 export type {
+  AcceptedGap,
   ChangeEvent,
   ColumnInfo,
   EventSource,
@@ -90,6 +91,7 @@ export type {
   Truncate,
 } from './event/change-event.ts';
 export type {
+  AcceptedGapJson,
   ChangeEventJson,
   LogicalMessageJson,
   RowChangeJson,

@@ -26,7 +26,12 @@ export { leaseGrantSql, leaseSetupSql, leaseTeardownSql } from './lease/sql.ts';
 export { OWN_COLUMNS, STATUS_COLUMNS, XID_COLUMN } from './row/own-columns.ts';
 export { createRowChange } from './row/row-change.ts';
 export { createRowDescriptor } from './row/row-descriptor.ts';
-export { createLogicalMessage, createSchemaChange, createTruncate } from './row/table-events.ts';
+export {
+  createAcceptedGap,
+  createLogicalMessage,
+  createSchemaChange,
+  createTruncate,
+} from './row/table-events.ts';
 export {
   NOT_SENT,
   SPAN_NOT_SENT,
@@ -44,11 +49,7 @@ export {
 } from './sequence-log/flush-fence.ts';
 export { openSequenceLog } from './sequence-log/sequence-log.ts';
 export { reopeningCheckpointStore, reopeningDeadLetterStore } from './setup/reopening-stores.ts';
-export {
-  dropEventTriggerSql,
-  eventTriggerSql,
-  readEventTriggers,
-} from './setup/event-trigger.ts';
+export { dropEventTriggerSql, eventTriggerSql, readEventTriggers } from './setup/event-trigger.ts';
 export { runSetup } from './setup/run-setup.ts';
 export { stateSetupSql, stateTeardownSql } from './setup/state-tables.ts';
 export { DEFAULT_SCHEMA } from './setup/store-session.ts';
@@ -96,6 +97,7 @@ export type { TableName } from './identifier/table-name.ts';
 export type { RowChangeOptions } from './row/row-change.ts';
 export type { RowColumn, RowDescriptor, RowDescriptorOptions } from './row/row-descriptor.ts';
 export type {
+  AcceptedGapOptions,
   LogicalMessageOptions,
   SchemaChangeOptions,
   TableEventOptions,

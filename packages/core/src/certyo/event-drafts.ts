@@ -1,5 +1,6 @@
 import { MappingError } from '../errors/value-error.ts';
 import type {
+  AcceptedGap,
   ChangeEvent,
   ColumnInfo,
   LogicalMessage,
@@ -43,6 +44,8 @@ export function toDrafts(event: ChangeEvent, rules: DraftRules): readonly Record
       return [tableDraft(event, rules, '$schema', schemaPayload(event))];
     case 'message':
       return rules.messages === 'skip' ? [] : [messageDraft(event, rules)];
+    case 'gap':
+      return [gapDraft(event, rules)];
     default:
       return rowDrafts(event, rules);
   }
@@ -238,6 +241,21 @@ function messageDraft(event: LogicalMessage, rules: DraftRules): RecordDraft {
       transactional: event.transactional,
       ...messageContent(event.content),
     }),
+    unavailable: null,
+  };
+}
+
+/** All gaps of a source are versions of one record. */
+function gapDraft(event: AcceptedGap, rules: DraftRules): RecordDraft {
+  const { code, from, resolvedBy, source, tables, to } = event;
+  return {
+    database: rules.database ?? event.database,
+    collection: '$gaps',
+    recordId: source.name,
+    recordVersion: event.version,
+    operationType: 'upsert',
+    sourceTimestamp: null,
+    payload: canonicalJson({ _event: 'gap', code, from, to, resolvedBy, tables }),
     unavailable: null,
   };
 }

@@ -34,6 +34,16 @@ const EVENTS = {
   },
   schema: { ...base, operation: 'schema', table: table(['id']), previousColumns: null },
   message: { ...base, operation: 'message', prefix: '', content: '\\x00ff', transactional: false },
+  gap: {
+    ...base,
+    operation: 'gap',
+    database: 'db',
+    code: 'GAP_SLOT_AHEAD',
+    from: '0/1',
+    to: '0/2',
+    resolvedBy: 'accept',
+    tables: ['public.t'],
+  },
 } as const satisfies Record<ChangeEvent['operation'], ChangeEventJson>;
 
 function plain(event: ChangeEventJson): Record<string, JsonValue> {

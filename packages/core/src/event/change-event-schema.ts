@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import type { GapCode } from '../errors/codes.ts';
 import type { ChangeEvent } from './change-event.ts';
 import type { ChangeEventJson } from './change-event-json.ts';
 import { JsonNumber, type JsonRow } from './json.ts';
@@ -75,6 +76,19 @@ const logicalMessage = base.extend({
   transactional: z.boolean(),
 });
 
+const acceptedGap = base.extend({
+  operation: z.literal('gap'),
+  database: z.string(),
+  code: z.custom<GapCode>(
+    (value) => typeof value === 'string' && /^GAP_[A-Z_]+$/u.test(value),
+    'a code that begins with GAP_',
+  ),
+  from: z.string(),
+  to: z.string(),
+  resolvedBy: z.enum(['accept', 'copy']),
+  tables: z.array(z.string()),
+});
+
 /** One schema per operation; an operation that has none does not compile. */
 const byOperation = {
   insert: rowChange,
@@ -84,6 +98,7 @@ const byOperation = {
   truncate,
   schema: schemaChange,
   message: logicalMessage,
+  gap: acceptedGap,
 } as const satisfies Record<ChangeEvent['operation'], z.ZodType>;
 
 /**
@@ -101,6 +116,7 @@ export const changeEventSchema: z.ZodType<ChangeEventJson> = z.discriminatedUnio
   byOperation.truncate,
   byOperation.schema,
   byOperation.message,
+  byOperation.gap,
 ]);
 
 function isRow(value: unknown): boolean {

@@ -1,3 +1,4 @@
+import type { GapCode } from '../errors/codes.ts';
 import type { JsonRow, JsonValue } from './json.ts';
 
 /** What an event says happened to a row. `snapshot`: the row as a copy or a poll found it. */
@@ -129,12 +130,32 @@ export interface LogicalMessage extends EventBase {
   readonly transactional: boolean;
 }
 
+/**
+ * Changes that are not in the stream, where somebody has decided to go on without them (the option `recover` of a source).
+ * A barrier for all lanes: everything before it is delivered before, everything after it after.
+ */
+export interface AcceptedGap extends EventBase {
+  readonly operation: 'gap';
+  readonly database: string;
+  /** What happened, as the `GapError` said. */
+  readonly code: GapCode;
+  /** The position up to which everything was delivered. */
+  readonly from: string;
+  /** The position from which on changes are delivered again; of another history where the server was restored. */
+  readonly to: string;
+  /** `copy`: the rows of the tables follow as they are now; `accept`: they do not. */
+  readonly resolvedBy: 'accept' | 'copy';
+  /** The captured tables, as `schema.table`. */
+  readonly tables: readonly string[];
+}
+
 /** Everything a source can emit. */
 export type ChangeEvent<Row extends object = JsonRow> =
   | RowChange<Row>
   | Truncate
   | SchemaChange
-  | LogicalMessage;
+  | LogicalMessage
+  | AcceptedGap;
 
 /** True for an event about one row. */
 export function isRowChange<Row extends object>(event: ChangeEvent<Row>): event is RowChange<Row> {

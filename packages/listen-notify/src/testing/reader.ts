@@ -130,6 +130,6 @@ export class Reader implements AsyncDisposable {
 /** An event in one line. */
 export function tell(event: ChangeEvent): string {
   if (isRowChange(event)) return `${event.operation} ${event.table.name} ${event.canonicalRow()}`;
-  if (event.operation === 'message') return 'message';
+  if (event.operation === 'message' || event.operation === 'gap') return event.operation;
   return `${event.operation} ${event.table.name}`;
 }

@@ -1,8 +1,10 @@
 import { Buffer } from 'node:buffer';
 
 import type {
+  AcceptedGap,
   ColumnInfo,
   EventSource,
+  GapCode,
   JsonValue,
   LogicalMessage,
   SchemaChange,
@@ -44,6 +46,34 @@ export interface LogicalMessageOptions extends TableEventOptions {
   readonly prefix: string;
   readonly content: Uint8Array;
   readonly transactional: boolean;
+}
+
+/** How the event of an accepted gap is made. */
+export interface AcceptedGapOptions extends TableEventOptions {
+  readonly database: string;
+  readonly code: GapCode;
+  readonly from: string;
+  readonly to: string;
+  readonly resolvedBy: 'accept' | 'copy';
+  readonly tables: readonly string[];
+}
+
+/** Makes the event of a gap that somebody has accepted. It is frozen. */
+export function createAcceptedGap(options: AcceptedGapOptions): AcceptedGap {
+  return Object.freeze({
+    operation: 'gap',
+    id: options.id,
+    version: options.version,
+    database: options.database,
+    code: options.code,
+    from: options.from,
+    to: options.to,
+    resolvedBy: options.resolvedBy,
+    tables: options.tables,
+    transaction: options.transaction,
+    source: options.source,
+    toJSON: eventToJson,
+  });
 }
 
 /** Makes the event of one table that was emptied by TRUNCATE. It is frozen. */

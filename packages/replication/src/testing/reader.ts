@@ -129,5 +129,6 @@ export class Reader implements AsyncDisposable {
 export function tell(event: ChangeEvent): string {
   if (isRowChange(event)) return `${event.operation} ${event.table.name} ${event.canonicalRow()}`;
   if (event.operation === 'message') return 'message';
+  if (event.operation === 'gap') return `gap ${event.code}`;
   return `${event.operation} ${event.table.name}`;
 }
