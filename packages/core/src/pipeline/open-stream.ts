@@ -16,7 +16,7 @@ export interface OpenedStream<Row extends object> {
  * stream is opened again from the new one.
  */
 export async function openStream<Row extends object>(
-  source: ChangeSource<Row>,
+  source: Pick<ChangeSource<Row>, 'open'>,
   options: {
     readonly name: string;
     readonly checkpoints: Pick<CheckpointStore, 'load'>;
@@ -50,7 +50,7 @@ type Opened<Row extends object> =
 
 /** A refusal is kept for a moment: a checkpoint that is out of date by now looks like a gap. */
 async function openOrRefuse<Row extends object>(
-  source: ChangeSource<Row>,
+  source: Pick<ChangeSource<Row>, 'open'>,
   stored: StoredCheckpoint | null,
   signal: AbortSignal,
   emit: (event: PipelineEvent) => void,

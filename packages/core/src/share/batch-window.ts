@@ -32,6 +32,11 @@ export class BatchWindow<Row extends object> {
     return this.#isCut ? null : this.#leftTo;
   }
 
+  /** The newest end that was dropped; every end in the window is behind it. */
+  get lastDroppedEnd(): Position | null {
+    return this.#leftTo;
+  }
+
   get isWhole(): boolean {
     return this.#first === 0;
   }

@@ -2,6 +2,7 @@ import type { Checkpoint, Position } from '../checkpoint/checkpoint.ts';
 import { PipelineStateError } from '../errors/pipeline-state-error.ts';
 import { onAbort } from '../internal/on-abort.ts';
 import type { ChangeBatch, ChangeStream, OpenOptions, SourceLag } from '../source/change-source.ts';
+import type { CopyProgress } from '../source/copy-progress.ts';
 import type { SlotHealth } from '../source/slot-health.ts';
 import { Member } from './member.ts';
 import type { SharedStream } from './shared-stream.ts';
@@ -91,6 +92,10 @@ export class ConsumerStream<Row extends object> implements ChangeStream<Row> {
 
   slotHealth(): SlotHealth | null {
     return this.#shared.generation?.stream.slotHealth?.() ?? null;
+  }
+
+  progress(): readonly CopyProgress[] {
+    return this.#shared.generation?.stream.progress?.() ?? [];
   }
 
   async caughtUp({ signal }: { readonly signal: AbortSignal }): Promise<void> {

@@ -59,8 +59,13 @@ export class Generation<Row extends object> {
     return droppedTo !== null && this.sharing.compare(position, droppedTo) >= 0;
   }
 
-  forget(end: Position): void {
-    if (this.sharing.compare(end, this.#forgotten) <= 0) return;
+  /** No open consumer needs ends before this one. One that starts may still take those in the window. */
+  forget(useless: Position): void {
+    const { compare } = this.sharing;
+    const dropped = this.window.lastDroppedEnd;
+    if (dropped === null) return;
+    const end = compare(useless, dropped) < 0 ? useless : dropped;
+    if (compare(end, this.#forgotten) <= 0) return;
     this.#forgotten = end;
     this.sharing.forget(end);
   }

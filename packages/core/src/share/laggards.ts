@@ -1,6 +1,9 @@
 import type { Position } from '../checkpoint/checkpoint.ts';
-import type { ShareSettings } from './share-options.ts';
+import type { ConsumerLedger } from './consumer-ledger.ts';
 import type { EndMark } from './end-marks.ts';
+import type { Generation } from './generation.ts';
+import type { Members } from './members.ts';
+import type { ShareSettings } from './share-options.ts';
 
 /** What of the stream a consumer has not acknowledged. */
 export interface ConsumerLag {
@@ -37,4 +40,24 @@ export function isBeyond(
     (maxLagEvents !== false && lag.events > maxLagEvents) ||
     (maxLagMs !== false && lag.sinceMs !== null && nowMs - lag.sinceMs > maxLagMs)
   );
+}
+
+/** The declared consumers that lag beyond the limits while another one is further. */
+export function laggards<Row extends object>(
+  generation: Generation<Row>,
+  ledger: ConsumerLedger,
+  members: Members<Row>,
+  settings: ShareSettings,
+): readonly string[] {
+  const { compare } = generation.sharing;
+  const furthest = ledger.furthest(compare);
+  if (furthest === null) return [];
+  const nowMs = settings.time.now();
+  return ledger.names.filter((name) => {
+    if (ledger.detachedAt(name) !== null) return false;
+    const at = members.standing(name, generation);
+    if (compare(at, furthest) >= 0) return false;
+    const sinceMs = members.named(name)?.laggingSinceMs ?? null;
+    return isBeyond(lagBehind(generation.marks, at, sinceMs), settings, nowMs);
+  });
 }

@@ -4,7 +4,7 @@ import { Conditions } from '../pipeline/conditions.ts';
 import type { ChangeBatch } from '../source/change-source.ts';
 import type { SourceEvent } from '../source/source-event.ts';
 import type { StreamSharing } from '../source/stream-sharing.ts';
-import { leaveOut } from './leave-out.ts';
+import { hasItsPlace, leaveOut } from './leave-out.ts';
 
 type CheckpointMaker = (end: Position) => Checkpoint;
 
@@ -22,6 +22,8 @@ export class Member<Row extends object = JsonRow> {
   /** True while it asks for a batch, waiting or about to take one. */
   isAsking = false;
   lastTakenAtMs = 0;
+  /** How often reading went on without it. */
+  stalls = 0;
   /** What made its lag begin before the stream was read again; null when that is over. */
   laggingSinceMs: number | null = null;
   error: { readonly reason: unknown } | null = null;
@@ -31,6 +33,7 @@ export class Member<Row extends object = JsonRow> {
   #isSkipping = false;
   /** The event up to which is skipped what it has of a transaction; null when that has been passed. */
   #skipTo: string | null = null;
+  #isWithin = false;
   /**
    * While the stream is read again: how far it has been passed through without anything new for this consumer. Nothing
    * behind that may be acknowledged for it, though it may have acknowledged more: what cannot be told apart (rows that
@@ -94,6 +97,7 @@ export class Member<Row extends object = JsonRow> {
     this.handedTo = cursor;
     this.#isSkipping = true;
     this.#skipTo = this.#lastEventId;
+    this.#isWithin = false;
     this.#hold = begin;
     this.#isHeld = false;
     this.#sought = this.#end;
@@ -128,15 +132,16 @@ export class Member<Row extends object = JsonRow> {
     this.lastTakenAtMs = nowMs;
     let given: ChangeBatch<Row> | null = batch;
     if (this.#isSkipping && this.#end !== null) {
-      const place = { end: this.#end, lastEventId: this.#skipTo };
+      const place = { end: this.#end, lastEventId: this.#skipTo, isWithin: this.#isWithin };
       const left = leaveOut(batch, place, stream.sharing);
       this.#skipTo = left.place.lastEventId;
+      this.#isWithin = left.place.isWithin;
       this.#isSkipping = !left.isPast;
       given = left.batch;
       if (given !== null && given.events.length > 0) this.#isHeld = true;
       if (!this.#isHeld) this.#hold = left.isPast ? null : (batch.end ?? this.#hold);
     }
-    const last = given?.events.at(-1);
+    const last = given?.events.findLast(hasItsPlace);
     if (last !== undefined) this.#lastEventId = last.id;
     if (given !== null && given.end !== null) {
       this.#end = given.end;

@@ -149,7 +149,7 @@ class Consumer {
     const { stream } = this;
     this.stream = null;
     this.#wake();
-    stream?.[Symbol.asyncDispose]().catch(() => {});
+    void (async () => stream?.[Symbol.asyncDispose]())().catch(() => {});
   }
 
   async #read(stream: ChangeStream): Promise<void> {

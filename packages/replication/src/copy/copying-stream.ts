@@ -8,7 +8,7 @@ import type {
   SourceLag,
   StreamSharing,
 } from '@certyo-cdc/core';
-import { copyPosition } from '../stream/source-position.ts';
+import { comparePositions, copyPosition } from '../stream/source-position.ts';
 import type { ReplicationStream } from '../stream/replication-stream.ts';
 import type { Backfiller, CopiedChunk } from './backfiller.ts';
 import { FROM_THE_START } from './copy-cursor.ts';
@@ -83,7 +83,11 @@ export class CopyingStream implements ChangeStream {
     this.sharing = Object.freeze({
       ...sharing,
       forget: (end) => {
-        this.#ends.delete(end);
+        // The end itself stays: its checkpoint may be asked for.
+        for (const before of this.#ends.keys()) {
+          if (comparePositions(before, end) >= 0) break;
+          this.#ends.delete(before);
+        }
         sharing.forget(end);
       },
     } satisfies StreamSharing);

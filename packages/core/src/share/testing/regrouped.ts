@@ -29,6 +29,11 @@ export function regrouped(source: MemorySource, joins: () => boolean): ChangeSou
         while (given < source.committed.length && joins()) {
           const more = await read();
           if (more === null) break;
+          // An end without changes need not be given each time.
+          if (batch.events.length === 0 && more.end === null) {
+            batch = more;
+            continue;
+          }
           // A batch without an end holds no end.
           if (batch.end !== null && more.end === null) {
             held = more;
