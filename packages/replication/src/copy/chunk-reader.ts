@@ -14,14 +14,13 @@ import { type CopyCursor, withoutBlocks } from './copy-cursor.ts';
 import { copyOut } from './copy-out.ts';
 import {
   BEGIN_SQL,
-  CHUNK_SQL,
+  CHUNK_END_SQL,
+  chunkSql,
   copyBlocksSql,
   copyKeysSql,
   lockSql,
   NO_TIMEOUTS_SQL,
-  orderSql,
   ROW_SECURITY_SQL,
-  SHAPE_SQL,
 } from './copy-sql.ts';
 import { XidSnapshot } from './xid-snapshot.ts';
 
@@ -83,9 +82,7 @@ export class ChunkReader {
   async read(request: ChunkRequest): Promise<Chunk | Changed> {
     const client = await this.#connected(request.signal);
     try {
-      const chunk = await this.#read(client, request);
-      await queryText(client, 'COMMIT');
-      return chunk;
+      return await this.#read(client, request);
     } catch (error) {
       this.#client = null;
       destroyClient(client);
@@ -114,10 +111,14 @@ export class ChunkReader {
 
   async #read(client: Client, request: ChunkRequest): Promise<Chunk | Changed> {
     const { cursor, table } = request;
-    await queryText(client, `${BEGIN_SQL}; ${ROW_SECURITY_SQL}`);
     // The lock comes before the snapshot, so that nothing can be written anew between the two.
-    await queryText(client, lockSql(table.name, false));
-    const { rows } = await queryText(client, CHUNK_SQL);
+    const lock = lockSql(table.name, false);
+    await queryText(client, `${BEGIN_SQL}; ${ROW_SECURITY_SQL}; ${lock}`);
+    const { rows } = await queryText(client, chunkSql(table.versionNumber), [
+      table.leaves.map(({ oid }) => String(oid)),
+      String(table.oid),
+      table.key.map(({ name }) => name),
+    ]);
     const row = rows[0] ?? {};
     if (row['system'] !== this.#options.systemIdentifier) {
       throw new SourceConnectionError(
@@ -125,26 +126,19 @@ export class ChunkReader {
         'The connection for copies has reached another server than the stream.',
       );
     }
-    const shapes = await this.#shapes(client, table);
-    if (shapes === null) return { isChanged: true };
+    const shapes = table.leaves.map(({ shape }) => shape).join(' ');
+    const order = `${table.oid} ${row['versions'] ?? ''}`;
     const read =
-      cursor.by === 'ctid'
-        ? await this.#readBlocks(client, request, cursor)
-        : await this.#readKeys(client, request, cursor);
+      (row['shapes'] ?? '') !== shapes
+        ? null
+        : cursor.by === 'ctid'
+          ? await this.#readBlocks(client, request, cursor)
+          : await this.#readKeys(client, request, cursor, order);
+    const after = (await queryText(client, CHUNK_END_SQL)).rows[0] ?? {};
     if (read === null) return { isChanged: true };
-    const after = (await queryText(client, CHUNK_SQL)).rows[0] ?? {};
     const readAt = parseLsn(after['written'] ?? '');
     if (readAt === null) throw new SourceProtocolError('The server gave no log position.');
     return { ...read, readAt, snapshot: new XidSnapshot(row['snapshot'] ?? '') };
-  }
-
-  /** Null when the table or one of its partitions is not what it was when it was described. */
-  async #shapes(client: Client, table: CopiedTable): Promise<true | null> {
-    for (const leaf of table.leaves) {
-      const { rows } = await queryText(client, SHAPE_SQL, [String(leaf.oid)]);
-      if (rows[0]?.['shape'] !== leaf.shape) return null;
-    }
-    return true;
   }
 
   async #readBlocks(
@@ -177,10 +171,10 @@ export class ChunkReader {
     client: Client,
     request: ChunkRequest,
     cursor: CopyCursor & { readonly by: 'keyset' },
+    order: string,
   ): Promise<Pick<Chunk, 'pieces' | 'rows' | 'next'> | null> {
     const { table, where, signal } = request;
-    const order = await this.#orderOf(client, table);
-    // Under another order what lies behind the last key is something else.
+    // Under another order (S-05) what lies behind the last key is something else.
     const after = cursor.order === order ? cursor.after : null;
     const { columns, filter, isPartitioned, key } = table;
     for (;;) {
@@ -204,15 +198,6 @@ export class ChunkReader {
       if (copied.rows < limit || last === undefined) return { ...copied, next: null };
       return { ...copied, next: { by: 'keyset', after: keyTexts(table, last), order } };
     }
-  }
-
-  /** The table and the versions of the collations that its key is sorted by (S-05). */
-  async #orderOf(client: Client, table: CopiedTable): Promise<string> {
-    const { rows } = await queryText(client, orderSql(table.versionNumber), [
-      String(table.oid),
-      table.key.map(({ name }) => name),
-    ]);
-    return `${table.oid} ${rows[0]?.['versions'] ?? ''}`;
   }
 
   async #copy(

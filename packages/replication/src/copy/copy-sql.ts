@@ -51,27 +51,33 @@ export const NO_TIMEOUTS_SQL: string = `
 export const BEGIN_SQL = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 export const ROW_SECURITY_SQL = 'SET LOCAL row_security = off';
 
-/** What a transaction sees, which server it is on, and the end of its log. */
-export const CHUNK_SQL: string = `
-  SELECT pg_catalog.txid_current_snapshot()::text AS snapshot, s.system_identifier::text AS system,
-         (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-               ELSE pg_catalog.pg_current_wal_insert_lsn() END)::text AS written
-    FROM pg_catalog.pg_control_system() s`;
-
-/** $1 oid of a table, $2 columns. The versions of the collations that they are sorted by, in the order of the columns. */
-export function orderSql(versionNumber: number): string {
+/**
+ * What a transaction sees, and which server it is on. $1 oids of a table's leaves: their shapes. $2 oid of the table, $3 its key:
+ * the versions of the collations that it is sorted by.
+ */
+export function chunkSql(versionNumber: number): string {
   const ofDatabase =
     versionNumber < 150_000
       ? 'NULL'
       : `(SELECT pg_catalog.pg_database_collation_actual_version(d.oid) FROM pg_catalog.pg_database d
            WHERE d.datname = pg_catalog.current_database())`;
   return `
-  SELECT pg_catalog.string_agg(coalesce(
-           CASE WHEN a.attcollation = 0 THEN '' WHEN a.attcollation = 100 THEN ${ofDatabase}
-                ELSE a.attcollation || ':' || pg_catalog.pg_collation_actual_version(a.attcollation) END, '?'), ' ' ORDER BY k.n) AS versions
-    FROM pg_catalog.unnest($2::pg_catalog.text[]) WITH ORDINALITY AS k(name, n)
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = $1::pg_catalog.oid AND a.attname = k.name`;
+  SELECT pg_catalog.txid_current_snapshot()::text AS snapshot, s.system_identifier::text AS system,
+         (SELECT pg_catalog.string_agg(${SHAPE}, ' ' ORDER BY c.oid)
+            FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::pg_catalog.oid[])) AS shapes,
+         (SELECT pg_catalog.string_agg(coalesce(
+                   CASE WHEN a.attcollation = 0 THEN '' WHEN a.attcollation = 100 THEN ${ofDatabase}
+                        ELSE a.attcollation || ':' || pg_catalog.pg_collation_actual_version(a.attcollation) END, '?'), ' ' ORDER BY k.n)
+            FROM pg_catalog.unnest($3::pg_catalog.text[]) WITH ORDINALITY AS k(name, n)
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = $2::pg_catalog.oid AND a.attname = k.name) AS versions
+    FROM pg_catalog.pg_control_system() s`;
 }
+
+/** Ends the transaction, and gives the end of the log behind everything that it saw. */
+export const CHUNK_END_SQL: string = `
+  COMMIT;
+  SELECT (CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
+               ELSE pg_catalog.pg_current_wal_insert_lsn() END)::text AS written`;
 
 /** The rows of some blocks of a table, from the first to the one before `to`; null for all that follow. */
 export function copyBlocksSql(

@@ -87,6 +87,10 @@ function createSlotCommand(settings: ReplicationSettings, options: MakeSlotOptio
   if (options.versionNumber < 150_000) {
     return `${command} EXPORT_SNAPSHOT${twoPhase ? ' TWO_PHASE' : ''}`;
   }
-  const parts = ["SNAPSHOT 'export'", ...(twoPhase ? ['TWO_PHASE true'] : [])];
+  const parts = [
+    "SNAPSHOT 'export'",
+    ...(twoPhase ? ['TWO_PHASE true'] : []),
+    ...(settings.failover === false ? [] : ['FAILOVER true']),
+  ];
   return `${command} (${parts.join(', ')})`;
 }

@@ -22,8 +22,8 @@ import {
 import { type CopiedAt, copiedEvents } from './row-events.ts';
 import { SNAPSHOT_SQL, XidSnapshot } from './xid-snapshot.ts';
 
-/** Blocks that are copied by one statement: 32 MiB. */
-const UNIT_BLOCKS = 4_096;
+/** Blocks that are copied by one statement: 8 MiB. */
+const UNIT_BLOCKS = 1_024;
 
 /** What a copy gives next. */
 export interface CopiedPiece {
