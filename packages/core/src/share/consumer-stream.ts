@@ -4,6 +4,7 @@ import { onAbort } from '../internal/on-abort.ts';
 import type { ChangeBatch, ChangeStream, OpenOptions, SourceLag } from '../source/change-source.ts';
 import type { CopyProgress } from '../source/copy-progress.ts';
 import type { SlotHealth } from '../source/slot-health.ts';
+import type { Generation } from './generation.ts';
 import { Member } from './member.ts';
 import type { SharedStream } from './shared-stream.ts';
 
@@ -176,12 +177,25 @@ export class ConsumerStream<Row extends object> implements ChangeStream<Row> {
       }
       const { sharing, checkpoint } = generation;
       const wasSkipping = member.isSkipping;
-      const given = member.take(batch, { sharing, checkpoint }, this.#now());
+      const given = this.#takeFrom(batch, { sharing, checkpoint });
       this.#shared.taken();
       if (wasSkipping) this.#shared.passed();
       if (given !== null) return given;
       member.handedTo = member.cursor;
       member.conditions.check();
+    }
+  }
+
+  /** What cannot be told apart any more ends this consumer's stream for good. */
+  #takeFrom(
+    batch: ChangeBatch<Row>,
+    stream: Pick<Generation<Row>, 'checkpoint' | 'sharing'>,
+  ): ChangeBatch<Row> | null {
+    try {
+      return this.#member.take(batch, stream, this.#now());
+    } catch (error) {
+      this.#member.fail(error);
+      throw error;
     }
   }
 

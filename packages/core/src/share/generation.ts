@@ -59,12 +59,17 @@ export class Generation<Row extends object> {
     return droppedTo !== null && this.sharing.compare(position, droppedTo) >= 0;
   }
 
-  /** No open consumer needs ends before this one. One that starts may still take those in the window. */
-  forget(useless: Position): void {
+  /**
+   * Forgets the ends that are of no use to any open consumer. One that starts may still take those in the window.
+   *
+   * @param oldestUse The oldest end of use; null while that is not known.
+   */
+  forget(oldestUse: (generation: Generation<Row>) => Position | null): void {
     const { compare } = this.sharing;
     const dropped = this.window.lastDroppedEnd;
-    if (dropped === null) return;
-    const end = compare(useless, dropped) < 0 ? useless : dropped;
+    const used = dropped === null ? null : oldestUse(this);
+    if (dropped === null || used === null) return;
+    const end = compare(used, dropped) < 0 ? used : dropped;
     if (compare(end, this.#forgotten) <= 0) return;
     this.#forgotten = end;
     this.sharing.forget(end);

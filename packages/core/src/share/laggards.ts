@@ -2,6 +2,7 @@ import type { Position } from '../checkpoint/checkpoint.ts';
 import type { ConsumerLedger } from './consumer-ledger.ts';
 import type { EndMark } from './end-marks.ts';
 import type { Generation } from './generation.ts';
+import type { Member } from './member.ts';
 import type { Members } from './members.ts';
 import type { ShareSettings } from './share-options.ts';
 
@@ -11,7 +12,11 @@ export interface ConsumerLag {
   readonly bytes: number;
   /** Since when, milliseconds since 1970; null when there is nothing. */
   readonly sinceMs: number | null;
+  /** When the oldest of it was committed, milliseconds since 1970; null when there is nothing. */
+  readonly committedAtMs: number | null;
 }
+
+export const NO_LAG: ConsumerLag = { events: 0, bytes: 0, sinceMs: null, committedAtMs: null };
 
 /** What lies behind the position that a consumer has acknowledged. */
 export function lagBehind(
@@ -20,9 +25,21 @@ export function lagBehind(
   earlierSinceMs: number | null,
 ): ConsumerLag {
   const { bytes, events, oldest } = marks.behind(acknowledged);
-  const sinceMs = events === 0 ? null : (oldest?.readAtMs ?? null);
-  if (sinceMs === null || earlierSinceMs === null) return { events, bytes, sinceMs };
-  return { events, bytes, sinceMs: Math.min(sinceMs, earlierSinceMs) };
+  const committedAtMs = oldest?.committedAtMs ?? null;
+  const readAtMs = events === 0 ? null : (oldest?.readAtMs ?? null);
+  const sinceMs =
+    readAtMs === null || earlierSinceMs === null ? readAtMs : Math.min(readAtMs, earlierSinceMs);
+  return { events, bytes, sinceMs, committedAtMs };
+}
+
+/** What an open consumer has not acknowledged. */
+export function lagOfMember<Row extends object>(
+  member: Member<Row>,
+  members: Members<Row>,
+  generation: Generation<Row>,
+): ConsumerLag {
+  const acknowledged = members.standing(member.name, generation);
+  return lagBehind(generation.marks, acknowledged, member.laggingSinceMs);
 }
 
 /**

@@ -4,7 +4,7 @@ import { Conditions } from '../pipeline/conditions.ts';
 import type { ChangeBatch } from '../source/change-source.ts';
 import type { SourceEvent } from '../source/source-event.ts';
 import type { StreamSharing } from '../source/stream-sharing.ts';
-import { hasItsPlace, leaveOut } from './leave-out.ts';
+import { hasItsPlace, leaveOut, type Remainder } from './leave-out.ts';
 
 type CheckpointMaker = (end: Position) => Checkpoint;
 
@@ -122,6 +122,20 @@ export class Member<Row extends object = JsonRow> {
     }
   }
 
+  /** Passes the next batch when it has nothing for the consumer, without waiting for it to ask. */
+  pass(batch: ChangeBatch<Row>, sharing: StreamSharing<Row>): boolean {
+    let left: Remainder<Row> | null = null;
+    try {
+      left = this.#leftOf(batch, sharing);
+    } catch {
+      // The consumer is told when it takes the batch.
+    }
+    if (left === null || left.batch !== null) return false;
+    this.#skipped(batch, left);
+    if (this.cursor !== null) this.cursor += 1;
+    return true;
+  }
+
   /** Takes the next batch. Null when the consumer has all of it. */
   take(
     batch: ChangeBatch<Row>,
@@ -130,17 +144,9 @@ export class Member<Row extends object = JsonRow> {
   ): ChangeBatch<Row> | null {
     if (this.cursor !== null) this.cursor += 1;
     this.lastTakenAtMs = nowMs;
-    let given: ChangeBatch<Row> | null = batch;
-    if (this.#isSkipping && this.#end !== null) {
-      const place = { end: this.#end, lastEventId: this.#skipTo, isWithin: this.#isWithin };
-      const left = leaveOut(batch, place, stream.sharing);
-      this.#skipTo = left.place.lastEventId;
-      this.#isWithin = left.place.isWithin;
-      this.#isSkipping = !left.isPast;
-      given = left.batch;
-      if (given !== null && given.events.length > 0) this.#isHeld = true;
-      if (!this.#isHeld) this.#hold = left.isPast ? null : (batch.end ?? this.#hold);
-    }
+    const left = this.#leftOf(batch, stream.sharing);
+    if (left !== null) this.#skipped(batch, left);
+    const given = left === null ? batch : left.batch;
     const last = given?.events.findLast(hasItsPlace);
     if (last !== undefined) this.#lastEventId = last.id;
     if (given !== null && given.end !== null) {
@@ -149,6 +155,21 @@ export class Member<Row extends object = JsonRow> {
       this.#ends.set(given.end, stream.checkpoint);
     }
     return given;
+  }
+
+  /** What is left of a batch for a consumer that may have some of it; null for one that has nothing of it. */
+  #leftOf(batch: ChangeBatch<Row>, sharing: StreamSharing<Row>): Remainder<Row> | null {
+    if (!this.#isSkipping || this.#end === null) return null;
+    const place = { end: this.#end, lastEventId: this.#skipTo, isWithin: this.#isWithin };
+    return leaveOut(batch, place, sharing);
+  }
+
+  #skipped(batch: ChangeBatch<Row>, left: Remainder<Row>): void {
+    this.#skipTo = left.place.lastEventId;
+    this.#isWithin = left.place.isWithin;
+    this.#isSkipping = !left.isPast;
+    if (left.batch !== null && left.batch.events.length > 0) this.#isHeld = true;
+    if (!this.#isHeld) this.#hold = left.isPast ? null : (batch.end ?? this.#hold);
   }
 
   /** Ends its stream with an error. */

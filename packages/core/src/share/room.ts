@@ -1,4 +1,5 @@
 import type { BatchWindow } from './batch-window.ts';
+import type { Generation } from './generation.ts';
 import type { Members } from './members.ts';
 import type { ShareSettings } from './share-options.ts';
 
@@ -37,4 +38,24 @@ export function makeRoom<Row extends object>(
     dropTaken(window, members, settings);
   }
   return window.bytes < maxBufferBytes;
+}
+
+/**
+ * Lets those that were further before pass what they have, whether they ask or not: nobody waits for them.
+ *
+ * @returns True when one of them passed something.
+ */
+export function passHad<Row extends object>(
+  { sharing, window }: Generation<Row>,
+  members: Members<Row>,
+): boolean {
+  let hasPassed = false;
+  for (const member of members) {
+    while (member.cursor !== null && member.isSkipping) {
+      const batch = window.at(member.cursor);
+      if (batch === null || !member.pass(batch, sharing)) break;
+      hasPassed = true;
+    }
+  }
+  return hasPassed;
 }

@@ -8,11 +8,11 @@ import type { ChangeSource } from '../source/change-source.ts';
 import type { StreamSharing } from '../source/stream-sharing.ts';
 import type { ConsumerLedger } from './consumer-ledger.ts';
 import type { Generation } from './generation.ts';
-import { type ConsumerLag, lagBehind, laggards } from './laggards.ts';
+import { type ConsumerLag, laggards, lagOfMember, NO_LAG } from './laggards.ts';
 import type { Member } from './member.ts';
 import { Members } from './members.ts';
 import { openGeneration } from './open-generation.ts';
-import { dropTaken, makeRoom } from './room.ts';
+import { dropTaken, makeRoom, passHad } from './room.ts';
 import { Settlement } from './settlement.ts';
 import { detached, givenUp, isGap } from './share-gaps.ts';
 import type { ShareSettings } from './share-options.ts';
@@ -134,22 +134,16 @@ export class SharedStream<Row extends object> {
     if (this.#compare === null || known === null || this.#compare(end, known) > 0) {
       ledger.acknowledge(member.name, end);
       member.laggingSinceMs = null;
-      const generation = this.#generation;
-      const oldest = generation === null ? null : this.#members.oldestUse(generation);
       // Also while one that is not started holds everything back.
-      if (oldest !== null) generation?.forget(oldest);
+      this.#generation?.forget((generation) => this.#members.oldestUse(generation));
     }
     await this.#settlement.run();
     this.kick();
   }
 
-  lagOf(member: Member<Row>): ConsumerLag & { readonly committedAtMs: number | null } {
+  lagOf(member: Member<Row>): ConsumerLag {
     const generation = this.#generation;
-    if (generation === null) return { events: 0, bytes: 0, sinceMs: null, committedAtMs: null };
-    const acknowledged = this.#members.standing(member.name, generation);
-    const { oldest } = generation.marks.behind(acknowledged);
-    const lag = lagBehind(generation.marks, acknowledged, member.laggingSinceMs);
-    return { ...lag, committedAtMs: oldest?.committedAtMs ?? null };
+    return generation === null ? NO_LAG : lagOfMember(member, this.#members, generation);
   }
 
   /** The consumer is closed. What it has not acknowledged is kept for it; the stream ends with the last one. */
@@ -234,17 +228,15 @@ export class SharedStream<Row extends object> {
       return;
     }
     const known = ledger.of(name);
-    if (known === null || compare(after.position, known) > 0) {
+    if (known === null || compare(after.position, known) > 0)
       ledger.acknowledge(name, after.position);
-    }
     member.place(after.position, () => after, { cursor: generation.window.first, begin });
   }
 
-  /** Refuses a position behind which something was acknowledged that is not in memory any more. */
-  #assertKept(name: string, from: Position, generation: Generation<Row>): void {
-    const { begin, compare } = generation.sharing;
-    const kept = generation.holds(from) ? begin : (this.#settlement.position ?? begin);
-    if (compare(from, kept) < 0) throw givenUp(name, from, kept);
+  /** Refuses a position behind which something was given up, were it in memory still: after a crash it would not be. */
+  #assertKept(name: string, from: Position, { sharing }: Generation<Row>): void {
+    const kept = this.#settlement.position ?? sharing.begin;
+    if (sharing.compare(from, kept) < 0) throw givenUp(name, from, kept);
   }
 
   /** Opens the stream again at the position that all have acknowledged, for a consumer that needs what was dropped. */
@@ -365,6 +357,8 @@ export class SharedStream<Row extends object> {
   }
 
   #moved(): void {
+    const generation = this.#generation;
+    if (generation !== null && passHad(generation, this.#members)) this.#settlement.poke();
     for (const member of this.#members) member.conditions.check();
     this.kick();
   }
