@@ -1,11 +1,13 @@
 import { ConfigurationError } from '@certyo-cdc/core';
-import { MAX_TIMER_MS, OptionReader } from '@certyo-cdc/core/internal';
+import { MAX_TIMER_MS, OptionReader, wrongOption } from '@certyo-cdc/core/internal';
 import {
   REPLACED_KINDS,
   type ReplacedKind,
+  type ConnectionOptions,
   resolveConnection,
   type ResolvedConnection,
 } from '@certyo-cdc/postgres';
+import type { Recover } from './care/recovery.ts';
 import type { CareThresholds } from './care/slot-warnings.ts';
 import { type CopySettings, normalizeCopy } from './copy/copy-settings.ts';
 import { type Decoder, DECODERS, refuseForDecoder } from './decoders/decoder.ts';
@@ -50,6 +52,9 @@ const OPTIONS = [
   'care',
   'heartbeat',
   'takeover',
+  'recover',
+  'failover',
+  'primary',
   'env',
 ] as const satisfies readonly (keyof ReplicationSourceOptions)[];
 
@@ -100,6 +105,9 @@ export interface ReplicationSettings {
   readonly care: { readonly everyMs: number; readonly thresholds: CareThresholds } | false;
   readonly heartbeat: { readonly everyMs: number } | false;
   readonly takeover: { readonly leaseMs: number } | false;
+  readonly recover: Recover | null;
+  readonly failover: { readonly standbys: readonly ResolvedConnection[] } | false;
+  readonly primary: ResolvedConnection | null;
 }
 
 /** Reads the options strictly. Throws `ConfigurationError`; touches neither network nor files. */
@@ -109,6 +117,7 @@ export function normalizeReplicationOptions(
   const reader = new OptionReader('', options, OPTIONS);
   const env = options.env ?? process.env;
   const connection = resolveConnection(options.connection, env);
+  const primary = options.primary === undefined ? null : resolveConnection(options.primary, env);
   const slot = reader.text('slot', 'certyo_cdc');
   if (!/^[a-z0-9_]{1,63}$/.test(slot)) {
     throw new ConfigurationError(
@@ -141,7 +150,7 @@ export function normalizeReplicationOptions(
     connection,
     stateConnection:
       options.stateConnection === undefined
-        ? connection
+        ? (primary ?? connection)
         : resolveConnection(options.stateConnection, env),
     stateSchema,
     tables: listed,
@@ -171,6 +180,9 @@ export function normalizeReplicationOptions(
     care: care(reader),
     heartbeat: heartbeat(reader),
     takeover: takeover(reader),
+    recover: recover(reader),
+    failover: failover(reader, env),
+    primary,
   };
   refuseForDecoder(settings);
   return Object.freeze(settings);
@@ -190,6 +202,41 @@ function care(reader: OptionReader): ReplicationSettings['care'] {
       unacknowledgedMs: options.positiveIntegerOrFalse('warnUnacknowledgedMs', HOUR_MS / 4),
     },
   };
+}
+
+function failover(
+  reader: OptionReader,
+  env: Readonly<Record<string, string | undefined>>,
+): ReplicationSettings['failover'] {
+  const value = reader.value('failover');
+  if (value === undefined || typeof value === 'boolean') {
+    return value === true ? { standbys: [] } : false;
+  }
+  const standbys = reader.nested('failover', ['standbys']).value('standbys') ?? [];
+  if (!Array.isArray(standbys)) {
+    throw wrongOption('failover.standbys', 'a list of connections', standbys);
+  }
+  return {
+    standbys: (standbys as readonly (string | ConnectionOptions)[]).map((standby) =>
+      resolveConnection(standby, env),
+    ),
+  };
+}
+
+function recover(reader: OptionReader): Recover | null {
+  if (reader.value('recover') === undefined) return null;
+  const options = reader.nested('recover', ['gap', 'by']);
+  const gap = options.text('gap', '');
+  if (!/^[0-9a-f]{16}$/.test(gap)) {
+    throw new ConfigurationError(
+      'recover.gap',
+      'Expected `recover.gap` to be the fingerprint that a GapError printed: 16 hexadecimal digits.',
+    );
+  }
+  if (options.value('by') === undefined) {
+    throw wrongOption('recover.by', "'accept' or 'copy'", undefined);
+  }
+  return { gap, by: options.oneOf('by', ['accept', 'copy'], 'accept') };
 }
 
 function takeover(reader: OptionReader): ReplicationSettings['takeover'] {

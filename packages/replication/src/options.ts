@@ -88,10 +88,10 @@ export interface ReplicationSourceOptions {
    */
   readonly messages?: boolean | readonly string[] | undefined;
   /**
-   * The output plugin. `wal2json` (format version 2) is for servers that prescribe it; what it cannot do is told in the
-   * README. @default 'pgoutput'
+   * The output plugin. `wal2json` (format version 2) and `decoderbufs` are for servers that prescribe them; what they cannot do
+   * is told in the README. @default 'pgoutput'
    */
-  readonly decoder?: 'pgoutput' | 'wal2json' | undefined;
+  readonly decoder?: 'pgoutput' | 'wal2json' | 'decoderbufs' | undefined;
   /**
    * Tells the text of the statements that changed a table with its schema change (PostgreSQL 14 and newer). `setup()` makes an
    * event trigger for it, which takes a superuser; it writes what the client sent, with whatever literals stand in it, into
@@ -166,6 +166,25 @@ export interface ReplicationSourceOptions {
    * one has died, runs out; a slot that the server still holds for the dead one is freed then. @default false
    */
   readonly takeover?: boolean | { readonly leaseMs?: number | undefined } | undefined;
+  /**
+   * Makes the slot one that standbys copy (PostgreSQL 17 and newer), and warns while a failover would lose it or changes;
+   * with `standbys`, also looks at theirs. @default false
+   */
+  readonly failover?:
+    | boolean
+    | { readonly standbys?: readonly (ConnectionOptions | string)[] | undefined }
+    | undefined;
+  /**
+   * The primary, where `connection` is a standby (PostgreSQL 16 and newer): `setup()` makes the publication there and the
+   * slot on the standby. State is kept there unless `stateConnection` says otherwise. @default none
+   */
+  readonly primary?: ConnectionOptions | string | undefined;
+  /**
+   * Goes on behind one gap: the one whose fingerprint the `GapError` printed, and no other. `accept` records the hole as an
+   * event (`operation: 'gap'`) and reads on in the next epoch; `copy` also hands over the rows of all tables as they are.
+   * A slot that is gone or lost is made again. May stay set. @default none
+   */
+  readonly recover?: { readonly gap: string; readonly by: 'accept' | 'copy' } | undefined;
   /** Environment to read instead of `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }

@@ -18,16 +18,13 @@ import {
   requestBackfill,
 } from './copy/backfill.ts';
 import { nudge } from './copy/nudges.ts';
+import { setUpStandby, tearDownStandby } from './care/standby-setup.ts';
 import { careSetupSql, careTeardownSql } from './care/care-tables.ts';
 import { ddlTeardownSql } from './ddl/ddl-trigger.ts';
 import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
 import type { ReplicationSourceOptions } from './options.ts';
-import {
-  missingStatements,
-  runStatements,
-  SLOT_LOCK_TIMEOUT_MS,
-  teardownStatements,
-} from './setup/setup.ts';
+import { missingStatements, runStatements, teardownStatements } from './setup/setup.ts';
+import { SLOT_LOCK_TIMEOUT_MS } from './setup/slot-lock-timeout.ts';
 import { openReplicationStream } from './stream/open-stream.ts';
 
 /** How `setup` and `teardown` go about it. */
@@ -123,14 +120,18 @@ async function runSetup(
   );
   return withSessions(settings, (captured, state) =>
     oneAtATime(captured, signal, async () => {
-      const missing = await missingStatements(captured, settings, { signal });
+      const { primary } = settings;
+      const missing =
+        primary === null ? await missingStatements(captured, settings, { signal }) : [];
       const stateSql = [
         ...(await stateSetupSql(state, settings.stateSchema, { signal })),
         ...(await careSetupSql(state, settings, { signal })),
       ];
       await runPrinted(state, stateSql, { dryRun, signal });
       if (dryRun !== true) await runStatements(captured, missing, { signal, slotLockTimeoutMs });
-      return [...stateSql, ...missing];
+      if (primary === null) return [...stateSql, ...missing];
+      const standby = { dryRun, signal, slotLockTimeoutMs };
+      return [...stateSql, ...(await setUpStandby(captured, primary, settings, standby))];
     }),
   );
 }
@@ -160,7 +161,14 @@ async function runTeardown(
 ): Promise<readonly string[]> {
   const signal = options.signal ?? new AbortController().signal;
   return withSessions(settings, async (captured, state) => {
-    const statements = await teardownStatements(captured, settings, { signal });
+    const { primary } = settings;
+    const { dryRun } = options;
+    const onStandby =
+      primary === null
+        ? []
+        : await tearDownStandby(captured, primary, settings, { dryRun, signal });
+    const statements =
+      primary === null ? await teardownStatements(captured, settings, { signal }) : [];
     const stateSql =
       options.state === true
         ? [
@@ -175,7 +183,7 @@ async function runTeardown(
       await runStatements(captured, [...statements, ...ddlSql], { signal });
       await runStatements(state, stateSql, { signal });
     }
-    return [...statements, ...ddlSql, ...stateSql];
+    return [...onStandby, ...statements, ...ddlSql, ...stateSql];
   });
 }
 

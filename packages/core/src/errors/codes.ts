@@ -32,6 +32,8 @@ export type ErrorCode =
   | 'GAP_TRIGGER'
   | 'GAP_TABLE'
   | 'GAP_SWITCH'
+  | 'GAP_IDENTITY'
+  | 'GAP_IN_STREAM'
   | 'GAP_CONSUMER_DETACHED'
   | 'DELIVERY_CONNECTION'
   | 'DELIVERY_TIMEOUT'
@@ -187,6 +189,19 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
     cause:
       'It lagged beyond its limit under `onLaggard: "detach"`, was not among the declared `consumers` for a while, or its checkpoint is an old one.',
     remedy: 'Declare it under a new name and copy its tables again.',
+  },
+  GAP_IDENTITY: {
+    happened: 'Changes were written that do not show the key of their record.',
+    cause:
+      'The replica identity of a captured table was changed, and does not hold the key any more.',
+    remedy:
+      'Restore it with the SQL in the message. Changes in between cannot be read: copy the table again.',
+  },
+  GAP_IN_STREAM: {
+    happened: 'A gap was accepted that shows only in the stream, not at the start.',
+    cause:
+      'The option recover names it. The code stands in the event of the gap, never in an error.',
+    remedy: 'None.',
   },
   DELIVERY_CONNECTION: {
     happened: 'The request did not get through, or its answer did not come back.',

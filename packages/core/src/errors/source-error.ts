@@ -51,9 +51,16 @@ export class GapError extends CdcError {
   override readonly name = 'GapError' as const;
   override readonly code: GapCode;
   override readonly retryable = false as const;
+  /** Names this gap in the option `recover` of a source that offers one; null where it does not. */
+  readonly fingerprint: string | null;
 
-  constructor(code: GapCode, message: string, options?: CdcErrorOptions) {
+  constructor(
+    code: GapCode,
+    message: string,
+    options?: CdcErrorOptions & { readonly fingerprint?: string | undefined },
+  ) {
     super(message, options);
     this.code = code;
+    this.fingerprint = options?.fingerprint ?? null;
   }
 }

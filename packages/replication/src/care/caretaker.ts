@@ -1,8 +1,15 @@
 import type { SlotHealth, SourceEvent } from '@certyo-cdc/core';
-import { describePostgresError, sqlSession, type SqlSession } from '@certyo-cdc/postgres';
+import {
+  describePostgresError,
+  type SqlExecutor,
+  sqlSession,
+  type SqlSession,
+} from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import type { TextQuery } from '../stream/text-query.ts';
+import { failoverWarnings } from './failover-look.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { identityWarnings } from './identity-look.ts';
 import { SlotCare } from './slot-care.ts';
 import type { Warning } from './slot-warnings.ts';
 
@@ -24,16 +31,24 @@ export class Caretaker {
     parts: {
       /** Runs statements in the captured database. */
       readonly query: TextQuery;
+      readonly executor: SqlExecutor;
       readonly onEvent: (event: SourceEvent) => void;
-      readonly looks?: readonly (() => Promise<readonly Warning[]>)[] | undefined;
+      readonly signal: AbortSignal;
     },
   ) {
-    const { care, slot } = settings;
+    const { care, failover, slot } = settings;
+    const { executor, onEvent, query } = parts;
+    const signal = AbortSignal.any([parts.signal, this.#closing.signal]);
+    const looks: (() => Promise<readonly Warning[]>)[] = [
+      () => identityWarnings(executor, settings, signal),
+    ];
+    if (failover !== false) {
+      looks.push(() => failoverWarnings(query, slot, failover.standbys, signal));
+    }
     this.#settings = settings;
     this.#query = parts.query;
     this.#onEvent = parts.onEvent;
-    this.#slotCare =
-      care === false ? null : new SlotCare({ ...care, slot, ...parts, looks: parts.looks ?? [] });
+    this.#slotCare = care === false ? null : new SlotCare({ ...care, slot, query, onEvent, looks });
   }
 
   get health(): SlotHealth | null {

@@ -54,8 +54,8 @@ export class SlotCare {
     this.#health = this.#history.after(reading, { atMs, unacknowledgedMs });
     const warnings = [...slotWarnings(this.#health, thresholds)];
     for (const look of looks) warnings.push(...(await look().catch(() => [])));
-    for (const warning of this.#memory.due(warnings, atMs)) {
-      onEvent({ type: 'source-warned', ...warning });
+    for (const { code, message } of this.#memory.due(warnings, atMs)) {
+      onEvent({ type: 'source-warned', code, message });
     }
   }
 }

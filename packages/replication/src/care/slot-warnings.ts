@@ -11,6 +11,8 @@ export interface CareThresholds {
 export interface Warning {
   readonly code: string;
   readonly message: string;
+  /** Tells warnings of one code apart, where there may be several. */
+  readonly subject?: string | undefined;
 }
 
 /** A part of `max_slot_wal_keep_size` below which what is left is little, however slowly it shrinks. */
@@ -101,14 +103,21 @@ export class WarningMemory {
 
   /** Those of the warnings that are to be said now. */
   due(warnings: readonly Warning[], nowMs: number): readonly Warning[] {
-    const due = warnings.filter(({ code }) => {
-      const saidAtMs = this.#saidAtMs.get(code);
+    const due = warnings.filter((warning) => {
+      const saidAtMs = this.#saidAtMs.get(nameOf(warning));
       return saidAtMs === undefined || nowMs - saidAtMs >= REMIND_MS;
     });
     const said = new Map<string, number>();
-    for (const { code } of warnings) said.set(code, this.#saidAtMs.get(code) ?? nowMs);
-    for (const { code } of due) said.set(code, nowMs);
+    for (const warning of warnings) {
+      const name = nameOf(warning);
+      said.set(name, this.#saidAtMs.get(name) ?? nowMs);
+    }
+    for (const warning of due) said.set(nameOf(warning), nowMs);
     this.#saidAtMs = said;
     return due;
   }
+}
+
+function nameOf({ code, subject }: Warning): string {
+  return subject === undefined ? code : `${code} ${subject}`;
 }

@@ -15,6 +15,7 @@ export function featureProblems(
     [narrows, 15, 'tables with columns or where'],
     [settings.schemas.length > 0, 15, 'schemas'],
     [settings.origin !== 'any', 16, 'origin'],
+    [settings.failover !== false, 17, 'failover'],
   ];
   return asked
     .filter(([isAsked, major]) => isAsked && versionNumber < major * 10_000)

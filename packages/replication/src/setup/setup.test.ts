@@ -39,6 +39,8 @@ describe(judgeSlot, () => {
     walStatus: 'reserved',
     invalidation: null,
     twoPhase: false,
+    isFailover: false,
+    isSynced: false,
   };
   const table: readonly [string, Partial<SlotState> | null, string | null, string][] = [
     ['no slot, no checkpoint', null, null, 'SOURCE_SETUP'],

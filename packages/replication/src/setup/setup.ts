@@ -11,17 +11,19 @@ import {
 } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { ddlSetupSql, versionProblem } from '../ddl/ddl-trigger.ts';
-import { missingPluginError, pluginProblems } from '../decoders/plugin-library.ts';
+import {
+  missingPluginError,
+  pluginProblems,
+  refusedPluginError,
+} from '../decoders/plugin-library.ts';
 import { problemError } from './assert-ready.ts';
 import { resolveCaptured } from './captured-tables.ts';
 import { featureProblems } from './features.ts';
 import { publicationProblems } from './publication-problems.ts';
 import { serverProblems, tableProblems } from './readiness.ts';
 import { rowFilterProblems } from './row-filters.ts';
+import { SLOT_LOCK_TIMEOUT_MS } from './slot-lock-timeout.ts';
 import { readSlot, type SlotState } from './slot.ts';
-
-/** How long the making of a slot may wait for one running transaction, where `slotLockTimeoutMs` says nothing else. */
-export const SLOT_LOCK_TIMEOUT_MS = 15_000;
 
 interface Options {
   readonly signal: AbortSignal;
@@ -153,16 +155,18 @@ export async function teardownStatements(
 }
 
 /** https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION */
-function createSlotSql({
+export function createSlotSql({
   decoder,
+  failover,
   slot,
   twoPhase,
-}: Pick<ReplicationSettings, 'decoder' | 'slot' | 'twoPhase'>): string {
-  const more = twoPhase ? ', false, true' : '';
+}: Pick<ReplicationSettings, 'decoder' | 'failover' | 'slot' | 'twoPhase'>): string {
+  const more =
+    failover === false ? (twoPhase ? ', false, true' : '') : `, false, ${twoPhase}, true`;
   return `SELECT pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, '${decoder}'${more});`;
 }
 
-function dropSlotSql(slot: string): string {
+export function dropSlotSql(slot: string): string {
   return `SELECT pg_catalog.pg_drop_replication_slot(${quoteLiteral(slot)});`;
 }
 
@@ -196,7 +200,10 @@ async function refusedStatement(
   options: Options,
 ): Promise<Error> {
   const said = cause instanceof Error ? cause.message : 'permission denied';
-  const { user } = await serverInfo(session, options);
+  const server = await serverInfo(session, options);
+  const { user } = server;
+  const refusedPlugin = refusedPluginError(statement, server, cause);
+  if (refusedPlugin !== null) return refusedPlugin;
   return new SourceSetupError(`The setup may not be run by the role "${user}": ${said}.`, {
     cause,
     remedy: statement.includes('pg_create_logical_replication_slot')

@@ -1,4 +1,4 @@
-import { GapError, SourceSetupError } from '@certyo-cdc/core';
+import { GapError, SourceConnectionError, SourceSetupError } from '@certyo-cdc/core';
 import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 
@@ -17,6 +17,10 @@ export interface SlotState {
   readonly invalidation: string | null;
   /** Prepared transactions are sent when they are prepared; false before PostgreSQL 14. */
   readonly twoPhase: boolean;
+  /** Standbys copy it; false before PostgreSQL 17. */
+  readonly isFailover: boolean;
+  /** The server is a standby, and the slot a copy of its primary's: nothing can be read from it yet. */
+  readonly isSynced: boolean;
 }
 
 // Columns that came with later versions are read through to_json, so that one statement serves all.
@@ -26,6 +30,8 @@ const SLOT_SQL = `
          s.confirmed_flush_lsn::text AS confirmed,
          pg_catalog.to_json(s) ->> 'wal_status' AS wal_status,
          pg_catalog.to_json(s) ->> 'two_phase' AS two_phase,
+         pg_catalog.to_json(s) ->> 'failover' AS failover, 
+         CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.to_json(s) ->> 'synced' END AS synced,
          coalesce(pg_catalog.to_json(s) ->> 'invalidation_reason',
                   CASE WHEN pg_catalog.to_json(s) ->> 'conflicting' = 'true' THEN 'conflict' END) AS invalidation
     FROM pg_catalog.pg_replication_slots s
@@ -46,6 +52,8 @@ export async function readSlot(query: TextQuery, name: string): Promise<SlotStat
     walStatus: row['wal_status'] ?? null,
     invalidation: row['invalidation'] ?? null,
     twoPhase: row['two_phase'] === 'true',
+    isFailover: row['failover'] === 'true',
+    isSynced: row['synced'] === 'true',
   };
 }
 
@@ -81,6 +89,14 @@ export function judgeSlot(state: SlotState | null, expected: SlotExpectation): L
     throw new SourceSetupError(`The replication slot "${slot}" does not exist.`, {
       remedy: `Run source.setup(), or: SELECT pg_create_logical_replication_slot('${slot}', '${decoder}');`,
     });
+  }
+  if (state.isSynced) {
+    // Worth another attempt: it may be about to be promoted.
+    throw new SourceConnectionError(
+      'SOURCE_UNREACHABLE',
+      `The server is a standby, and its slot "${slot}" a copy of its primary's, which can be read only after a promotion.`,
+      { remedy: 'Connect to the primary.' },
+    );
   }
   if (!state.isLogical || state.plugin !== decoder || state.isTemporary) {
     const kind = `${state.isTemporary ? 'temporary ' : ''}${state.isLogical ? 'logical' : 'physical'}`;

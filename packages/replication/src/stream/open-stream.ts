@@ -1,14 +1,29 @@
 import {
   type ChangeStream,
+  type Checkpoint,
   type EventSource,
   GapError,
   type OpenOptions,
   type SourceEvent,
   SourceSetupError,
 } from '@certyo-cdc/core';
-import { createTypeRegistry, quoteIdentifier, restoreTypeRegistry } from '@certyo-cdc/postgres';
+import {
+  createTypeRegistry,
+  quoteIdentifier,
+  restoreTypeRegistry,
+  sqlSession,
+} from '@certyo-cdc/postgres';
 import { Caretaker } from '../care/caretaker.ts';
+import {
+  checkpointBehind,
+  gapEvent,
+  gapFingerprint,
+  type Recover,
+  type Recovery,
+  withWaysOut,
+} from '../care/recovery.ts';
 import { SlotHolder } from '../care/slot-holder.ts';
+import { normalizeCopy } from '../copy/copy-settings.ts';
 import { type Copies, prepareCopies } from '../copy/prepare-copies.ts';
 import { ddlMessagePrefix } from '../ddl/ddl-message.ts';
 import { translatorFor } from '../decoders/decoder.ts';
@@ -18,33 +33,86 @@ import { acceptIdentity, type ReplicationIdentity } from '../setup/identity.ts';
 import { publicationFingerprint, PublicationWatch } from '../setup/publication-watch.ts';
 import { newTableWarnings } from '../setup/unusable-tables.ts';
 import { CapturedRelations } from './captured-relations.ts';
-import { knownRelationsFromJson } from './known-relation.ts';
+import { type KnownRelations, knownRelationsFromJson } from './known-relation.ts';
 import { RelationResolver } from './relation-resolver.ts';
 import { ReplicationStream } from './replication-stream.ts';
 import { SessionKeeper } from './session-keeper.ts';
 import { SideConnection } from './side-connection.ts';
-import { lsnFromPosition, readFromOf } from './source-position.ts';
+import { lsnFromPosition, positionFromLsn, readFromOf } from './source-position.ts';
 import { SpoolFolder } from './spool.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { wantsMessage } from './own-messages.ts';
 import { tableLabel } from '@certyo-cdc/core/internal';
 
-/** Checks that the server is ready, takes the slot and begins to read. */
+/** Checks that the server is ready, takes the slot and begins to read; behind a gap, where the caller has decided so. */
 export async function openReplicationStream(
   settings: ReplicationSettings,
   options: OpenOptions,
+): Promise<ChangeStream> {
+  const stored = options.after;
+  const isOurs = stored !== null && stored.kind === 'replication';
+  const fingerprint = isOurs ? gapFingerprint(stored, settings.slot) : null;
+  const { recover } = settings;
+  if (stored !== null && recover !== null && recover.gap === fingerprint) {
+    return await openBehindGap(settings, options, stored, recover);
+  }
+  try {
+    return await open(settings, options, null);
+  } catch (error) {
+    throw error instanceof GapError && fingerprint !== null
+      ? withWaysOut(error, fingerprint)
+      : error;
+  }
+}
+
+/** Finds out what the gap is, and begins behind it. */
+async function openBehindGap(
+  settings: ReplicationSettings,
+  options: OpenOptions,
+  stored: Checkpoint,
+  recover: Recover,
+): Promise<ChangeStream> {
+  const { signal } = options;
+  let gap: GapError | null = null;
+  try {
+    const stream = await open(settings, { ...options, onEvent: undefined }, null);
+    await stream[Symbol.asyncDispose]();
+  } catch (error) {
+    if (!(error instanceof GapError)) throw error;
+    gap = error;
+  }
+  const session = sqlSession(settings.connection);
+  try {
+    const after = await checkpointBehind(gap, stored, settings, session, signal);
+    const code = gap?.code ?? 'GAP_IN_STREAM';
+    return await open(settings, { ...options, after }, { ...recover, code, stored });
+  } finally {
+    await session.close();
+  }
+}
+
+async function open(
+  settings: ReplicationSettings,
+  options: OpenOptions,
+  recovery: Recovery | null,
 ): Promise<ChangeStream> {
   const { signal } = options;
   const onEvent = (event: SourceEvent): void => {
     if (event.type === 'source-disconnected') copying?.interrupted();
     options.onEvent?.(event);
   };
+  let known = (): KnownRelations => new Map();
   const keeper = new SessionKeeper({
     session: {
       ...settings,
       database: settings.connection.database,
       user: settings.connection.user,
-      translator: () => translatorFor(settings, (sql, params) => side.rows(sql, params)),
+      translator: () =>
+        translatorFor(
+          settings,
+          (sql, params) => side.rows(sql, params),
+          () => known(),
+        ),
       applicationName: () => holder?.applicationName,
     },
     delays: settings.reconnect,
@@ -119,15 +187,19 @@ export async function openReplicationStream(
       name: settings.name,
       systemIdentifier: server.systemIdentifier,
     });
+    const copiesAgain = recovery?.by === 'copy';
     const copies = await prepareCopies({
-      settings,
+      settings: copiesAgain
+        ? { ...settings, copy: settings.copy ?? normalizeCopy(true) }
+        : settings,
       server,
       executor: side,
       query: side.rows,
       types,
       source,
       checkpoint: options.after,
-      resume: after,
+      // Everything is copied beside the stream, as where nobody knows what was copied.
+      resume: copiesAgain ? null : after,
       signal,
       onEvent,
     });
@@ -175,6 +247,7 @@ export async function openReplicationStream(
         query: side.rows,
       }),
     });
+    known = () => decoder.known;
     keeper.follow(decoder);
     await side.watch();
     const stream = new ReplicationStream({
@@ -186,8 +259,25 @@ export async function openReplicationStream(
       publication: watch,
       keeper,
       side,
-      caretaker: new Caretaker(settings, { query: side.rows, onEvent }),
+      caretaker: new Caretaker(settings, { executor: side, query: side.rows, signal, onEvent }),
       holder,
+      hasCheckpoint: options.after !== null,
+      opening:
+        recovery === null
+          ? null
+          : {
+              events: [
+                gapEvent(recovery, {
+                  begin,
+                  epoch,
+                  source,
+                  database: settings.connection.database,
+                  tables: names,
+                }),
+              ],
+              bytes: 1,
+              end: positionFromLsn(begin),
+            },
       signal,
       onEvent,
     });

@@ -13,6 +13,7 @@ import {
 } from '@certyo-cdc/core';
 import type { TypeRegistry } from '@certyo-cdc/postgres';
 import type { Caretaker } from '../care/caretaker.ts';
+import { gapFingerprint, withWaysOut } from '../care/recovery.ts';
 import type { SlotHolder } from '../care/slot-holder.ts';
 import type { PublicationWatch } from '../setup/publication-watch.ts';
 import type { Lsn } from '../protocol/lsn.ts';
@@ -38,6 +39,10 @@ export interface ReplicationStreamParts {
   readonly side: SideConnection;
   readonly caretaker: Caretaker;
   readonly holder: SlotHolder | null;
+  /** What comes before everything that is read. */
+  readonly opening: ChangeBatch | null;
+  /** True when a checkpoint is stored. */
+  readonly hasCheckpoint: boolean;
   readonly admission: Omit<Admission, 'query' | 'epochs' | 'identity'>;
   readonly signal: AbortSignal;
   readonly onEvent: (event: SourceEvent) => void;
@@ -57,6 +62,7 @@ export class ReplicationStream implements ChangeStream {
   readonly #idle: IdleProgress;
   /** Everything up to here was given by `next` calls that the consumer has come back from. */
   #handedOver: Lsn;
+  readonly #beganAt: Lsn;
   #yieldedTo: Lsn;
   /** The tables as known at `#yieldedTo`. */
   #yieldedKnown: KnownRelations;
@@ -77,10 +83,12 @@ export class ReplicationStream implements ChangeStream {
     this.#parts = parts;
     const { readTo } = parts.decoder;
     this.#handedOver = readTo;
+    this.#beganAt = readTo;
     this.#yieldedTo = readTo;
     this.#yieldedKnown = parts.decoder.known;
     this.#idle = new IdleProgress(readTo, Date.now());
     this.#yieldedFrom = parts.keeper.told;
+    this.#behindEnd = parts.opening;
     this.#unacknowledged.yielded(readTo, parts.decoder.known, parts.keeper.told);
     this.sharing = replicationSharing(
       positionFromLsn(readTo),
@@ -249,12 +257,22 @@ export class ReplicationStream implements ChangeStream {
         try {
           await keeper.lost(error);
         } catch (fatal) {
-          this.#failure = fatal;
+          this.#failure = this.#explained(fatal);
           this.#moved();
-          throw fatal;
+          throw this.#failure;
         }
       }
     }
+  }
+
+  /** A gap says how to go on behind it, where there is something to go on from. */
+  #explained(error: unknown): unknown {
+    const { acknowledged } = this.#parts.keeper;
+    const hasSaved = this.#parts.hasCheckpoint || acknowledged > this.#beganAt;
+    if (!(error instanceof GapError) || !hasSaved) return error;
+    if (this.#unacknowledged.at(acknowledged) === null) return error;
+    const checkpoint = this.checkpoint(positionFromLsn(acknowledged));
+    return withWaysOut(error, gapFingerprint(checkpoint, this.#parts.slot));
   }
 
   /** Reads on from the server; null when there is nothing to hand over. */
