@@ -133,6 +133,8 @@ export class Member<Row extends object = JsonRow> {
     if (left === null || left.batch !== null) return false;
     this.#skipped(batch, left);
     if (this.cursor !== null) this.cursor += 1;
+    // One that asks has come back from everything before.
+    if (this.isAsking && this.cursor !== null) this.handedTo = this.cursor;
     return true;
   }
 
