@@ -33,6 +33,12 @@ export interface ChangeReaderOptions {
   readonly known: KnownRelations;
 }
 
+/** A table whose columns are other ones than before. */
+interface ChangedRelation {
+  readonly relation: Relation;
+  readonly previous: KnownRelation;
+}
+
 /** A message of the plugin in the bytes it came in, past the id of a subtransaction where it has one. */
 export interface MessageAt {
   readonly bytes: Buffer;
@@ -53,6 +59,8 @@ export class ChangeReader {
    */
   readonly #undone = new Map<number, pgoutput.RelationMessage>();
   readonly #ddl = new DdlStatements();
+  /** Descriptions that showed other columns: told with the change behind them, because they have no position of their own. */
+  #changed: readonly ChangedRelation[] = [];
   #known: KnownRelations;
   #committedKnown: KnownRelations;
 
@@ -73,6 +81,7 @@ export class ChangeReader {
     this.#relations = new Map();
     this.#undone.clear();
     this.#ddl.reset();
+    this.#changed = [];
     this.#known = this.#committedKnown;
   }
 
@@ -95,6 +104,7 @@ export class ChangeReader {
     const relation = this.#relations.get(oid);
     const info = transaction.info(bytes, lsnAt);
     if (relation === undefined) return this.#isUnsettled(oid);
+    if (this.#changed.length > 0) this.#tellChanged({ bytes, at, end, lsnAt }, transaction, events);
     if (relation === null) return true;
     const n = transaction.count(relation.table);
     const kind = bytes[at];
@@ -138,7 +148,7 @@ export class ChangeReader {
     events: ChangeEvent[],
   ): Promise<void> {
     const { bytes, at, end, lsnAt } = where;
-    await this.#settle(pgoutput.readRowOid(bytes, at, end), where, transaction, events);
+    await this.#settle(pgoutput.readRowOid(bytes, at, end), transaction);
     this.row(bytes, at, end, lsnAt, transaction, events);
   }
 
@@ -150,9 +160,7 @@ export class ChangeReader {
 
   async relation(
     message: pgoutput.RelationMessage,
-    where: MessageAt,
     transaction: OpenTransaction | null,
-    events: ChangeEvent[],
   ): Promise<void> {
     if (this.#relations.has(message.oid)) await this.#options.onRelationRepeated();
     if (!(await this.#options.isCaptured(message))) {
@@ -169,29 +177,12 @@ export class ChangeReader {
     if (known === relation.known || transaction?.isDelivered === true) return;
     // A table that was made again under its name is the same to whoever reads its records.
     const previous = relationNamed(this.#known, message) ?? known;
-    this.#know(relation.known, previous);
-    if (previous === null || hasSameColumns(previous, message)) return;
-    const open = inTransaction(transaction);
-    const n = open.count(relation.table);
-    const info = open.info(where.bytes, where.lsnAt);
-    if (!open.isNew()) return;
-    events.push(
-      createSchemaChange({
-        lsn: lsnOf(where),
-        table: relation.table,
-        previousColumns: previous.columns.map(({ name, typeOid, typeName, isKey, nullable }) => ({
-          name,
-          typeOid,
-          typeName,
-          isKey,
-          nullable,
-        })),
-        statement: previous.statements?.join(';\n'),
-        ...open.identify(relation.table, n),
-        transaction: info,
-        source: this.#options.source,
-      }),
-    );
+    if (previous === null || hasSameColumns(previous, message)) {
+      this.#know(relation.known, previous);
+      return;
+    }
+    const others = this.#changed.filter((changed) => changed.relation.known.oid !== message.oid);
+    this.#changed = [...others, { relation, previous }];
   }
 
   async truncate(
@@ -203,8 +194,9 @@ export class ChangeReader {
     const info = transaction.info(where.bytes, where.lsnAt);
     for (const oid of truncate.oids) {
       if (this.#relations.get(oid) === undefined && !this.#isUnsettled(oid)) {
-        await this.#settle(oid, where, transaction, events);
+        await this.#settle(oid, transaction);
       }
+      this.#tellChanged(where, transaction, events);
       const relation = this.#relations.get(oid) ?? null;
       if (relation === null) continue;
       const n = transaction.count(relation.table);
@@ -269,6 +261,34 @@ export class ChangeReader {
     });
   }
 
+  #tellChanged(where: MessageAt, transaction: OpenTransaction, events: ChangeEvent[]): void {
+    const all = this.#changed;
+    this.#changed = [];
+    for (const { previous, relation } of all) {
+      this.#know(relation.known, previous);
+      const n = transaction.count(relation.table);
+      const info = transaction.info(where.bytes, where.lsnAt);
+      if (!transaction.isNew()) continue;
+      events.push(
+        createSchemaChange({
+          lsn: lsnOf(where),
+          table: relation.table,
+          previousColumns: previous.columns.map(({ name, typeOid, typeName, isKey, nullable }) => ({
+            name,
+            typeOid,
+            typeName,
+            isKey,
+            nullable,
+          })),
+          statement: previous.statements?.join(';\n'),
+          ...transaction.identify(relation.table, n),
+          transaction: info,
+          source: this.#options.source,
+        }),
+      );
+    }
+  }
+
   /** Of tables that bore one name, the last one is known. */
   #know(relation: KnownRelation, previous: KnownRelation | null): void {
     const known = new Map(this.#known);
@@ -276,14 +296,9 @@ export class ChangeReader {
     this.#known = known.set(relation.oid, relation);
   }
 
-  async #settle(
-    oid: number,
-    where: MessageAt,
-    transaction: OpenTransaction,
-    events: ChangeEvent[],
-  ): Promise<void> {
+  async #settle(oid: number, transaction: OpenTransaction): Promise<void> {
     const message = this.#undone.get(oid);
-    if (message !== undefined) await this.relation(message, where, transaction, events);
+    if (message !== undefined) await this.relation(message, transaction);
   }
 
   /** False when the relation was described in a subtransaction that was rolled back; throws when it never was. */

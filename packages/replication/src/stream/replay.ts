@@ -86,7 +86,7 @@ export class Replay {
     const where = { bytes, at, end, lsnAt };
     if (kind === pgoutput.RELATION) {
       const message = pgoutput.readRelation(bytes, at, end);
-      return this.#changes.relation(message, where, this.transaction, events);
+      return this.#changes.relation(message, this.transaction);
     }
     if (kind === pgoutput.TRUNCATE) {
       return this.#changes.truncate(where, this.transaction, events);

@@ -130,6 +130,7 @@ export class Spool {
   #handle: FileHandle | null = null;
   #bytes = 0;
   #isDropped = false;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(path: string, owner: SpoolOwner) {
     this.#path = path;
@@ -143,10 +144,10 @@ export class Spool {
   async append(frames: Buffer): Promise<void> {
     this.#owner.grow(frames.length);
     this.#bytes += frames.length;
-    await within(async () => {
+    await this.#inTurn(async () => {
       if (this.#handle === null) {
         await this.#owner.prepare();
-        this.#handle = await open(this.#path, this.#bytes === frames.length ? 'wx+' : 'a+', 0o600);
+        this.#handle = await open(this.#path, 'ax+', 0o600);
       }
       await this.#handle.appendFile(frames);
     });
@@ -167,9 +168,7 @@ export class Spool {
 
   /** Closes the file for as long as nothing is read or written. */
   async rest(): Promise<void> {
-    const handle = this.#handle;
-    this.#handle = null;
-    await handle?.close();
+    await this.#inTurn(() => this.#closeFile());
   }
 
   /** Removes the file. Idempotent. */
@@ -177,14 +176,34 @@ export class Spool {
     if (this.#isDropped) return;
     this.#isDropped = true;
     this.#owner.dropped(this);
-    if (this.#bytes === 0) return;
-    await this.rest().catch(() => undefined);
-    await rm(this.#path, { force: true }).catch(() => undefined);
+    // The stream may be closed while a piece is being written.
+    await this.#turn;
+    await this.#closeFile().catch(() => undefined);
+    if (this.#bytes > 0) await rm(this.#path, { force: true }).catch(() => undefined);
+  }
+
+  async #closeFile(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = null;
+    await handle?.close();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = within(async () => {
+      await this.#turn;
+      if (this.#isDropped) throw new Error('The stream is closed.');
+      return work();
+    });
+    this.#turn = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    return mine;
   }
 
   async #piece(offset: number, length: number): Promise<Buffer> {
     if (length <= 0) return Buffer.alloc(0);
-    return within(async () => {
+    return this.#inTurn(async () => {
       this.#handle ??= await open(this.#path, 'r');
       const bytes = Buffer.allocUnsafeSlow(length);
       let read = 0;

@@ -305,7 +305,7 @@ export class StreamDecoder {
     switch (bytes[at]) {
       case pgoutput.RELATION: {
         const message = pgoutput.readRelation(bytes, at, end);
-        await this.#changes.relation(message, where, this.#transaction, events);
+        await this.#changes.relation(message, this.#transaction);
         return null;
       }
       case pgoutput.TRUNCATE:
