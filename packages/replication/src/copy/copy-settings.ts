@@ -1,5 +1,5 @@
 import { MAX_TIMER_MS, OptionReader } from '@certyo-cdc/core/internal';
-import { SLOT_LOCK_TIMEOUT_MS } from '../setup/setup.ts';
+import { SLOT_LOCK_TIMEOUT_MS } from '../setup/slot-lock-timeout.ts';
 
 /** In which order a table is copied: where its rows lie, or by its key. */
 export const COPY_METHODS = ['ctid', 'keyset'] as const;

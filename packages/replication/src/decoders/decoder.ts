@@ -1,6 +1,9 @@
 import { ConfigurationError } from '@certyo-cdc/core';
+import { relationNamed } from '../ddl/ddl-statements.ts';
+import type { KnownRelations } from '../stream/known-relation.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 import { DecoderbufsTranslator } from './decoderbufs.ts';
+import { DescribedTables } from './described-tables.ts';
 import type { MessageTranslator } from './translator.ts';
 import { Wal2JsonTranslator } from './wal2json.ts';
 
@@ -53,13 +56,15 @@ export function refuseForDecoder(settings: AskedFor): void {
 export function translatorFor(
   settings: Pick<AskedFor, 'decoder' | 'messages' | 'ddl'>,
   query: TextQuery,
+  known: () => KnownRelations,
 ): MessageTranslator | null {
+  const tables = new DescribedTables(query, (table) => relationNamed(known(), table));
   switch (settings.decoder) {
     case 'pgoutput':
       return null;
     case 'wal2json':
-      return new Wal2JsonTranslator(query, settings.messages !== false || settings.ddl);
+      return new Wal2JsonTranslator(tables, settings.messages !== false || settings.ddl);
     case 'decoderbufs':
-      return new DecoderbufsTranslator(query);
+      return new DecoderbufsTranslator(tables);
   }
 }

@@ -79,11 +79,16 @@ function readColumn(bytes: Buffer): DecoderbufsColumn {
   let typeOid = 0;
   let datum: Datum = { kind: 'null' };
   for (const field of readProtobuf(bytes)) {
-    if (field.number === 1) name = field.bytes.toString('utf8');
+    if (field.number === 1) name = unquoted(field.bytes.toString('utf8'));
     else if (field.number === 2) typeOid = Number(field.varint);
     else datum = readDatum(field);
   }
   return { name, typeOid, typeName: '', datum };
+}
+
+/** Names stand as in SQL. */
+function unquoted(name: string): string {
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
 }
 
 function readDatum({ bytes, number, varint }: ProtobufField): Datum {

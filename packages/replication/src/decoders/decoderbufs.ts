@@ -1,14 +1,13 @@
 import { SourceProtocolError } from '@certyo-cdc/core';
 import { pgTimeFromUnixMs } from '../protocol/pg-time.ts';
 import type { RelationMessage } from '../protocol/pgoutput.ts';
-import type { TextQuery } from '../stream/text-query.ts';
 import {
   type DecoderbufsColumn,
   type DecoderbufsMessage,
   readDecoderbufs,
 } from './decoderbufs-message.ts';
 import { datumText } from './decoderbufs-value.ts';
-import { DescribedTables } from './described-tables.ts';
+import type { DescribedTables } from './described-tables.ts';
 import {
   type OldRow,
   streamed,
@@ -36,8 +35,8 @@ export class DecoderbufsTranslator implements MessageTranslator {
   #xid: number | null = null;
   #hasBegun = false;
 
-  constructor(query: TextQuery) {
-    this.#tables = new DescribedTables(query);
+  constructor(tables: DescribedTables) {
+    this.#tables = tables;
   }
 
   async translate(bytes: Buffer, lsn: bigint): Promise<Translation> {

@@ -1,7 +1,13 @@
 import { goneTableNumber } from './gone-table-number.ts';
+import type { KnownRelation } from '../stream/known-relation.ts';
 import { tableLabel } from '@certyo-cdc/core/internal';
 import type { RelationColumn, RelationMessage, ReplicaIdentity } from '../protocol/pgoutput.ts';
 import type { TextQuery } from '../stream/text-query.ts';
+
+interface NamedTable {
+  readonly schema: string;
+  readonly name: string;
+}
 
 /** A column as a change shows it. */
 export interface ShownColumn {
@@ -65,10 +71,13 @@ const TABLE_SQL = `
  */
 export class DescribedTables {
   readonly #query: TextQuery;
+  readonly #lastKnown: (table: NamedTable) => KnownRelation | null;
   readonly #tables = new Map<string, Described>();
 
-  constructor(query: TextQuery) {
+  /** @param lastKnown What was known of a table where reading began. */
+  constructor(query: TextQuery, lastKnown: (table: NamedTable) => KnownRelation | null) {
     this.#query = query;
+    this.#lastKnown = lastKnown;
   }
 
   /** The description of a change's table, and whether it is another one than before. */
@@ -82,12 +91,23 @@ export class DescribedTables {
       return { relation: known.message, isNew: false };
     }
     const catalog = await this.#catalog(shown);
-    const columns = columnsOf(shown, catalog, known?.columns ?? null);
+    const columns = columnsOf(shown, catalog, known?.columns ?? this.#before(shown));
     const message = relationMessage(shown, columns, catalog, known?.message ?? null);
     const isNew = known === undefined || !isSame(known.message, message);
     const described = { message: isNew ? message : known.message, columns, checkedIn: xid };
     this.#tables.set(label, described);
     return { relation: described.message, isNew };
+  }
+
+  #before(table: NamedTable): readonly ShownColumn[] | null {
+    return (
+      this.#lastKnown(table)?.columns.map(({ name, typeName, typeOid }) => ({
+        name,
+        typeName,
+        typeOid,
+        position: null,
+      })) ?? null
+    );
   }
 
   async #catalog({ name, schema }: ShownTable): Promise<CatalogTable> {
@@ -144,18 +164,27 @@ function isSameColumn(column: ShownColumn, other: ShownColumn): boolean {
   );
 }
 
-/** The columns of the table as it was: those that are shown, and those that may be missing. */
+/**
+ * The columns of the table as it was: those that are shown, and those that are missing because the update left their large
+ * values alone. A column that was there before and is in the catalog still was not dropped. Where nothing is known from
+ * before, the catalog alone says which there are.
+ */
 function columnsOf(
   { columns, mayLack }: ShownTable,
   catalog: CatalogTable,
-  known: readonly ShownColumn[] | null,
+  before: readonly ShownColumn[] | null,
 ): readonly ShownColumn[] {
-  if (columns === null) return known ?? catalog.columns;
+  if (columns === null) return before ?? catalog.columns;
   if (!mayLack) return columns;
-  const lacking = catalog.columns.filter(
-    (column) => column.mayBeToasted && !columns.some(({ name }) => name === column.name),
-  );
-  // A plugin that gives no numbers shows every column.
+  const isThere = (one: ShownColumn, other: ShownColumn): boolean =>
+    one.position !== null && other.position !== null
+      ? one.position === other.position
+      : one.name === other.name;
+  const lacking = (before ?? catalog.columns).flatMap((column) => {
+    if (columns.some((shown) => isThere(shown, column))) return [];
+    const found = catalog.columns.find((one) => isThere(one, column) && one.mayBeToasted);
+    return found === undefined ? [] : [{ ...column, position: found.position }];
+  });
   return [...columns, ...lacking].sort((a, b) => (a.position ?? 0) - (b.position ?? 0));
 }
 
@@ -215,7 +244,7 @@ function modifierOf(column: ShownColumn, found: CatalogColumn | undefined): numb
   if (match === null) return -1;
   const [, type = '', first, second = '0'] = match;
   const [length, scale] = [Number(first), Number(second)];
-  if (/^character/u.test(type)) return length + 4;
+  if (type.startsWith('character')) return length + 4;
   if (type === 'numeric') return ((length << 16) | (scale & 0x7ff)) + 4;
   return /^(?:bit|time)/u.test(type) ? length : -1;
 }

@@ -1,3 +1,4 @@
+import { RELATION } from '../protocol/pgoutput.ts';
 import { wholeFrameLength } from '../protocol/frame-buffer.ts';
 import { writeKeepalive, writeXLogData } from './pgoutput-writer.ts';
 
@@ -21,6 +22,7 @@ const XLOG_DATA = 0x77;
 /** CopyData's head, and XLogData's: Byte1, Int64 start, Int64 end, Int64 clock. */
 const HEAD_BYTES = 5 + 1;
 const MESSAGE_AT = HEAD_BYTES + 24;
+const NO_PLACE = Buffer.alloc(24);
 
 /** Translates the whole frames in `bytes`, which begin at a frame. What is no message of the plugin stays as it is. */
 export async function translateFrames(
@@ -45,7 +47,11 @@ export async function translateFrames(
     if (translation.type === 'progress') pieces.push(writeKeepalive(translation.to));
     else {
       const head = frame.subarray(HEAD_BYTES, MESSAGE_AT);
-      for (const message of translation.messages) pieces.push(writeXLogData(head, message));
+      for (const message of translation.messages) {
+        // Like pgoutput: a description has no position of its own.
+        const isPlaceless = message[0] === RELATION;
+        pieces.push(writeXLogData(isPlaceless ? NO_PLACE : head, message));
+      }
     }
   }
   return { translated: Buffer.concat(pieces), consumed: pos };

@@ -6,7 +6,6 @@ export const DATE_INFINITY: ReadonlySet<string> = new Set(['infinity', '-infinit
 const DAY_MICROS = 86_400_000_000n;
 /** Days between 1970-01-01 and 2000-01-01; the plugin counts from the first, PostgreSQL from the second. */
 const EPOCH_DAYS = 10_957n;
-const EPOCH_MICROS = EPOCH_DAYS * DAY_MICROS;
 
 const DATE_END = 2n ** 31n - 1n;
 const TIME_END = 2n ** 63n - 1n;
@@ -27,14 +26,76 @@ export function realText(value: number, kind: 'float' | 'double'): string {
   return `${sign}${plain(mantissa.replace('.', ''), exponent)}`;
 }
 
-/** As `d.ddde±x`. */
+/**
+ * The fewest digits that lie between the middles to the neighbours, as `d.ddde±x`; of two the closer one, then the even one.
+ * JavaScript's take a number in the very middle too, where PostgreSQL writes another digit.
+ */
 function shortest(size: number, kind: 'float' | 'double'): string {
-  if (kind === 'double') return size.toExponential();
-  for (let digits = 0; digits < 9; digits += 1) {
-    const text = size.toExponential(digits);
-    if (Math.fround(Number(text)) === size) return text;
+  const [digits = '', power = '0'] = size.toExponential().split('e');
+  // Of a float they are those of the double.
+  const least = kind === 'double' ? digits.replace('.', '').length : 1;
+  const { above, below, scale, value } = interval(size, kind);
+  for (let count = least; ; count += 1) {
+    const found = closest(value, [below, above], scale, Number(power) - count + 1);
+    if (found !== null) return asExponential(found, Number(power) - count + 1);
   }
-  return size.toExponential();
+}
+
+/** A number and the middles to its neighbours, as multiples of two to the power of `scale`. */
+function interval(
+  size: number,
+  kind: 'float' | 'double',
+): {
+  readonly value: bigint;
+  readonly below: bigint;
+  readonly above: bigint;
+  readonly scale: number;
+} {
+  const bits = kind === 'double' ? 53 : 24;
+  const least = kind === 'double' ? -1074 : -149;
+  const scale = Math.max(exponentOf(size) - bits + 1, least);
+  const mantissa = BigInt(
+    scale < -1000 ? (size * 2 ** 1000) / 2 ** (scale + 1000) : size / 2 ** scale,
+  );
+  // The neighbour below a power of two is half as far away.
+  const isPower = mantissa === 1n << BigInt(bits - 1) && scale > least;
+  const value = 4n * mantissa;
+  return { value, below: value - (isPower ? 1n : 2n), above: value + 2n, scale: scale - 2 };
+}
+
+function exponentOf(size: number): number {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, size);
+  return ((view.getUint16(0) >> 4) & 0x7ff) - 1023;
+}
+
+/** The multiple of ten to the power of `exponent` that is closest, strictly between the bounds; null where there is none. */
+function closest(
+  value: bigint,
+  [below, above]: readonly [bigint, bigint],
+  scale: number,
+  exponent: number,
+): bigint | null {
+  const up = power(2n, scale) * power(10n, -exponent);
+  const down = power(2n, -scale) * power(10n, exponent);
+  const [v, low, high] = [value * up, below * up, above * up];
+  const under = v / down;
+  const inside = [under, under + 1n].filter((one) => one * down > low && one * down < high);
+  const [first, second] = inside;
+  if (first === undefined || second === undefined) return first ?? null;
+  const rest = 2n * (v - first * down);
+  if (rest === down) return first % 2n === 0n ? first : second;
+  return rest < down ? first : second;
+}
+
+function power(base: bigint, exponent: number): bigint {
+  return exponent <= 0 ? 1n : base ** BigInt(exponent);
+}
+
+function asExponential(digits: bigint, exponent: number): string {
+  const text = String(digits);
+  const fraction = text.slice(1).replace(/0+$/u, '');
+  return `${text.slice(0, 1)}${fraction === '' ? '' : `.${fraction}`}e${exponent + text.length - 1}`;
 }
 
 function plain(digits: string, exponent: number): string {
@@ -52,7 +113,8 @@ export function moneyText(cents: bigint): string {
 
 /** @param days Since 1970. */
 export function dateText(days: bigint): string {
-  const end = infinity(days - EPOCH_DAYS, DATE_END);
+  // The plugin adds the difference of the epochs to the ends, too, in 32 bits.
+  const end = infinity(BigInt.asIntN(32, days - EPOCH_DAYS), DATE_END);
   return end ?? withEra(civil(days), '');
 }
 
@@ -69,7 +131,7 @@ export function timeText(micros: bigint): string {
 
 /** @param micros Since 1970. */
 export function timestampText(micros: bigint): string {
-  const end = infinity(BigInt.asIntN(64, micros - EPOCH_MICROS), TIME_END);
+  const end = infinity(micros, TIME_END);
   if (end !== null) return end;
   const days = floorDiv(micros, DAY_MICROS);
   return withEra(civil(days), ` ${timeText(micros - days * DAY_MICROS)}`);

@@ -1,7 +1,6 @@
 import { SourceProtocolError } from '@certyo-cdc/core';
 import type { RelationMessage } from '../protocol/pgoutput.ts';
-import type { TextQuery } from '../stream/text-query.ts';
-import { DescribedTables, type ShownTable } from './described-tables.ts';
+import type { DescribedTables, ShownTable } from './described-tables.ts';
 import {
   type CommitPlace,
   type OldRow,
@@ -38,8 +37,8 @@ export class Wal2JsonTranslator implements MessageTranslator {
   readonly #wantsMessages: boolean;
   #transaction: Transaction | null = null;
 
-  constructor(query: TextQuery, wantsMessages: boolean) {
-    this.#tables = new DescribedTables(query);
+  constructor(tables: DescribedTables, wantsMessages: boolean) {
+    this.#tables = tables;
     this.#wantsMessages = wantsMessages;
   }
 

@@ -1,4 +1,3 @@
-import { quoteLiteral } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 
 /** What of the settings the server's plugin is told. */
@@ -33,7 +32,7 @@ function wal2jsonOptions({ tables }: PluginSettings): string {
   return [
     `"format-version" '2'`,
     ...flags.map((flag) => `"include-${flag}" 'true'`),
-    `"add-tables" ${quoteLiteral(names)}`,
+    `"add-tables" '${names.replaceAll("'", "''")}'`,
   ].join(', ');
 }
 
