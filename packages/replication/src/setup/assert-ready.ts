@@ -6,10 +6,11 @@ import {
   type SqlExecutor,
 } from '@certyo-cdc/postgres';
 import { ddlProblems } from '../ddl/ddl-trigger.ts';
-import { pluginProblems } from '../decoders/plugin-library.ts';
+import { decoderWarnings, pluginProblems } from '../decoders/plugin-library.ts';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { resolveCaptured } from './captured-tables.ts';
 import { featureProblems } from './features.ts';
+import { minorVersionWarnings } from './minor-versions.ts';
 import { publicationProblems } from './publication-problems.ts';
 import { type Problem, serverProblems, tableProblems, warnings } from './readiness.ts';
 import { rowFilterProblems } from './row-filters.ts';
@@ -54,6 +55,12 @@ export async function assertReady(
     ...(await ddlProblems(session, settings, server, options)),
   ];
   if (problems.length > 0) throw problemError(problems, options.hasCheckpoint);
+  for (const warning of decoderWarnings(settings.decoder)) {
+    options.onEvent({ type: 'source-warned', ...warning });
+  }
+  for (const warning of minorVersionWarnings(server)) {
+    options.onEvent({ type: 'source-warned', ...warning });
+  }
   if (publication !== null) {
     for (const warning of warnings(publication, [...tables, ...partitions])) {
       options.onEvent({ type: 'source-warned', ...warning });
