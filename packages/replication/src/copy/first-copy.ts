@@ -108,6 +108,7 @@ export async function beginFirstCopy(
     connection,
     tables,
     parallel: copy.parallel,
+    chunkRows: copy.chunkRows,
     maxBufferedBytes,
     maxMessageBytes,
     query,

@@ -22,8 +22,8 @@ import {
 import { type CopiedAt, copiedEvents } from './row-events.ts';
 import { SNAPSHOT_SQL, XidSnapshot } from './xid-snapshot.ts';
 
-/** Blocks that are copied by one statement: 8 MiB. */
-const UNIT_BLOCKS = 1_024;
+/** Blocks that are copied by one statement hold about a chunk of narrow rows: 8 MiB where `chunkRows` is as it is by default. */
+const ROWS_PER_BLOCK = 10;
 
 /** What a copy gives next. */
 export interface CopiedPiece {
@@ -44,6 +44,7 @@ export interface SnapshotCopyOptions {
   readonly connection: ResolvedConnection;
   readonly tables: readonly CopiedTable[];
   readonly parallel: number;
+  readonly chunkRows: number;
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
   /** On a connection that sees the catalog as it is now. */
@@ -81,7 +82,7 @@ export class SnapshotCopy {
     this.#clients = clients;
     this.#signal = AbortSignal.any([options.signal, this.#abort.signal]);
     this.#units = options.tables.flatMap((table) =>
-      table.leaves.flatMap((leaf) => unitsOf(table, leaf, options.canRangeScan)),
+      table.leaves.flatMap((leaf) => unitsOf(table, leaf, options)),
     );
   }
 
@@ -238,11 +239,16 @@ export class SnapshotCopy {
 }
 
 /** The last part has no end: the table may have grown since it was measured, though by nothing that the snapshot shows. */
-function unitsOf(table: CopiedTable, leaf: CopiedLeaf, canRangeScan: boolean): readonly Unit[] {
-  if (!canRangeScan) return [{ table, leaf, range: [0, null] }];
+function unitsOf(
+  table: CopiedTable,
+  leaf: CopiedLeaf,
+  options: Pick<SnapshotCopyOptions, 'canRangeScan' | 'chunkRows'>,
+): readonly Unit[] {
+  if (!options.canRangeScan) return [{ table, leaf, range: [0, null] }];
+  const size = Math.max(1, Math.round(options.chunkRows / ROWS_PER_BLOCK));
   const units: Unit[] = [];
-  for (let from = 0; from === 0 || from < leaf.blocks; from += UNIT_BLOCKS) {
-    const to = from + UNIT_BLOCKS;
+  for (let from = 0; from === 0 || from < leaf.blocks; from += size) {
+    const to = from + size;
     units.push({ table, leaf, range: [from, to >= leaf.blocks ? null : to] });
   }
   return units;
