@@ -7,7 +7,7 @@ import {
   resolveConnection,
   type ResolvedConnection,
 } from '@certyo-cdc/postgres';
-import type { Recover } from './care/recovery.ts';
+import type { Recover } from './care/recover.ts';
 import type { CareThresholds } from './care/slot-warnings.ts';
 import { type CopySettings, normalizeCopy } from './copy/copy-settings.ts';
 import { type Decoder, DECODERS, refuseForDecoder } from './decoders/decoder.ts';

@@ -14,13 +14,7 @@ import { readSlot } from '../setup/slot.ts';
 import { lsnFromPosition, positionFromLsn } from '../stream/source-position.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 import { walFlushedTo } from '../stream/wal-end.ts';
-
-/** What a caller has decided about one gap. */
-export interface Recover {
-  /** The fingerprint that the `GapError` printed. */
-  readonly gap: string;
-  readonly by: 'accept' | 'copy';
-}
+import type { Recover } from './recover.ts';
 
 /** A gap that is being gone on behind. */
 export interface Recovery extends Recover {

@@ -18,10 +18,10 @@ import {
   checkpointBehind,
   gapEvent,
   gapFingerprint,
-  type Recover,
   type Recovery,
   withWaysOut,
 } from '../care/recovery.ts';
+import type { Recover } from '../care/recover.ts';
 import { SlotHolder } from '../care/slot-holder.ts';
 import { normalizeCopy } from '../copy/copy-settings.ts';
 import { type Copies, prepareCopies } from '../copy/prepare-copies.ts';
