@@ -160,7 +160,7 @@ describe('ddl: true', () => {
     expect(schemas(reader.events).map(({ statement }) => statement)).toEqual([
       String.raw`ALTER TABLE t ADD U&"gr\00f6\00dfe" int`,
     ]);
-    await writer.query('RESET ROLE');
+    await writer.query('DROP TABLE pg_temp.t; RESET ROLE');
     await it.db.query(`ALTER TABLE t OWNER TO CURRENT_USER; DROP ROLE ${role}`);
   });
 
