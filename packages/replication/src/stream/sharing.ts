@@ -53,7 +53,7 @@ export function replicationSharing(
 /** A transaction ends behind the place where its commit begins. Copied rows belong to no transaction. */
 function isCovered(event: ChangeEvent, end: Position): boolean {
   if (event.operation === 'message' && !event.transactional) {
-    const lsn = parseLsn(event.lsn);
+    const lsn = parseLsn(event.lsn ?? '');
     return lsn !== null && lsn <= lsnFromPosition(end);
   }
   const commitLsn = parseLsn(event.transaction?.commitLsn ?? '');
