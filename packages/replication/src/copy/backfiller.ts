@@ -256,31 +256,29 @@ export class Backfiller {
       await commitsFlushedTo(this.#parts.query, chunk.readAt, options),
       options,
     );
-    return await new Promise<boolean>((resolve, reject) => {
-      const abort = (): void => reject(this.#signal.reason as Error);
-      this.#signal.addEventListener('abort', abort, { once: true });
-      const settled = (isIn: boolean): void => {
-        this.#signal.removeEventListener('abort', abort);
-        resolve(isIn);
-      };
-      this.#phase = {
-        at: 'holding',
-        window,
-        chunk: { job, task, table, chunk, mayLeaveOut, settled },
-      };
-      this.#parts.onReady();
+    return await this.#wait<boolean>((settled) => {
+      const held = { job, task, table, chunk, mayLeaveOut, settled };
+      this.#phase = { at: 'holding', window, chunk: held };
     });
   }
 
   #openWindow(table: QualifiedName): Promise<ChunkWindow> {
+    return this.#wait<ChunkWindow>((opened) => {
+      this.#phase = { at: 'asking', table, opened };
+    });
+  }
+
+  /** Waits until the stream has come by; rejects when it is closed. */
+  #wait<T>(ask: (answer: (value: T) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       const abort = (): void => reject(this.#signal.reason as Error);
+      // A signal that is aborted already would never say so.
+      if (this.#signal.aborted) return abort();
       this.#signal.addEventListener('abort', abort, { once: true });
-      const opened = (window: ChunkWindow): void => {
+      ask((value) => {
         this.#signal.removeEventListener('abort', abort);
-        resolve(window);
-      };
-      this.#phase = { at: 'asking', table, opened };
+        resolve(value);
+      });
       this.#parts.onReady();
     });
   }
