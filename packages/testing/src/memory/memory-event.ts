@@ -2,6 +2,7 @@ import {
   canonicalJson,
   type ChangeEvent,
   type EventSource,
+  type GapCode,
   isRowChange,
   type JsonRow,
   type JsonValue,
@@ -26,6 +27,7 @@ export type MemoryChange =
     }
   | { readonly operation: 'truncate'; readonly table?: string | undefined }
   | { readonly operation: 'schema'; readonly table?: string | undefined }
+  | { readonly operation: 'gap'; readonly code: GapCode }
   | { readonly operation: 'message'; readonly prefix: string; readonly content: string };
 
 /** What all events of one transaction share. */
@@ -57,6 +59,11 @@ export function memoryEvent(
       { ...base, operation, prefix, content, transactional: true },
       { content: `\\x${Buffer.from(content).toString('hex')}` },
     );
+  }
+  if (change.operation === 'gap') {
+    const { code, operation } = change;
+    const place = { database: 'memory', from: '0', to: String(number), tables: [] };
+    return withJson({ ...base, operation, code, ...place, resolvedBy: 'accept' });
   }
   const table = transaction.table(change.table ?? 'items');
   if (change.operation === 'truncate') {
