@@ -5,7 +5,15 @@ import {
   quoteIdentifier,
   type SqlExecutor,
 } from '@certyo-cdc/postgres';
-import type { BackfillState } from './backfill.ts';
+
+/** Where a backfill is in its life. */
+export type BackfillState =
+  | 'requested'
+  | 'running'
+  | 'paused'
+  | 'finished'
+  | 'cancelled'
+  | 'failed';
 
 /** What somebody wants to become of a backfill. */
 export type BackfillWish = 'run' | 'pause' | 'cancel';

@@ -4,17 +4,8 @@ import { OptionReader, sleep, SYSTEM_TIME, tableLabel } from '@certyo-cdc/core/i
 import { parseTableName, type QualifiedName, sqlSession } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import type { TableName } from '../options.ts';
-import { BackfillTable, type BackfillWish } from './backfill-table.ts';
+import { type BackfillState, BackfillTable, type BackfillWish } from './backfill-table.ts';
 import { normalizeChunkRows } from './copy-settings.ts';
-
-/** Where a backfill is in its life. */
-export type BackfillState =
-  | 'requested'
-  | 'running'
-  | 'paused'
-  | 'finished'
-  | 'cancelled'
-  | 'failed';
 
 /** What to copy again, and how. */
 export interface BackfillOptions {
