@@ -16,6 +16,15 @@ async function fixture(): Promise<ChangeSourceFixture> {
   const client = await it.db.client();
   const run = async (statements: readonly RowStatement[], end: string): Promise<void> => {
     await client.query('BEGIN');
+    const rows = statements.flatMap((each) => (each.operation === 'insert' ? [each] : []));
+    if (rows.length === statements.length) {
+      await client.query('INSERT INTO records SELECT * FROM unnest($1::int[], $2::text[])', [
+        rows.map(({ id }) => id),
+        rows.map(({ value }) => value),
+      ]);
+      await client.query(end);
+      return;
+    }
     for (const statement of statements) {
       const { id, operation } = statement;
       if (operation === 'delete') await client.query('DELETE FROM records WHERE id = $1', [id]);
