@@ -4,7 +4,7 @@ import type { TextQuery } from '../stream/text-query.ts';
 import type { Warning } from './slot-warnings.ts';
 
 /** Time after which a standby that does not answer is left out of a look. */
-const ANSWER_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 3_000;
 
 // Null before PostgreSQL 17. A name in the list that has no active slot holds up every failover slot.
 const SYNCHRONIZED_SQL = `
@@ -61,10 +61,11 @@ async function standbyWarning(
   signal: AbortSignal,
 ): Promise<Warning | null> {
   const where = `${connection.host}:${connection.port}`;
-  const session = sqlSession(connection, { answerTimeoutMs: ANSWER_TIMEOUT_MS });
+  const session = sqlSession(connection);
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]);
   try {
     const query: TextQuery = async (sql, params = []) =>
-      (await session.query(sql, params, { signal })).rows;
+      (await session.query(sql, params, { signal: inTime })).rows;
     const state = await readSlot(query, slot);
     if (state?.isSynced === true && !state.isTemporary && state.invalidation === null) return null;
     const reason =

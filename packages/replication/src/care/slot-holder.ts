@@ -9,8 +9,9 @@ import {
 import type { TextQuery } from '../stream/text-query.ts';
 import { nameWithToken, newInstanceToken, SlotInstances, tokenOf } from './slot-instances.ts';
 
-/** Time after which a statement on the lease counts as lost, as a part of the lease. */
+/** Time after which a statement on the lease counts as lost: a part of the lease, but not less than a busy server takes. */
 const ANSWER_PART = 1 / 3;
+const SHORTEST_ANSWER_MS = 2_000;
 /** How long giving the lease back may take. */
 const RELEASE_MS = 2_000;
 
@@ -64,7 +65,9 @@ export class SlotHolder {
     this.#options = options;
     this.#signal = options.signal;
     this.applicationName = nameWithToken(options.applicationName, this.#token);
-    this.#session = sqlSession(stateConnection, { answerTimeoutMs: leaseMs * ANSWER_PART });
+    this.#session = sqlSession(stateConnection, {
+      answerTimeoutMs: Math.max(SHORTEST_ANSWER_MS, leaseMs * ANSWER_PART),
+    });
     const query: TextQuery = async (sql, params = []) =>
       (await this.#session.query(sql, params, { signal: this.#signal })).rows;
     this.#instances = new SlotInstances(query, stateSchema, `${systemIdentifier}/${slot}`);
