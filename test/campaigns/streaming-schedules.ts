@@ -13,10 +13,12 @@ const LEAST_MEMORY = `DO $$ BEGIN
   EXECUTE format('ALTER DATABASE %I SET logical_decoding_work_mem = %L', current_database(), '64kB');
 END $$;`;
 
-/** The same changes read in three ways: as they are committed, in progress, and in progress and when they are prepared. */
+/** The same changes read by protocol 1, and in other ways: in progress, when they are prepared, or both. */
 interface Readers extends AsyncDisposable {
-  readonly plain: StreamingReader;
-  readonly others: readonly StreamingReader[];
+  readonly groups: readonly {
+    readonly plain: StreamingReader;
+    readonly others: readonly StreamingReader[];
+  }[];
 }
 
 const tables = [
@@ -28,18 +30,21 @@ async function openReaders(
   database: TestDatabase,
   client: Rig<Readers>['reader'],
 ): Promise<Readers> {
-  const { rows } = await client.query<{ readonly major: number }>(
+  const found = await client.query<{ readonly major: number }>(
     "SELECT current_setting('server_version_num')::int / 10000 AS major",
   );
   const open = async (
     name: string,
-    options: { readonly streaming?: boolean; readonly twoPhase?: boolean },
+    options: {
+      readonly streaming?: boolean;
+      readonly twoPhase?: boolean;
+      readonly messages?: boolean;
+    },
   ): Promise<StreamingReader> => {
     const slot = `${database.database}_${name}`;
     const source = replicationSource({
       connection: database.url,
       tables,
-      messages: true,
       name: 'schedules',
       slot,
       reconnect: { minDelayMs: 5, maxDelayMs: 50 },
@@ -50,15 +55,19 @@ async function openReaders(
     await reader.open();
     return reader;
   };
-  const plain = await open('p', {});
-  const others = [await open('s', { streaming: true })];
-  if ((rows[0]?.major ?? 0) >= 15)
-    others.push(await open('t', { streaming: true, twoPhase: true }));
+  const rows = { plain: await open('p', {}), others: [await open('s', { streaming: true })] };
+  const groups = [rows];
+  if ((found.rows[0]?.major ?? 0) >= 15) {
+    rows.others.push(await open('t', { streaming: true, twoPhase: true }));
+    const prepared = await open('n', { twoPhase: true, messages: true });
+    groups.push({ plain: await open('m', { messages: true }), others: [prepared] });
+  }
   return {
-    plain,
-    others,
+    groups,
     async [Symbol.asyncDispose]() {
-      for (const reader of [plain, ...others]) await reader[Symbol.asyncDispose]();
+      for (const { plain, others } of groups) {
+        for (const reader of [plain, ...others]) await reader[Symbol.asyncDispose]();
+      }
     },
   };
 }
@@ -96,7 +105,8 @@ export const campaign: Campaign = {
     return eachRunOnRigs(options, rigs, async ({ random }, rig) => {
       const seed = Math.floor(random() * 2 ** 31);
       const [steps = []] = fc.sample(streamingSchedules, { seed, numRuns: 1 });
-      const { plain, others } = rig.kit;
+      const { groups } = rig.kit;
+      const mortal = groups.flatMap(({ others }) => others);
       const writers = Array.from({ length: WRITERS }, (_, number) => {
         const client = rig.clients[number];
         if (client === undefined) throw new Error('There are fewer connections than writers.');
@@ -104,10 +114,9 @@ export const campaign: Campaign = {
         return new StreamingWriter({ client, control: rig.control, number, nextKey });
       });
       for (const step of steps) {
-        if (process.env['DBG']) console.error(JSON.stringify(step));
         if (step.kind === 'write') await writers[step.writer]?.act(step.action);
         else {
-          const reader = others[step.reader % others.length];
+          const reader = mortal[step.reader % mortal.length];
           if (step.kind === 'restart') {
             if (!writers.some(({ isLocked }) => isLocked)) await reader?.restart();
           } else if (step.kind === 'cut') await reader?.cut(rig.control);
@@ -115,14 +124,17 @@ export const campaign: Campaign = {
         }
       }
       for (const writer of writers) await writer.finish(random);
-      const expected = await plain.take();
-      for (const reader of others) {
-        const events = await reader.take();
-        if (isDeepStrictEqual(events, expected)) continue;
-        throw new Error(`${reader.slot}: ${firstDifference(expected, events)}`);
+      let read = 0;
+      for (const { plain, others } of groups) {
+        const expected = await plain.take();
+        read += expected.length;
+        for (const reader of others) {
+          const events = await reader.take();
+          if (isDeepStrictEqual(events, expected)) continue;
+          throw new Error(`${reader.slot}: ${firstDifference(expected, events)}`);
+        }
       }
-      const count = await streamed(rig);
-      return { events: expected.length, steps: steps.length, maxStreamed: count };
+      return { events: read, steps: steps.length, maxStreamed: await streamed(rig) };
     });
   },
 };

@@ -72,6 +72,12 @@ describe(normalizeReplicationOptions, () => {
   });
 
   test.each([
+    [{ streaming: true, messages: true }, '`messages` and `streaming` exclude each other'],
+    [{ streaming: { maxBytes: 0 } }, '`streaming.maxBytes`'],
+    [{ messages: [''] }, 'Expected `messages` to be'],
+    [{ schemas: ['certyo'] }, 'is never captured'],
+    [{ tables: [{ schema: 's', name: 't', columns: [] }] }, 'Expected `tables[0].columns`'],
+    [{ origin: 'own' }, '`origin`'],
     [{ tables: undefined }, 'Expected `tables` to be a list of at least one table.'],
     [{ tables: [] }, 'Expected `tables` to be a list of at least one table.'],
     [{ tables: 't' }, 'Expected `tables` to be a list of at least one table.'],

@@ -144,6 +144,7 @@ export function normalizeReplicationOptions(
     );
   }
   const stateSchema = reader.text('stateSchema', 'certyo');
+  refuseStreamedMessages(reader);
   const schemas = normalizeSchemas(reader.value('schemas'), stateSchema);
   const listed = normalizeTables(reader.value('tables'), stateSchema, schemas);
   const settings = {
@@ -273,4 +274,19 @@ function streaming(value: unknown): Pick<ReplicationSettings, 'streaming' | 'spo
       maxBytes: reader.positiveInteger('maxBytes', SPOOL_BYTES),
     },
   };
+}
+
+/** The server does not say to which subtransaction a streamed message belongs, which may have been rolled back. */
+function refuseStreamedMessages(reader: OptionReader): void {
+  const streams = reader.value('streaming') !== undefined && reader.value('streaming') !== false;
+  if (!streams) return;
+  for (const option of ['messages', 'ddl'] as const) {
+    const value = reader.value(option);
+    if (value === undefined || value === false) continue;
+    throw new ConfigurationError(
+      option,
+      `\`${option}\` and \`streaming\` exclude each other: of a transaction that is streamed in progress the server does not say which messages were rolled back.`,
+      { remedy: `Leave out \`streaming\` or \`${option}\`.` },
+    );
+  }
 }

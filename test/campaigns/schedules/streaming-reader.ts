@@ -1,4 +1,10 @@
-import type { ChangeSource, ChangeStream, Checkpoint, JsonValue } from '@certyo-cdc/core';
+import type {
+  ChangeEvent,
+  ChangeSource,
+  ChangeStream,
+  Checkpoint,
+  JsonValue,
+} from '@certyo-cdc/core';
 import type { Client } from 'pg';
 
 const { signal } = new AbortController();
@@ -74,7 +80,7 @@ export class StreamingReader implements AsyncDisposable {
 
   async #read(stream: ChangeStream): Promise<void> {
     for await (const { events, end } of stream) {
-      for (const event of events) this.#events.push(event.toJSON());
+      for (const event of events) this.#events.push(comparable(event));
       if (end === null) continue;
       const count = this.#events.length;
       const acknowledge = async (): Promise<Checkpoint> => {
@@ -85,4 +91,12 @@ export class StreamingReader implements AsyncDisposable {
       this.#ended = { count, acknowledge };
     }
   }
+}
+
+/** An event as JSON, without what the catalog adds when it is read: whether a column that is gone by now took null. */
+function comparable(event: ChangeEvent): JsonValue {
+  const text = JSON.stringify(event, (name, value: unknown) =>
+    name === 'nullable' ? null : value,
+  );
+  return JSON.parse(text) as JsonValue;
 }

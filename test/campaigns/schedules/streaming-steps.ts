@@ -62,7 +62,7 @@ const action: fc.Arbitrary<StreamingAction> = fc.oneof(
   },
 );
 
-const reader = fc.integer({ min: 0, max: 1 });
+const reader = fc.integer({ min: 0, max: 2 });
 
 /** Random schedules of transactions, with readers that die at any moment. */
 export const streamingSchedules: fc.Arbitrary<readonly StreamingStep[]> = fc.array(
