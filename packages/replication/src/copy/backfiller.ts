@@ -21,6 +21,8 @@ export interface CopiedChunk {
   /** The rows; the last batch has no end yet. */
   readonly batches: readonly { readonly events: readonly ChangeEvent[]; readonly bytes: number }[];
   readonly rows: number;
+  /** Rows that were read, those among them that were left out too. */
+  readonly read: number;
   readonly next: CopyTask['cursor'];
 }
 
@@ -173,7 +175,8 @@ export class Backfiller {
     const position = lsnFromPosition(end);
     const { epochAt, source } = this.#parts;
     const at = { source, epoch: epochAt(position), position, copy: `copy-${job.id}` };
-    let number = task.rows;
+    // What is left out is numbered too: the next chunk may be put in at the same end.
+    let number = task.read;
     let rows = 0;
     const batches: { events: readonly ChangeEvent[]; bytes: number }[] = [];
     for (const piece of chunk.pieces) {
@@ -187,7 +190,7 @@ export class Backfiller {
       rows += events.length;
       if (events.length > 0) batches.push({ events, bytes: piece.bytes });
     }
-    return { job, task, table, batches, rows, next: chunk.next };
+    return { job, task, table, batches, rows, read: chunk.rows, next: chunk.next };
   }
 
   async #run(): Promise<void> {

@@ -19,6 +19,8 @@ export interface CopyTask {
   readonly cursor: CopyCursor | null;
   /** Rows that were handed over. */
   readonly rows: number;
+  /** Rows that were read in chunks, those among them that were left out too: they number the rows. */
+  readonly read: number;
 }
 
 /** Tables that are to be copied, one after the other. */
@@ -50,6 +52,7 @@ export function newJob(
     table: { schema, name },
     cursor: FROM_THE_START,
     rows: 0,
+    read: 0,
   }));
   return { id, chunkRows, where, tasks };
 }
@@ -73,7 +76,11 @@ export function withProgress(
   state: CopyState,
   id: string,
   table: QualifiedName,
-  progress: { readonly cursor: CopyCursor | null; readonly rows: number },
+  progress: {
+    readonly cursor: CopyCursor | null;
+    readonly rows: number;
+    readonly read?: number | undefined;
+  },
 ): CopyState {
   const label = tableLabel(table);
   const jobs = state.jobs.map((job) =>
@@ -83,7 +90,12 @@ export function withProgress(
           ...job,
           tasks: job.tasks.map((task) =>
             tableLabel(task.table) === label
-              ? { ...task, cursor: progress.cursor, rows: task.rows + progress.rows }
+              ? {
+                  ...task,
+                  cursor: progress.cursor,
+                  rows: task.rows + progress.rows,
+                  read: task.read + (progress.read ?? 0),
+                }
               : task,
           ),
         },

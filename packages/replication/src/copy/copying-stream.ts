@@ -276,11 +276,11 @@ export class CopyingStream implements ChangeStream {
     return true;
   }
 
-  #noteChunk({ job, next, rows, table, task }: CopiedChunk): void {
+  #noteChunk({ job, next, read, rows, table, task }: CopiedChunk): void {
     const { progress } = this.#parts;
     const copy = { id: job.id, table: table.label, estimate: table.estimate };
     progress.copied(copy, rows, task.rows);
-    this.change(withProgress(this.#state, job.id, task.table, { cursor: next, rows }));
+    this.change(withProgress(this.#state, job.id, task.table, { cursor: next, rows, read }));
     if (next === null) progress.finished(copy);
   }
 

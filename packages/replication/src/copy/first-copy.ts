@@ -133,7 +133,12 @@ export async function beginFirstCopy(
   return {
     job: {
       ...job,
-      tasks: tables.map((table) => ({ table: table.name, cursor: blocksOf(table), rows: 0 })),
+      tasks: tables.map((table) => ({
+        table: table.name,
+        cursor: blocksOf(table),
+        rows: 0,
+        read: 0,
+      })),
     },
     snapshot,
   };
