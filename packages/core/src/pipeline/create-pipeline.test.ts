@@ -260,9 +260,9 @@ describe('createPipeline', () => {
     await pipeline.start();
     source.push([
       update(1, 1),
-      { ...update(2, 1), table: 'others' },
+      { operation: 'update', table: 'others', key: { id: 2 } },
       { operation: 'gap', code: 'GAP_SLOT_AHEAD' },
-      { ...update(2, 2), table: 'others' },
+      { operation: 'update', table: 'others', key: { id: 2 } },
       update(3, 1),
     ]);
     await pipeline.caughtUp();
