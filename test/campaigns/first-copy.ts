@@ -2,7 +2,6 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { replicationSource } from '@certyo-cdc/replication';
 import { startPostgres } from '@certyo-cdc/testing';
-import { Client } from 'pg';
 import type { Campaign } from './runner/campaign.ts';
 import { eachRun } from './runner/each-run.ts';
 import { bundle } from './support/bundle.ts';
@@ -10,6 +9,7 @@ import { bundle } from './support/bundle.ts';
 /** Rows of the table; `FIRST_COPY_ROWS` sets another number. */
 const ROWS = Number(process.env['FIRST_COPY_ROWS'] ?? 10_000_000);
 const LEAST_RATIO = 0.7;
+const PSQL = 'psql';
 const MAX_RSS_BYTES = 256 * 1024 * 1024;
 
 interface Report {
@@ -61,25 +61,15 @@ export const campaign: Campaign = {
     }),
 };
 
-/** Seconds that psql takes; where there is no psql, a reader of the raw socket. */
+/** Seconds that psql takes, which has to be installed. */
 async function readByPsql(url: string): Promise<number> {
   const startedAtMs = performance.now();
-  const sql = 'COPY narrow TO STDOUT';
-  const child = spawn('psql', [url, '-qAtc', sql], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const code = await exitOf(child).catch(() => null);
-  if (code === 0) return (performance.now() - startedAtMs) / 1_000;
-  if (code !== null) throw new Error(`psql ended with ${code}.`);
-  return readRaw(url, sql);
-}
-
-async function readRaw(url: string, sql: string): Promise<number> {
-  const client = new Client(url);
-  await client.connect();
-  const startedAtMs = performance.now();
-  await client.query(sql.replace('STDOUT', `PROGRAM 'cat > /dev/null'`));
-  const seconds = (performance.now() - startedAtMs) / 1_000;
-  await client.end();
-  return seconds;
+  const child = spawn(PSQL, [url, '-qAtc', 'COPY narrow TO STDOUT'], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const code = await exitOf(child);
+  if (code !== 0) throw new Error(`psql ended with ${String(code)}.`);
+  return (performance.now() - startedAtMs) / 1_000;
 }
 
 async function copyInProcess(program: string, url: string, slot: string): Promise<Report> {

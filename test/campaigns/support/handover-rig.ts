@@ -3,8 +3,6 @@ import { isRowChange } from '@certyo-cdc/core';
 import type { TestDatabase } from '@certyo-cdc/testing';
 import { Client } from 'pg';
 
-/** Rows that are there before anything is copied. */
-export const ROWS_BEFORE = 5_000;
 const KEYS = 2_000;
 const HOT_KEYS = 20;
 
