@@ -130,7 +130,7 @@ describe('heartbeat', () => {
     const source = sourceOf(it.db, { ...options, connection: asBeater });
     {
       await using reader = await Reader.open(source);
-      await expect.poll(() => warned(reader.sourceEvents)).toEqual(['HEARTBEAT_FAILED']);
+      await expect.poll(() => warned(reader.sourceEvents)).toContain('HEARTBEAT_FAILED');
     }
     const setup = await sourceOf(it.db, options).setup();
     expect(setup.join('\n')).toContain('"heartbeats"');
@@ -145,7 +145,7 @@ describe('heartbeat', () => {
       return row?.beats ?? 0;
     };
     await expect.poll(beats).toBeGreaterThan(2);
-    expect(warned(reader.sourceEvents)).toEqual([]);
+    expect(warned(reader.sourceEvents)).not.toContain('HEARTBEAT_FAILED');
     expect(reader.events).toEqual([]);
   }, 60_000);
 });

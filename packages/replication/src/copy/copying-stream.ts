@@ -195,10 +195,14 @@ export class CopyingStream implements ChangeStream {
 
   async #close(): Promise<void> {
     this.nudge();
-    await this.#first?.close();
-    await this.#backfiller.close();
-    await this.#parts.close();
+    // Statements of theirs that are under way end with the connection of the stream, at the latest.
+    const closing = Promise.all([
+      this.#first?.close(),
+      this.#backfiller.close(),
+      this.#parts.close(),
+    ]);
     await this.#inner[Symbol.asyncDispose]();
+    await closing;
     this.nudge();
     this.#wakeWaiters();
   }
