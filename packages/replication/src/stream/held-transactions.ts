@@ -102,13 +102,10 @@ export class HeldTransactions {
     return from;
   }
 
-  /** Reading begins again at `from`: what was in progress there comes again, what was prepared before it does not. */
-  async beginSession(from: Lsn): Promise<void> {
-    const dropped = [
-      ...this.#inProgress.values(),
-      ...[...this.#prepared.values()].filter((one) => (one.prepareLsn ?? from) >= from),
-    ];
-    for (const transaction of dropped) await this.release(transaction);
+  /** Reading begins again before the oldest of them: all come again, with the descriptions of their tables. */
+  async beginSession(): Promise<void> {
+    const all = [...this.#inProgress.values(), ...this.#prepared.values()];
+    for (const transaction of all) await this.release(transaction);
   }
 
   async close(): Promise<void> {

@@ -236,6 +236,7 @@ async function open(
       source,
       epochOf: (commitLsn) => keeper.epochs.ofCommit(commitLsn),
       position: begin,
+      readFrom: keeper.told,
       known: knownRelationsFromJson(state?.['relations'] as never) ?? new Map(),
       isCaptured: (message) => relations.isCaptured(message),
       onRelationRepeated: () => watch.check(),

@@ -34,8 +34,8 @@ export interface ReadProgress {
   readonly reached: Lsn;
   /** Where reading goes on: the end of the newest whole transaction. */
   readonly committedTo: Lsn;
-  /** Forgets what was only true of the lost session; reading goes on at `from`. */
-  beginSession(from: Lsn): Promise<void>;
+  /** Forgets what was only true of the lost session; gives from where to read to go on behind `end`. */
+  beginSession(end: Lsn): Promise<Lsn>;
 }
 
 /**
@@ -60,6 +60,8 @@ export class SessionKeeper {
   #epochs: Epochs | null = null;
   #firstEpoch = 1;
   #failure: unknown = null;
+  /** Where the session that is opened next reads from. */
+  #readFrom: Lsn = 0n;
   #attempts = 0;
   #strikes = 0;
 
@@ -130,7 +132,7 @@ export class SessionKeeper {
     this.assertSound();
     if (this.#current !== null) return this.#current;
     this.#signal.throwIfAborted();
-    await this.#progress?.beginSession(this.#resumeAt());
+    this.#readFrom = (await this.#progress?.beginSession(this.#resumeAt())) ?? this.#resumeAt();
     const session = await this.#waitForSlot(() => this.#resume());
     this.#adopt(session);
     this.#signal.throwIfAborted();
@@ -215,7 +217,7 @@ export class SessionKeeper {
       this.#options.session,
       {
         server: this.#server,
-        after: this.#resumeAt(),
+        after: this.#readFrom,
         acknowledged: this.told,
         reached: progress?.reached ?? this.acknowledged,
         strikes: this.#strikes,

@@ -37,6 +37,8 @@ export interface StreamDecoderOptions extends ChangeReaderOptions {
   readonly epochOf: (commitLsn: Lsn) => number;
   /** Everything up to here was delivered; reading may begin before it. */
   readonly position: Lsn;
+  /** Where reading begins. @default position */
+  readonly readFrom?: Lsn | undefined;
   /** Where transactions wait for their commit; null where none come before it. */
   readonly spool: SpoolFolder | null;
 }
@@ -66,6 +68,10 @@ export class StreamDecoder {
   #interrupted: OpenTransaction | null = null;
   #readTo: Lsn;
   #committedTo: Lsn;
+  /** What ended before this is only read for what follows from it. */
+  #deliveredTo: Lsn;
+  /** Where reading began, until it has come to `#deliveredTo`. */
+  #from: Lsn;
   #storm = new KeepaliveStorm();
 
   constructor(options: StreamDecoderOptions) {
@@ -74,6 +80,8 @@ export class StreamDecoder {
     this.#held = new HeldTransactions(options.spool);
     this.#readTo = options.position;
     this.#committedTo = options.position;
+    this.#deliveredTo = options.position;
+    this.#from = options.readFrom ?? options.position;
   }
 
   /** Everything up to here has been decoded. */
@@ -108,18 +116,29 @@ export class StreamDecoder {
 
   /** From where reading shows all that is needed to go on behind `end`, which has just been reached. */
   readFrom(end: Lsn): Lsn {
-    return this.#held.readFrom(end);
+    const from = this.#held.readFrom(end);
+    // What is read once more to be there again has not all come yet.
+    const isBehind = this.#from < this.#deliveredTo;
+    return isBehind && this.#from < from ? this.#from : from;
   }
 
-  /** Forgets what is only true of one session. Call it before each START_REPLICATION, with where that begins. */
-  async beginSession(from: Lsn): Promise<void> {
+  /**
+   * Forgets what is only true of one session. Call it before each START_REPLICATION.
+   *
+   * @param end Everything before it was given, and what follows is to be given next.
+   * @returns Where reading has to begin.
+   */
+  async beginSession(end: Lsn): Promise<Lsn> {
+    this.#from = this.readFrom(end);
+    this.#deliveredTo = end;
     this.#changes.beginSession();
     this.#storm = new KeepaliveStorm();
     const open = this.#transaction;
     if (open !== null && open.made > (this.#interrupted?.made ?? 0)) this.#interrupted = open;
     this.#transaction = null;
     this.#piece = null;
-    await this.#held.beginSession(from);
+    await this.#held.beginSession();
+    return this.#from;
   }
 
   /** Removes the spool. Idempotent. */
@@ -225,9 +244,14 @@ export class StreamDecoder {
       if (length <= XLOG_DATA_BYTES || bytes[pos] !== COPY_DATA || bytes[pos + 5] !== XLOG_DATA) {
         break;
       }
-      if (bytes[pos + XLOG_DATA_BYTES] === stop) {
+      const at = pos + XLOG_DATA_BYTES;
+      if (bytes[at] === stop) {
         this.#piece = null;
         break;
+      }
+      // Of a transaction that is prepared in one piece the server takes it as read, for whatever comes until the commit.
+      if (!held.hasXids && bytes[at] === pgoutput.RELATION) {
+        this.#changes.undoneRelation(pgoutput.readRelation(bytes, at, pos + length));
       }
       pos += length;
     }
@@ -248,7 +272,7 @@ export class StreamDecoder {
       systemIdentifier: this.#options.source.systemIdentifier,
       epoch: this.#options.epochOf(begin.commitLsn),
     });
-    if (begin.commitLsn < this.#options.position) {
+    if (begin.commitLsn < this.#deliveredTo) {
       open.alreadyMade = Number.POSITIVE_INFINITY;
       return open;
     }
@@ -291,6 +315,7 @@ export class StreamDecoder {
 
   #reached(position: Lsn): void {
     if (position > this.#readTo) this.#readTo = position;
+    if (position >= this.#deliveredTo) this.#from = this.#deliveredTo;
   }
 
   /** Gives the end of what it read where that is one. */
@@ -345,7 +370,7 @@ export class StreamDecoder {
         const message = ends.readCommitPrepared(bytes, at, end);
         const prepared = held.committedPrepared(message.xid);
         if (prepared !== null) this.#beginReplay(prepared, message);
-        else if (message.commitLsn >= this.#options.position) {
+        else if (message.commitLsn >= this.#deliveredTo) {
           throw new SourceProtocolError('A prepared transaction ends that was never sent.');
         }
         return null;
@@ -385,7 +410,7 @@ export class StreamDecoder {
     if (this.#transaction !== null) {
       throw new SourceProtocolError('A message without a transaction came inside of one.');
     }
-    if (message.lsn <= this.#options.position) return null;
+    if (message.lsn <= this.#deliveredTo) return null;
     this.#reached(message.lsn);
     const event = this.#changes.loneMessage(message, this.#options.epochOf(message.lsn));
     if (event === null) return null;
