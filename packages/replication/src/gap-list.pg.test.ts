@@ -59,6 +59,10 @@ async function deliverOne(it: Watched): Promise<void> {
   await it.db.query('INSERT INTO t VALUES (1)');
   await pipeline.caughtUp();
   expect(delivered(it)).toEqual([1]);
+  await pipeline.drain();
+  // The server notices the end of a connection a moment later.
+  const active = 'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND active';
+  await expect.poll(() => it.db.query(active, [it.db.database])).toEqual([]);
 }
 
 function delivered(it: Watched): number[] {

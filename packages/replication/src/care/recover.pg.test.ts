@@ -35,6 +35,9 @@ async function delivering(): Promise<Delivering> {
     await it.db.query('INSERT INTO t VALUES (1)');
     await first.caughtUp();
   }
+  // The server notices the end of a connection a moment later.
+  const active = 'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND active';
+  await expect.poll(() => it.db.query(active, [it.db.database])).toEqual([]);
   return { ...it, sink, pipeline };
 }
 

@@ -133,6 +133,13 @@ export function judgeSlot(state: SlotState | null, expected: SlotExpectation): L
     );
   }
   const confirmed = state.confirmedFlush;
+  if (confirmed === null && after !== null) {
+    throw new GapError(
+      'GAP_SLOT_AHEAD',
+      `The slot "${slot}" is being made again, and will begin behind the checkpoint at ${formatLsn(after)}.`,
+      { remedy: 'What lies between was not delivered: copy the tables again.' },
+    );
+  }
   if (confirmed === null) {
     throw new SourceSetupError(`The slot "${slot}" is still being made.`, {
       remedy: 'Wait until pg_create_logical_replication_slot has returned.',
