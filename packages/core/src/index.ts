@@ -19,10 +19,12 @@ export {
   SourceConnectionError,
   SourceProtocolError,
   SourceSetupError,
+  SourceSpoolError,
 } from './errors/source-error.ts';
 export { CheckpointError, CheckpointFencedError, DeadLetterError } from './errors/store-error.ts';
-export { MappingError, ValueError } from './errors/value-error.ts';
+export { MappingError, UnavailableValueError, ValueError } from './errors/value-error.ts';
 export { isRowChange } from './event/change-event.ts';
+export { changeEventSchema } from './event/change-event-schema.ts';
 export { JsonNumber } from './event/json.ts';
 export { isSecret, secret } from './internal/secret.ts';
 export { canonicalJson } from './json/canonical-json.ts';
@@ -32,6 +34,7 @@ export { recordMapper } from './mapper/record-mapper.ts';
 export { changes } from './pipeline/changes.ts';
 export { createPipeline } from './pipeline/create-pipeline.ts';
 export { PIPELINE_STATES } from './pipeline/pipeline-event.ts';
+export { shareSource } from './share/share-source.ts';
 
 export type { CertyoAnswer } from './certyo/api-answer.ts';
 export type { BulkItem, BulkVerdict } from './certyo/bulk-answer.ts';
@@ -54,6 +57,11 @@ export type { ApiKey, CertyoClientOptions } from './certyo/client-options.ts';
 export type { CertyoCodecs } from './certyo/codecs.ts';
 export type { FoundRecord } from './certyo/find-record.ts';
 export type { CertyoRequest } from './certyo/http-transport.ts';
+export type {
+  UnavailableAction,
+  UnavailableColumns,
+  UnavailablePolicy,
+} from './certyo/unavailable-policy.ts';
 export type { VerifyRecordRequest } from './certyo/verify-body.ts';
 export type {
   Checkpoint,
@@ -70,6 +78,7 @@ export type {
 export type { CdcErrorOptions } from './errors/cdc-error.ts';
 export type { ErrorCode, ErrorCodeDescription, GapCode } from './errors/codes.ts';
 export type {
+  AcceptedGap,
   ChangeEvent,
   ColumnInfo,
   EventSource,
@@ -81,6 +90,14 @@ export type {
   TransactionInfo,
   Truncate,
 } from './event/change-event.ts';
+export type {
+  AcceptedGapJson,
+  ChangeEventJson,
+  LogicalMessageJson,
+  RowChangeJson,
+  SchemaChangeJson,
+  TruncateJson,
+} from './event/change-event-json.ts';
 export type { JsonRow, JsonValue } from './event/json.ts';
 export type { Secret } from './internal/secret.ts';
 export type { ParseJsonOptions } from './json/parse-json.ts';
@@ -100,6 +117,8 @@ export type {
 export type { PipelineEvent, PipelineState } from './pipeline/pipeline-event.ts';
 export type { Pipeline, PipelineStatus } from './pipeline/pipeline.ts';
 export type { PipelineTime } from './pipeline/time.ts';
+export type { LaggardPolicy, ShareOptions } from './share/share-options.ts';
+export type { SharedSource } from './share/share-source.ts';
 export type {
   ChangeBatch,
   ChangeSource,
@@ -107,5 +126,8 @@ export type {
   OpenOptions,
   SourceLag,
 } from './source/change-source.ts';
+export type { CopyProgress } from './source/copy-progress.ts';
+export type { SlotHealth } from './source/slot-health.ts';
 export type { SourceEvent } from './source/source-event.ts';
+export type { StreamSharing } from './source/stream-sharing.ts';
 export type { DeliverOptions, Prepared, Sink, Verdict } from './sink/sink.ts';

@@ -1,5 +1,6 @@
 /** For the packages of this project only: no part of the public API, may change in any version. */
 export { tableLabel } from './event/table-label.ts';
+export { batchIterator } from './internal/batch-iterator.ts';
 export { nearestName } from './internal/nearest-name.ts';
 export { abortable, onAbort } from './internal/on-abort.ts';
 export {

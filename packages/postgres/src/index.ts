@@ -41,7 +41,12 @@ export {
 export { OWN_COLUMNS, STATUS_COLUMNS, XID_COLUMN } from './row/own-columns.ts';
 export { createRowChange } from './row/row-change.ts';
 export { createRowDescriptor } from './row/row-descriptor.ts';
-export { createLogicalMessage, createSchemaChange, createTruncate } from './row/table-events.ts';
+export {
+  createAcceptedGap,
+  createLogicalMessage,
+  createSchemaChange,
+  createTruncate,
+} from './row/table-events.ts';
 export {
   NOT_SENT,
   SPAN_NOT_SENT,
@@ -58,6 +63,7 @@ export {
   WRITTEN_LSN_SQL,
 } from './sequence-log/flush-fence.ts';
 export { openSequenceLog } from './sequence-log/sequence-log.ts';
+export { dropEventTriggerSql, eventTriggerSql, readEventTriggers } from './setup/event-trigger.ts';
 export { runSetup } from './setup/run-setup.ts';
 export { readSetupOptions, readTeardownOptions } from './setup/setup-options.ts';
 export { withSetupSessions } from './setup/setup-sessions.ts';
@@ -68,13 +74,12 @@ export { readObjectName } from './source-options/object-name.ts';
 export { readReconnect } from './source-options/reconnect-options.ts';
 export { readRecordKeys } from './source-options/record-keys.ts';
 export { normalizeSourceOptions } from './source-options/source-options.ts';
-export { readStateSchema } from './source-options/state-schema.ts';
+export { isStateSchema, readStateSchema } from './source-options/state-schema.ts';
 export { readTableList, readTables, refuseOwnAndRepeated } from './source-options/tables.ts';
 export { classifyPostgresError } from './sqlstate/classify-postgres-error.ts';
 export { describePostgresError, redactPostgresError } from './sqlstate/describe-postgres-error.ts';
 export { judgeSourceFailure } from './sqlstate/judge-source-failure.ts';
 export { PostgresServerError, sqlStateOf } from './sqlstate/postgres-error.ts';
-export { batchIterator } from './stream/batch-iterator.ts';
 export { parseRecordText } from './values/record-text.ts';
 export { readTypeDescriptors, TYPE_KINDS } from './values/type-descriptor.ts';
 export { recordVersion, versionText } from './version/record-version.ts';
@@ -117,6 +122,7 @@ export type { ColumnShape, KnownColumn, KnownRelation } from './row/known-relati
 export type { RowChangeOptions } from './row/row-change.ts';
 export type { RowColumn, RowDescriptor, RowDescriptorOptions } from './row/row-descriptor.ts';
 export type {
+  AcceptedGapOptions,
   LogicalMessageOptions,
   SchemaChangeOptions,
   TableEventOptions,
@@ -135,6 +141,7 @@ export type {
   SequenceLogPage,
   SequenceLogRow,
 } from './sequence-log/sequence-log.ts';
+export type { EventTrigger, FoundEventTrigger } from './setup/event-trigger.ts';
 export type { RunSetupOptions, SetupStatement } from './setup/run-setup.ts';
 export type { SetupOptions, TeardownOptions } from './setup/setup-options.ts';
 export type { SetupDatabases, SetupSessionsOptions } from './setup/setup-sessions.ts';

@@ -63,7 +63,7 @@ describe(normalizeReplicationOptions, () => {
       tables: ['Orders', '"My Schema"."T"', { schema: 'a.b', name: 'c' }],
       keys: { '"My Schema"."T"': ['x'] },
     });
-    expect(settings.tables).toEqual([
+    expect(settings.tables).toMatchObject([
       { schema: 'public', name: 'orders' },
       { schema: 'My Schema', name: 'T' },
       { schema: 'a.b', name: 'c' },
@@ -72,6 +72,12 @@ describe(normalizeReplicationOptions, () => {
   });
 
   test.each([
+    [{ streaming: true, messages: true }, '`messages` and `streaming` exclude each other'],
+    [{ streaming: { maxBytes: 0 } }, '`streaming.maxBytes`'],
+    [{ messages: [''] }, 'Expected `messages` to be'],
+    [{ schemas: ['certyo'] }, 'is never captured'],
+    [{ tables: [{ schema: 's', name: 't', columns: [] }] }, 'Expected `tables[0].columns`'],
+    [{ origin: 'own' }, '`origin`'],
     [{ tables: undefined }, 'Expected `tables` to be a list of at least one table.'],
     [{ tables: [] }, 'Expected `tables` to be a list of at least one table.'],
     [{ tables: 't' }, 'Expected `tables` to be a list of at least one table.'],
@@ -132,5 +138,56 @@ describe(normalizeReplicationOptions, () => {
       });
     expect(bad).toThrow(ConfigurationError);
     expect(bad).not.toThrow('canary');
+  });
+
+  test('settles the care of the slot', () => {
+    const settings = normalizeReplicationOptions(base);
+    expect(settings).toMatchObject({
+      care: {
+        everyMs: 10_000,
+        thresholds: {
+          retainedBytes: 10 * 1024 ** 3,
+          exhaustedInMs: 3_600_000,
+          unacknowledgedMs: 900_000,
+        },
+      },
+      heartbeat: false,
+      takeover: false,
+      failover: false,
+      primary: null,
+      recover: null,
+    });
+    const chosen = normalizeReplicationOptions({
+      ...base,
+      care: false,
+      heartbeat: {},
+      takeover: true,
+      failover: { standbys: ['postgresql://me@localhost/standby'] },
+      primary: 'postgresql://me@localhost/primary',
+      recover: { gap: '0123456789abcdef', by: 'accept' },
+    });
+    expect(chosen).toMatchObject({
+      care: false,
+      heartbeat: { everyMs: 60_000 },
+      takeover: { leaseMs: 10_000 },
+      failover: { standbys: [{ database: 'standby' }] },
+      recover: { gap: '0123456789abcdef', by: 'accept' },
+    });
+    // A standby takes no writes: state is kept on its primary.
+    expect(chosen.stateConnection).toBe(chosen.primary);
+  });
+
+  test.each<readonly [object, string]>([
+    [{ care: { everyMs: 0 } }, 'care.everyMs'],
+    [{ care: { warn: 1 } }, 'care.warn'],
+    [{ care: { warnRetainedBytes: -1 } }, 'care.warnRetainedBytes'],
+    [{ heartbeat: true }, 'heartbeat'],
+    [{ takeover: { leaseMs: 'x' } }, 'takeover.leaseMs'],
+    [{ failover: { standbys: 'x' } }, 'failover.standbys'],
+    [{ recover: { gap: 'all', by: 'accept' } }, 'recover.gap'],
+    [{ recover: { gap: '0123456789abcdef' } }, 'recover.by'],
+    [{ recover: { gap: '0123456789abcdef', by: 'skip' } }, 'recover.by'],
+  ])('refuses %j', (options, name) => {
+    expect(messageOf(options)).toContain(name);
   });
 });

@@ -11,14 +11,20 @@ import {
   type TeardownOptions,
   withSetupSessions,
 } from '@certyo-cdc/postgres';
+import {
+  type Backfill,
+  type BackfillOptions,
+  openBackfills,
+  requestBackfill,
+} from './copy/backfill.ts';
+import { nudge } from './copy/nudges.ts';
+import { setUpStandby, tearDownStandby } from './care/standby-setup.ts';
+import { careSetupSql, careTeardownSql } from './care/care-tables.ts';
+import { ddlTeardownSql } from './ddl/ddl-trigger.ts';
 import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
 import type { ReplicationSourceOptions } from './options.ts';
-import {
-  missingStatements,
-  runStatements,
-  SLOT_LOCK_TIMEOUT_MS,
-  teardownStatements,
-} from './setup/setup.ts';
+import { missingStatements, runStatements, teardownStatements } from './setup/setup.ts';
+import { SLOT_LOCK_TIMEOUT_MS } from './setup/slot-lock-timeout.ts';
 import { openReplicationStream } from './stream/open-stream.ts';
 
 /** How `setup` and `teardown` go about it. */
@@ -36,15 +42,23 @@ export interface ReplicationSource extends ChangeSource {
   readonly checkpoints: CheckpointStore;
   readonly deadLetters: DeadLetterStore;
   /**
-   * Makes what is missing: the tables that hold checkpoints and parked records, the publication, then the slot. Running
-   * it again changes nothing. Never alters a captured table: what cannot be captured is refused with the SQL.
+   * Makes what is missing: the tables that hold checkpoints and parked records, the publication, then the slot; with the
+   * option `copy` the slot is left to `open()`. Running it again changes nothing. Never alters a captured table: what cannot be captured is refused with the SQL.
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.
    */
   setup(options?: SetupOptions): Promise<readonly string[]>;
   /**
+   * Copies the rows of captured tables into the running stream, as `snapshot` events, in chunks between its transactions. Never
+   * brings back an old row, nor one that was deleted. The request is written down: it survives a restart, goes on at its
+   * last chunk, and may be made by another process than the one that reads.
+   */
+  backfill(options: BackfillOptions): Promise<Backfill>;
+  /** The backfills that have not ended, oldest first. */
+  backfills(options?: { readonly signal?: AbortSignal | undefined }): Promise<readonly Backfill[]>;
+  /**
    * Removes the slot and the publication, and with `state: true` also the tables that hold checkpoints and parked
-   * records of all pipelines. The pipeline must be stopped.
+   * records of all pipelines, and the event trigger of the option `ddl`. The pipeline must be stopped.
    *
    * @returns The statements that it ran; with `dryRun`, that it would run.
    */
@@ -73,6 +87,11 @@ export function replicationSource(options: ReplicationSourceOptions): Replicatio
     kind: 'replication' as const,
     ...stateStores(settings, options),
     open: (open) => openReplicationStream(settings, open),
+    backfill: (backfill) => requestBackfill(settings, backfill, () => nudge(settings)),
+    backfills: (backfills = {}) =>
+      openBackfills(settings, backfills.signal ?? new AbortController().signal, () =>
+        nudge(settings),
+      ),
     setup: (setup = {}) => runSetup(settings, setup),
     teardown: (teardown = {}) => runTeardown(settings, teardown),
   } satisfies ReplicationSource);
@@ -94,12 +113,18 @@ async function runSetup(
     SLOT_LOCK_TIMEOUT_MS,
     2 ** 31 - 1,
   );
+  const { primary } = settings;
   return withSetupSessions(settings, { signal }, async (captured, state) => {
-    const missing = await missingStatements(captured, settings, { signal });
-    const stateSql = await stateSetupSql(state, settings.stateSchema, { signal });
+    const missing = primary === null ? await missingStatements(captured, settings, { signal }) : [];
+    const stateSql = [
+      ...(await stateSetupSql(state, settings.stateSchema, { signal })),
+      ...(await careSetupSql(state, settings, { signal })),
+    ];
     await runPrinted(state, stateSql, { dryRun, signal });
     if (!dryRun) await runStatements(captured, missing, { signal, slotLockTimeoutMs });
-    return [...stateSql, ...missing];
+    if (primary === null) return [...stateSql, ...missing];
+    const standby = { dryRun, signal, slotLockTimeoutMs };
+    return [...stateSql, ...(await setUpStandby(captured, primary, settings, standby))];
   });
 }
 
@@ -112,15 +137,26 @@ async function runTeardown(
     signal,
     state: alsoState,
   } = readTeardownOptions(options, [...SETUP_OPTIONS, 'state']);
+  const { primary } = settings;
   return withSetupSessions(settings, { signal }, async (captured, state) => {
-    const statements = await teardownStatements(captured, settings, { signal });
+    const onStandby =
+      primary === null
+        ? []
+        : await tearDownStandby(captured, primary, settings, { dryRun, signal });
+    const statements =
+      primary === null ? await teardownStatements(captured, settings, { signal }) : [];
     const stateSql = alsoState
-      ? await stateTeardownSql(state, settings.stateSchema, { signal })
+      ? [
+          ...(await stateTeardownSql(state, settings.stateSchema, { signal })),
+          ...(await careTeardownSql(state, settings, { signal })),
+        ]
       : [];
+    // Other sources with the option `ddl` may use it too.
+    const ddlSql = alsoState ? await ddlTeardownSql(captured, settings, { signal }) : [];
     if (!dryRun) {
-      await runStatements(captured, statements, { signal });
+      await runStatements(captured, [...statements, ...ddlSql], { signal });
       await runStatements(state, stateSql, { signal });
     }
-    return [...statements, ...stateSql];
+    return [...onStandby, ...statements, ...ddlSql, ...stateSql];
   });
 }

@@ -1,5 +1,6 @@
 export { verifyMerkleProof } from './certyo/merkle-tree.ts';
 export { startCertyoEmulator } from './certyo/start-certyo-emulator.ts';
+export { checkJsonForm } from './conformance/check-json-form.ts';
 export { manualTime } from './memory/manual-time.ts';
 export { memoryCheckpointStore } from './memory/memory-checkpoint-store.ts';
 export { memoryDeadLetterStore } from './memory/memory-dead-letter-store.ts';

@@ -10,7 +10,12 @@ import {
 import { listenNotifySource } from '@certyo-cdc/listen-notify';
 import { pollingSource } from '@certyo-cdc/polling';
 import { replicationSource } from '@certyo-cdc/replication';
-import { memoryCheckpointStore, startCertyoEmulator, type TestDatabase } from '@certyo-cdc/testing';
+import {
+  checkJsonForm,
+  memoryCheckpointStore,
+  startCertyoEmulator,
+  type TestDatabase,
+} from '@certyo-cdc/testing';
 
 /** The ways in which a row can come to Certyo. */
 export const WAYS = ['replication', 'change log', 'polling', 'copy'] as const;
@@ -84,6 +89,7 @@ async function read(source: PreparedSource): Promise<readonly Shown[]> {
       close: async () => sink.close?.(),
       prepare: (event: ChangeEvent) => {
         // As it is written at once: later it has to be the same.
+        checkJsonForm(event);
         if (isRowChange(event)) events.push({ event, payload: event.canonicalRow() });
         return sink.prepare(event);
       },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DeadLetterError } from '../errors/store-error.ts';
 import { idempotencyKey } from './idempotency-key.ts';
 import type { RecordDraft } from './record-draft.ts';
+import type { UnavailableColumns } from './unavailable-policy.ts';
 
 /** One record, written and ready to be sent. */
 export interface CertyoItem {
@@ -16,6 +17,8 @@ export interface CertyoItem {
    * alive until it is sent, which is several times its size.
    */
   readonly body: Buffer;
+  /** The columns that the row has and the record does not show; missing where there are none. */
+  readonly unavailable?: UnavailableColumns | undefined;
 }
 
 const itemSchema = z.strictObject({
@@ -25,6 +28,9 @@ const itemSchema = z.strictObject({
   recordVersion: z.string(),
   idempotencyKey: z.string(),
   body: z.string(),
+  unavailable: z
+    .strictObject({ schema: z.string(), name: z.string(), columns: z.array(z.string()) })
+    .optional(),
 });
 
 /** Whom the records belong to, written as the beginning of every record's body. */
@@ -54,6 +60,7 @@ export function toItem(owner: RecordOwner, draft: RecordDraft): CertyoItem {
     recordVersion: draft.recordVersion,
     idempotencyKey: key,
     body,
+    ...(draft.unavailable === null ? {} : { unavailable: draft.unavailable }),
   };
 }
 

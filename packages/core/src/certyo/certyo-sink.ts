@@ -18,6 +18,7 @@ import {
   tooLargeVerdict,
   type RequestKind,
 } from './sink-verdicts.ts';
+import { unavailableVerdict } from './unavailable-policy.ts';
 
 /** What a bulk request adds to each record at most, with a margin for another envelope. */
 const ENVELOPE_BYTES = 64;
@@ -52,13 +53,12 @@ class CertyoSink implements Sink<CertyoItem> {
     items: readonly CertyoItem[],
     { signal }: DeliverOptions,
   ): Promise<readonly Verdict[]> {
-    const { maxRecordBytes } = this.#options;
     const verdicts = new Map<CertyoItem, Verdict>();
     const sendable: CertyoItem[] = [];
     for (const item of items) {
-      if (item.body.length > maxRecordBytes)
-        verdicts.set(item, tooLargeVerdict(item, maxRecordBytes));
-      else sendable.push(item);
+      const refused = this.#refuse(item);
+      if (refused === null) sendable.push(item);
+      else verdicts.set(item, refused);
     }
     for (const chunk of this.#chunks(sendable)) {
       const answers = await this.#send(chunk, signal);
@@ -87,6 +87,15 @@ class CertyoSink implements Sink<CertyoItem> {
 
   async close(): Promise<void> {
     if (this.#options.ownsClient) await this.#client.close();
+  }
+
+  /** The verdict on an item that is not to be sent at all. */
+  #refuse(item: CertyoItem): Verdict | null {
+    const { maxRecordBytes, unavailable } = this.#options;
+    if (item.body.length > maxRecordBytes) return tooLargeVerdict(item, maxRecordBytes);
+    return item.unavailable === undefined
+      ? null
+      : unavailableVerdict(item.unavailable, unavailable);
   }
 
   /** The pipeline keeps to the limits already; a batch that does not is cut. */

@@ -146,6 +146,35 @@ describe('certyoSink: mapping', () => {
     expect(bodies(update({ before: { id: 1 }, after: { id: 1 } }))).toHaveLength(1);
   });
 
+  test('an accepted gap is a version of the record of its source', () => {
+    const event: ChangeEvent = {
+      ...base,
+      operation: 'gap',
+      database: 'shop',
+      code: 'GAP_SLOT_AHEAD',
+      from: '0/1',
+      to: '0/2',
+      resolvedBy: 'accept',
+      tables: ['public.orders'],
+    };
+    expect(bodies(event)).toMatchObject([
+      {
+        database: 'shop',
+        collection: '$gaps',
+        recordId: base.source.name,
+        operationType: 'upsert',
+        recordPayload: {
+          _event: 'gap',
+          code: 'GAP_SLOT_AHEAD',
+          from: '0/1',
+          to: '0/2',
+          resolvedBy: 'accept',
+          tables: ['public.orders'],
+        },
+      },
+    ]);
+  });
+
   test('truncate and schema changes are records of their own', () => {
     const event: ChangeEvent = {
       ...base,

@@ -1,5 +1,6 @@
 import { MappingError } from '../errors/value-error.ts';
 import type {
+  AcceptedGap,
   ChangeEvent,
   ColumnInfo,
   LogicalMessage,
@@ -13,6 +14,7 @@ import { canonicalJson } from '../json/canonical-json.ts';
 import type { MappedRecord, RecordMapper } from '../mapper/record-mapper.ts';
 import type { OperationType } from './certyo-types.ts';
 import type { RecordDraft } from './record-draft.ts';
+import type { UnavailableColumns } from './unavailable-policy.ts';
 import { tableLabel } from '../event/table-label.ts';
 
 /** How events become records. */
@@ -42,6 +44,8 @@ export function toDrafts(event: ChangeEvent, rules: DraftRules): readonly Record
       return [tableDraft(event, rules, '$schema', schemaPayload(event))];
     case 'message':
       return rules.messages === 'skip' ? [] : [messageDraft(event, rules)];
+    case 'gap':
+      return [gapDraft(event, rules)];
     default:
       return rowDrafts(event, rules);
   }
@@ -53,10 +57,13 @@ function rowDrafts(original: RowChange, rules: DraftRules): readonly RecordDraft
   const mapped = rules.mapper?.map(event);
   if (mapped === null) return [];
   const operationType = mapped?.operationType ?? OPERATION_TYPES[event.operation];
-  const draft = complete(event, rules, mapped, operationType, {
-    recordId: () => recordIdOf(event, event.key),
-    payload: () => event.canonicalRow(payloadColumns(rules)),
-  });
+  const draft = {
+    ...complete(event, rules, mapped, operationType, {
+      recordId: () => recordIdOf(event, event.key),
+      payload: () => event.canonicalRow(payloadColumns(rules)),
+    }),
+    unavailable: unavailableColumns(event, rules),
+  };
   const previous = previousDraft(event, rules);
   if (
     previous === null ||
@@ -82,6 +89,13 @@ function previousDraft(event: RowChange, rules: DraftRules): RecordDraft | null 
   });
 }
 
+function unavailableColumns(event: RowChange, rules: DraftRules): UnavailableColumns | null {
+  if (event.unavailable.length === 0) return null;
+  const columns = event.unavailable.filter(payloadColumns(rules));
+  const { schema, name } = event.table;
+  return columns.length === 0 ? null : { schema, name, columns };
+}
+
 function payloadColumns(rules: DraftRules): (column: string) => boolean {
   return (column) => !rules.statusColumns.has(column);
 }
@@ -101,6 +115,7 @@ function complete(
     operationType,
     sourceTimestamp: mapped?.sourceTimestamp ?? event.transaction?.committedAt ?? null,
     payload: mapped?.payload ?? defaults.payload(),
+    unavailable: null,
   };
 }
 
@@ -180,6 +195,7 @@ function tableDraft(
     operationType: 'upsert',
     sourceTimestamp: event.transaction?.committedAt ?? null,
     payload: canonicalJson(payload),
+    unavailable: null,
   };
 }
 
@@ -198,6 +214,7 @@ function schemaPayload(event: SchemaChange): JsonValue {
     table: collectionOf(event.table),
     columns: event.table.columns.map(columnPayload),
     previousColumns: event.previousColumns?.map(columnPayload) ?? null,
+    ...(event.statement === undefined ? {} : { statement: event.statement }),
   };
 }
 
@@ -224,6 +241,22 @@ function messageDraft(event: LogicalMessage, rules: DraftRules): RecordDraft {
       transactional: event.transactional,
       ...messageContent(event.content),
     }),
+    unavailable: null,
+  };
+}
+
+/** All gaps of a source are versions of one record. */
+function gapDraft(event: AcceptedGap, rules: DraftRules): RecordDraft {
+  const { code, from, resolvedBy, source, tables, to } = event;
+  return {
+    database: rules.database ?? event.database,
+    collection: '$gaps',
+    recordId: source.name,
+    recordVersion: event.version,
+    operationType: 'upsert',
+    sourceTimestamp: null,
+    payload: canonicalJson({ _event: 'gap', code, from, to, resolvedBy, tables }),
+    unavailable: null,
   };
 }
 

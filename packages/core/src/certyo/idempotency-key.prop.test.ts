@@ -13,6 +13,7 @@ const draft: fc.Arbitrary<RecordDraft> = fc.record({
   operationType: fc.constantFrom('insert', 'update', 'delete', 'upsert'),
   sourceTimestamp: fc.constant(null),
   payload: fc.json(),
+  unavailable: fc.constant(null),
 });
 
 const HASHED = ['database', 'collection', 'recordId', 'recordVersion', 'operationType', 'payload'];
@@ -47,6 +48,7 @@ describe('idempotencyKey', () => {
       operationType: 'insert',
       sourceTimestamp: null,
       payload: '{}',
+      unavailable: null,
     };
     const others: readonly RecordDraft[] = [
       one,
@@ -80,4 +82,5 @@ const SAMPLE: RecordDraft = {
   operationType: 'insert',
   sourceTimestamp: null,
   payload: '{"id":1001}',
+  unavailable: null,
 };

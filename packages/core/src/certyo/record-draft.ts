@@ -1,4 +1,5 @@
 import type { OperationType } from './certyo-types.ts';
+import type { UnavailableColumns } from './unavailable-policy.ts';
 
 /** A record before it is written: what was mapped from an event. */
 export interface RecordDraft {
@@ -11,4 +12,6 @@ export interface RecordDraft {
   readonly sourceTimestamp: string | null;
   /** A JSON object as text; written into the body as it is. */
   readonly payload: string;
+  /** What the payload names under `_unavailable`; null where it shows all. */
+  readonly unavailable: UnavailableColumns | null;
 }

@@ -13,6 +13,11 @@ import { recordOwner, type RecordOwner } from './certyo-item.ts';
 import { CLIENT_OPTION_NAMES, type CertyoClientOptions } from './client-options.ts';
 import { MAX_BULK_RECORDS } from './client-requests.ts';
 import type { DraftRules } from './event-drafts.ts';
+import {
+  type NormalizedUnavailablePolicy,
+  normalizeUnavailablePolicy,
+  type UnavailablePolicy,
+} from './unavailable-policy.ts';
 
 /** Options of `certyoSink`: those of the client, or a client, and how events become records. */
 export interface CertyoSinkOptions extends CertyoClientOptions {
@@ -46,6 +51,16 @@ export interface CertyoSinkOptions extends CertyoClientOptions {
    * @default ['certyo_record_hash', 'certyo_anchor_status', 'certyo_verified_at']
    */
   readonly statusColumns?: readonly string[] | undefined;
+  /**
+   * What becomes of a row of which a value cannot be seen, because the change left it alone and PostgreSQL does not send it
+   * (unchanged TOAST). `omit` delivers it without the value and names the column under `_unavailable`; `park` rejects it,
+   * so that the pipeline's `onRejected` decides; `halt` stops the pipeline with everything kept. The value is never read
+   * from the table, which may hold a later one. Per table by `schema.table`, with `*` for every other one. Columns that
+   * `columns` leaves out do not count.
+   *
+   * @default 'omit'
+   */
+  readonly unavailable?: UnavailablePolicy | undefined;
   /**
    * Whether logical messages become records.
    *
@@ -82,6 +97,7 @@ export interface NormalizedSinkOptions {
   readonly maxBatchItems: number;
   readonly maxBatchBytes: number;
   readonly maxRecordBytes: number;
+  readonly unavailable: NormalizedUnavailablePolicy;
 }
 
 const DEFAULTS = Object.freeze({
@@ -98,6 +114,7 @@ const OWN_NAMES = [
   'mapper',
   'columns',
   'statusColumns',
+  'unavailable',
   'messages',
   'maxBatchItems',
   'maxBatchBytes',
@@ -133,6 +150,7 @@ export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSink
   const database = optionalText('database', options.database);
   const maxRecordBytes = positiveInteger('maxRecordBytes', options.maxRecordBytes, maxBatchBytes);
   const restrict = restrictWith(normalizeColumnPolicies(options.columns), mapper ?? null);
+  const unavailable = normalizeUnavailablePolicy(options.unavailable);
   // Last, because it opens what must be closed.
   const client = options.client ?? createCertyoClient(clientOptions(options));
   if (options.client !== undefined) refuseClientOptions(options);
@@ -151,6 +169,7 @@ export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSink
     maxBatchItems,
     maxBatchBytes,
     maxRecordBytes,
+    unavailable,
   };
 }
 

@@ -15,8 +15,10 @@ export type ErrorCode =
   | 'SOURCE_SETUP'
   | 'SOURCE_BUSY'
   | 'SOURCE_PROTOCOL'
+  | 'SOURCE_SPOOL'
   | 'NOTIFICATIONS_OVERFLOW'
   | 'VALUE_UNREPRESENTABLE'
+  | 'VALUE_UNAVAILABLE'
   | 'MAPPING_FAILED'
   | 'GAP_SLOT_MISSING'
   | 'GAP_SLOT_LOST'
@@ -30,6 +32,9 @@ export type ErrorCode =
   | 'GAP_TRIGGER'
   | 'GAP_TABLE'
   | 'GAP_SWITCH'
+  | 'GAP_IDENTITY'
+  | 'GAP_IN_STREAM'
+  | 'GAP_CONSUMER_DETACHED'
   | 'DELIVERY_CONNECTION'
   | 'DELIVERY_TIMEOUT'
   | 'HTTP_STATUS'
@@ -85,6 +90,12 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
     cause: 'A newer protocol, a proxy in between, or a defect.',
     remedy: 'Report it with the message.',
   },
+  SOURCE_SPOOL: {
+    happened: 'Transactions in progress could not be kept on disk. Nothing is lost.',
+    cause:
+      'They are larger than `streaming.maxBytes` together, the disk is full, or the folder is not ours.',
+    remedy: 'Raise the limit, make room, or set another `streaming.directory`; then start again.',
+  },
   NOTIFICATIONS_OVERFLOW: {
     happened: 'More notifications came than were taken.',
     cause: 'The consumer of notifications() is slower than their senders, or waits for something.',
@@ -95,6 +106,14 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
     happened: 'A value cannot be turned into canonical JSON without altering it.',
     cause: 'Invalid encoding, a lone surrogate in json, or a value over the size limit.',
     remedy: 'Correct the value, or exclude the column that the message names.',
+  },
+  VALUE_UNAVAILABLE: {
+    happened:
+      'A change does not show a large value that it left unchanged, and is not to be delivered without it.',
+    cause:
+      'PostgreSQL does not send unchanged TOAST values, unless the table has REPLICA IDENTITY FULL; the option `unavailable` says park or halt.',
+    remedy:
+      "Run: ALTER TABLE … REPLICA IDENTITY FULL; for later changes. To deliver this one without the value: unavailable: 'omit'.",
   },
   MAPPING_FAILED: {
     happened: 'A record mapper threw, or the row does not match its schema.',
@@ -165,6 +184,25 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
     cause: 'It was set up after the old pipeline had been drained.',
     remedy:
       'Start the old pipeline again, let it drain while the new source is already set up, then switch.',
+  },
+  GAP_CONSUMER_DETACHED: {
+    happened: 'What a consumer of a shared source has not had yet was given up for it.',
+    cause:
+      'It lagged beyond its limit under `onLaggard: "detach"`, was not among the declared `consumers` for a while, or its checkpoint is an old one.',
+    remedy: 'Declare it under a new name and copy its tables again.',
+  },
+  GAP_IDENTITY: {
+    happened: 'Changes were written that do not show the key of their record.',
+    cause:
+      'The replica identity of a captured table was changed, and does not hold the key any more.',
+    remedy:
+      'Restore it with the SQL in the message. Changes in between cannot be read: copy the table again.',
+  },
+  GAP_IN_STREAM: {
+    happened: 'A gap was accepted that shows only in the stream, not at the start.',
+    cause:
+      'The option recover names it. The code stands in the event of the gap, never in an error.',
+    remedy: 'None.',
   },
   DELIVERY_CONNECTION: {
     happened: 'The request did not get through, or its answer did not come back.',

@@ -33,6 +33,7 @@ const SAMPLES: readonly (readonly [string, codes.ErrorCode, Error])[] = [
   ),
   ['SourceSetupError', 'SOURCE_SETUP', new core.SourceSetupError('message')],
   ['SourceProtocolError', 'SOURCE_PROTOCOL', new core.SourceProtocolError('message')],
+  ['SourceSpoolError', 'SOURCE_SPOOL', new core.SourceSpoolError('message')],
   [
     'NotificationsOverflowError',
     'NOTIFICATIONS_OVERFLOW',
@@ -42,6 +43,7 @@ const SAMPLES: readonly (readonly [string, codes.ErrorCode, Error])[] = [
     .filter((code): code is codes.GapCode => code.startsWith('GAP_'))
     .map((code) => ['GapError', code, new core.GapError(code, 'message')] as const),
   ['ValueError', 'VALUE_UNREPRESENTABLE', new core.ValueError(null, 'message')],
+  ['UnavailableValueError', 'VALUE_UNAVAILABLE', new core.UnavailableValueError('s.t', ['c'])],
   ['MappingError', 'MAPPING_FAILED', new core.MappingError('id', 'message')],
   ['DeliveryConnectionError', 'DELIVERY_CONNECTION', new core.DeliveryConnectionError('message')],
   ['DeliveryTimeoutError', 'DELIVERY_TIMEOUT', new core.DeliveryTimeoutError('message')],

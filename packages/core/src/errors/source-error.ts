@@ -32,6 +32,13 @@ export class SourceProtocolError extends CdcError {
   override readonly retryable = false as const;
 }
 
+/** What a source keeps on disk could not be kept: no room, or more than its limit. */
+export class SourceSpoolError extends CdcError {
+  override readonly name = 'SourceSpoolError' as const;
+  override readonly code = 'SOURCE_SPOOL' as const;
+  override readonly retryable = false as const;
+}
+
 /** Notifications came faster than they were taken, and none is dropped in silence. */
 export class NotificationsOverflowError extends CdcError {
   override readonly name = 'NotificationsOverflowError' as const;
@@ -44,9 +51,16 @@ export class GapError extends CdcError {
   override readonly name = 'GapError' as const;
   override readonly code: GapCode;
   override readonly retryable = false as const;
+  /** Names this gap in the option `recover` of a source that offers one; null where it does not. */
+  readonly fingerprint: string | null;
 
-  constructor(code: GapCode, message: string, options?: CdcErrorOptions) {
+  constructor(
+    code: GapCode,
+    message: string,
+    options?: CdcErrorOptions & { readonly fingerprint?: string | undefined },
+  ) {
     super(message, options);
     this.code = code;
+    this.fingerprint = options?.fingerprint ?? null;
   }
 }

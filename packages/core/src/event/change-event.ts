@@ -1,3 +1,4 @@
+import type { GapCode } from '../errors/codes.ts';
 import type { JsonRow, JsonValue } from './json.ts';
 
 /** What an event says happened to a row. `snapshot`: the row as a copy or a poll found it. */
@@ -56,9 +57,14 @@ interface EventBase {
   readonly id: string;
   /** Grows from change to change of a record and sorts as text; becomes Certyo's `recordVersion`. */
   readonly version: string;
+  /**
+   * Where the change was written in the server's log (`16/B374D848`); missing where the source cannot see it. Changes of
+   * one statement may share it, and it does not grow from transaction to transaction: it is no position to go on from.
+   */
+  readonly lsn?: string | undefined;
   readonly transaction: TransactionInfo | null;
   readonly source: EventSource;
-  /** A plain object with every field, for `JSON.stringify`. */
+  /** A plain object with every field, for `JSON.stringify`; `changeEventSchema` reads it. */
   toJSON(): JsonValue;
 }
 
@@ -109,6 +115,11 @@ export interface SchemaChange extends EventBase {
   readonly table: TableInfo;
   /** The columns as they were before, or null when the table is seen for the first time. */
   readonly previousColumns: readonly ColumnInfo[] | null;
+  /**
+   * The text of the statements that changed the table, as they were sent to the server, where the source was told
+   * (`ddl: true` of `replicationSource`). It holds whatever literals stand in them.
+   */
+  readonly statement?: string | undefined;
 }
 
 /** A message written with `pg_logical_emit_message`. */
@@ -119,12 +130,32 @@ export interface LogicalMessage extends EventBase {
   readonly transactional: boolean;
 }
 
+/**
+ * Changes that are not in the stream, where somebody has decided to go on without them (the option `recover` of a source).
+ * A barrier for all lanes: everything before it is delivered before, everything after it after.
+ */
+export interface AcceptedGap extends EventBase {
+  readonly operation: 'gap';
+  readonly database: string;
+  /** What happened, as the `GapError` said. */
+  readonly code: GapCode;
+  /** The position up to which everything was delivered. */
+  readonly from: string;
+  /** The position from which on changes are delivered again; of another history where the server was restored. */
+  readonly to: string;
+  /** `copy`: the rows of the tables follow as they are now; `accept`: they do not. */
+  readonly resolvedBy: 'accept' | 'copy';
+  /** The captured tables, as `schema.table`. */
+  readonly tables: readonly string[];
+}
+
 /** Everything a source can emit. */
 export type ChangeEvent<Row extends object = JsonRow> =
   | RowChange<Row>
   | Truncate
   | SchemaChange
-  | LogicalMessage;
+  | LogicalMessage
+  | AcceptedGap;
 
 /** True for an event about one row. */
 export function isRowChange<Row extends object>(event: ChangeEvent<Row>): event is RowChange<Row> {

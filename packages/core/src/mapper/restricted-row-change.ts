@@ -17,6 +17,7 @@ import { byTable, tableLabel } from '../event/table-label.ts';
 const FIELDS = [
   'id',
   'version',
+  'lsn',
   'operation',
   'table',
   'transaction',
@@ -51,6 +52,10 @@ class RestrictedRowChange implements RowChange {
 
   get version(): string {
     return this.#inner.version;
+  }
+
+  get lsn(): string | undefined {
+    return this.#inner.lsn;
   }
 
   get operation(): RowOperation {

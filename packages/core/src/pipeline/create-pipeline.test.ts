@@ -252,4 +252,23 @@ describe('createPipeline', () => {
     expect(sink.requests.map((request) => request.items.length)).toEqual([2, 1, 2]);
     await pipeline.drain();
   });
+
+  test('a gap waits for everything before it, whatever its table, and everything later for it', async () => {
+    const source = memorySource({ checkpoints: memoryCheckpointStore() });
+    const sink = memorySink();
+    const pipeline = createPipeline(source, sink, FAST);
+    await pipeline.start();
+    source.push([
+      update(1, 1),
+      { operation: 'update', table: 'others', key: { id: 2 } },
+      { operation: 'gap', code: 'GAP_SLOT_AHEAD' },
+      { operation: 'update', table: 'others', key: { id: 2 } },
+      update(3, 1),
+    ]);
+    await pipeline.caughtUp();
+    const operations = sink.effects.map((effect) => effect.operation);
+    expect(operations).toEqual(['update', 'update', 'gap', 'update', 'update']);
+    expect(sink.requests.map((request) => request.items.length)).toEqual([2, 1, 2]);
+    await pipeline.drain();
+  });
 });

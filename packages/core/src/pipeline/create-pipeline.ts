@@ -136,7 +136,13 @@ class StandardPipeline<Item, Row extends object> implements Pipeline {
     const { replayed, requests, retried, skipped } = this.#counters;
     const events = this.#tracker.unacknowledgedEvents;
     const oldestAtMs = events === 0 ? Infinity : this.#tracker.oldestAtMs;
-    const live = this.#run?.live ?? { blockedLanes: 0, breaker: 'closed', position: null };
+    const live = this.#run?.live ?? {
+      blockedLanes: 0,
+      breaker: 'closed',
+      position: null,
+      slot: null,
+      copying: [],
+    };
     return {
       name: this.name,
       state: this.#state,

@@ -108,14 +108,15 @@ export class Intake<Item, Row extends object> {
       if (event === undefined) continue;
       const prepared = this.#prepare(event, entry);
       if (prepared === null) continue;
-      const isBarrier = event.operation === 'truncate' || event.operation === 'schema';
+      const isBarrier =
+        event.operation === 'truncate' || event.operation === 'schema' || event.operation === 'gap';
       if (isBarrier && prepared.length > 0) {
         for (const { bytes } of prepared) preparedBytes += bytes;
         return this.#passBarrier(event, prepared, entry).then(
           () => this.#takeFrom(batch, entry, index + 1, preparedBytes) ?? undefined,
         );
       }
-      const table = event.operation === 'message' ? null : this.#tables.of(event.table);
+      const table = this.#tableOf(event);
       for (let part = 0; part < prepared.length; part += 1) {
         const piece = prepared[part];
         if (piece === undefined) continue;
@@ -201,23 +202,28 @@ export class Intake<Item, Row extends object> {
     } else dispatcher.lanes.push(item);
   }
 
-  /** Waits for all earlier items of the table, delivers the barrier alone and waits for it too. */
+  #tableOf(event: ChangeEvent<Row>): TableLoad | null {
+    return 'table' in event ? this.#tables.of(event.table) : null;
+  }
+
+  /** Waits for all earlier items of the table (a gap: of all tables), delivers the barrier alone and waits for it too. */
   async #passBarrier(
     event: ChangeEvent<Row>,
     prepared: readonly Prepared<Item>[],
     entry: AckEntry,
   ): Promise<void> {
-    if (event.operation === 'message' || isRowChange(event)) return;
-    const { conditions } = this.#context;
-    const table = this.#tables.of(event.table);
+    const { conditions, counters } = this.#context;
+    const table = this.#tableOf(event);
+    const isCalm = (): boolean =>
+      table === null ? counters.inFlightItems === 0 : table.unfinished === 0;
     const calm = this.#parts.dispatcher.hurry();
     try {
-      await conditions.until(() => table.unfinished === 0);
+      await conditions.until(isCalm);
       for (const [part, piece] of prepared.entries()) {
         this.#add(piece, part, event, entry, table, true);
       }
       this.#parts.dispatcher.pump();
-      await conditions.until(() => table.unfinished === 0);
+      await conditions.until(isCalm);
     } finally {
       calm();
     }
@@ -265,6 +271,7 @@ export class Intake<Item, Row extends object> {
 
 function unmappedLane(event: ChangeEvent<object>): string {
   if (event.operation === 'message') return `unmapped:message:${event.prefix}`;
+  if (event.operation === 'gap') return `unmapped:gap:${event.source.name}`;
   const table = tableLabel(event.table);
   return isRowChange(event)
     ? `unmapped:${table}:${JSON.stringify(event.key)}`

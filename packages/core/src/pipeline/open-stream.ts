@@ -1,7 +1,6 @@
-import type { StoredCheckpoint } from '../checkpoint/checkpoint.ts';
+import type { CheckpointStore, StoredCheckpoint } from '../checkpoint/checkpoint.ts';
 import { CdcError } from '../errors/cdc-error.ts';
 import type { ChangeSource, ChangeStream } from '../source/change-source.ts';
-import type { NormalizedPipelineOptions } from './normalize-options.ts';
 import type { PipelineEvent } from './pipeline-event.ts';
 
 /** An open stream and the checkpoint that it goes on from. */
@@ -17,8 +16,11 @@ export interface OpenedStream<Row extends object> {
  * stream is opened again from the new one.
  */
 export async function openStream<Row extends object>(
-  source: ChangeSource<Row>,
-  options: Pick<NormalizedPipelineOptions<Row>, 'checkpoints' | 'name'>,
+  source: Pick<ChangeSource<Row>, 'open'>,
+  options: {
+    readonly name: string;
+    readonly checkpoints: Pick<CheckpointStore, 'load'>;
+  },
   signal: AbortSignal,
   emit: (event: PipelineEvent) => void,
 ): Promise<OpenedStream<Row>> {
@@ -48,7 +50,7 @@ type Opened<Row extends object> =
 
 /** A refusal is kept for a moment: a checkpoint that is out of date by now looks like a gap. */
 async function openOrRefuse<Row extends object>(
-  source: ChangeSource<Row>,
+  source: Pick<ChangeSource<Row>, 'open'>,
   stored: StoredCheckpoint | null,
   signal: AbortSignal,
   emit: (event: PipelineEvent) => void,

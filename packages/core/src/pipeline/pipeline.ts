@@ -1,4 +1,6 @@
 import type { SourceLag } from '../source/change-source.ts';
+import type { CopyProgress } from '../source/copy-progress.ts';
+import type { SlotHealth } from '../source/slot-health.ts';
 import type { PipelineState } from './pipeline-event.ts';
 
 /** A snapshot of a pipeline. Counters start at zero with `start()`. */
@@ -34,6 +36,10 @@ export interface PipelineStatus {
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** The newest saved position, else null. */
   readonly position: string | null;
+  /** The replication slot as the source last saw it; null where there is none, or nobody has looked yet. */
+  readonly slot: SlotHealth | null;
+  /** Tables that the source is copying, and how far it is. */
+  readonly copying: readonly CopyProgress[];
 }
 
 /**

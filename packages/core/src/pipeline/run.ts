@@ -105,11 +105,13 @@ export class Run<Item, Row extends object> {
     return this.#stream.lag();
   }
 
-  get live(): Pick<PipelineStatus, 'blockedLanes' | 'breaker' | 'position'> {
+  get live(): Pick<PipelineStatus, 'blockedLanes' | 'breaker' | 'position' | 'slot' | 'copying'> {
     return {
       blockedLanes: this.#parking.blockedLanes,
       breaker: this.#dispatcher.breaker,
       position: this.#checkpoints.position,
+      slot: this.#stream.slotHealth?.() ?? null,
+      copying: this.#stream.progress?.() ?? [],
     };
   }
 

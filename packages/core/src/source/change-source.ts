@@ -2,7 +2,10 @@ import type { Checkpoint, CheckpointStore, Position } from '../checkpoint/checkp
 import type { DeadLetterStore } from '../dead-letter/dead-letter-store.ts';
 import type { ChangeEvent } from '../event/change-event.ts';
 import type { JsonRow } from '../event/json.ts';
+import type { CopyProgress } from './copy-progress.ts';
+import type { SlotHealth } from './slot-health.ts';
 import type { SourceEvent } from './source-event.ts';
+import type { StreamSharing } from './stream-sharing.ts';
 
 /** What one socket read or one page gave. */
 export interface ChangeBatch<Row extends object = JsonRow> {
@@ -35,8 +38,14 @@ export interface ChangeStream<Row extends object = JsonRow>
   /** Tells the server that everything up to `end` is safe. Call it only after the checkpoint is saved. */
   acknowledge(end: Position): Promise<void>;
   lag(): Promise<SourceLag>;
+  /** The replication slot as it was last looked at; null before the first look, absent where there is none. */
+  slotHealth?(): SlotHealth | null;
+  /** The tables that are being copied; absent where a source copies none. */
+  progress?(): readonly CopyProgress[];
   /** Resolves when everything that was committed before the call has been handed over by the iterator. */
   caughtUp(options: { readonly signal: AbortSignal }): Promise<void>;
+  /** What `shareSource` needs; absent where a stream cannot be shared. */
+  readonly sharing?: StreamSharing<Row> | undefined;
 }
 
 /** What `open` gets from the pipeline. */

@@ -1,7 +1,11 @@
-import { qualifiedName, type SqlExecutor } from '@certyo-cdc/postgres';
+import {
+  type FoundEventTrigger,
+  qualifiedName,
+  readEventTriggers,
+  type SqlExecutor,
+} from '@certyo-cdc/postgres';
 import type { CaptureSettings } from './capture-settings.ts';
 import {
-  EVENT_TRIGGERS_SQL,
   FUNCTIONS_SQL,
   RELATIONS_SQL,
   SCHEMA_SQL,
@@ -49,11 +53,6 @@ export interface CatalogTrigger {
   readonly version: string;
 }
 
-export interface CatalogEventTrigger {
-  readonly name: string;
-  readonly enabled: string;
-}
-
 /** All that the catalog says about a change log and what fills it. */
 export interface CaptureCatalog {
   readonly hasSchema: boolean;
@@ -62,7 +61,7 @@ export interface CaptureCatalog {
   readonly functions: ReadonlyMap<string, CatalogFunction>;
   readonly tables: readonly CatalogTable[];
   readonly triggers: readonly CatalogTrigger[];
-  readonly eventTriggers: readonly CatalogEventTrigger[];
+  readonly eventTriggers: readonly FoundEventTrigger[];
 }
 
 const RELATIONS = ['log', 'sequence', 'columns', 'state', 'secret', 'replacements'] as const;
@@ -103,9 +102,6 @@ export async function readCaptureCatalog(
       `${qualifiedName(capture)}()`,
     ]),
     triggers: await read<CatalogTrigger>(TRIGGERS_SQL, [schema, functions]),
-    eventTriggers: await read<CatalogEventTrigger>(EVENT_TRIGGERS_SQL, [
-      schema,
-      logPart(settings, 'ddl').name,
-    ]),
+    eventTriggers: await readEventTriggers(session, logPart(settings, 'ddl'), options),
   };
 }

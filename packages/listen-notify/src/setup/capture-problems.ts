@@ -1,5 +1,10 @@
 import { tableLabel } from '@certyo-cdc/core/internal';
-import { qualifiedName, quoteIdentifier, replacementsSetupSql } from '@certyo-cdc/postgres';
+import {
+  dropEventTriggerSql,
+  qualifiedName,
+  quoteIdentifier,
+  replacementsSetupSql,
+} from '@certyo-cdc/postgres';
 import type {
   CaptureCatalog,
   CatalogFunction,
@@ -323,7 +328,7 @@ function eventTriggerProblems(
   const name = eventTriggerName(settings);
   const found = eventTriggers.find((trigger) => trigger.name === name);
   if (!settings.ddl || found?.enabled === 'A') return [];
-  const drop = found === undefined ? [] : [`DROP EVENT TRIGGER ${quoteIdentifier(name)};`];
+  const drop = found === undefined ? [] : [dropEventTriggerSql(name)];
   return [
     {
       what: `The event trigger ${name} is ${found === undefined ? 'missing' : 'not enabled always'}.`,

@@ -57,10 +57,3 @@ SELECT t.tgrelid::text AS table_oid, n.nspname::text AS schema, c.relname::text 
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE p.pronamespace = (SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = $1) AND p.proname = ANY ($2::text[])
  ORDER BY n.nspname, c.relname, t.tgname`;
-
-/** $1 schema and $2 name of the function. */
-export const EVENT_TRIGGERS_SQL = `
-SELECT e.evtname::text AS name, e.evtenabled::text AS enabled
-  FROM pg_catalog.pg_event_trigger e
-  JOIN pg_catalog.pg_proc p ON p.oid = e.evtfoid
- WHERE p.pronamespace = (SELECT s.oid FROM pg_catalog.pg_namespace s WHERE s.nspname = $1) AND p.proname = $2`;

@@ -1,4 +1,6 @@
 import {
+  dropEventTriggerSql,
+  eventTriggerSql as createEventTriggerSql,
   qualifiedName,
   type QualifiedName,
   quoteIdentifier,
@@ -105,11 +107,11 @@ export function emptiedTriggerSql(name: ChangeLogName): readonly string[] {
 
 /** Has changes of captured tables' structure written into the log. Takes a superuser. */
 export function eventTriggerSql(name: ChangeLogName): readonly string[] {
-  const trigger = quoteIdentifier(eventTriggerName(name));
-  return [
-    `CREATE EVENT TRIGGER ${trigger} ON ddl_command_end WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION ${sqlPart(name, 'ddl')}();`,
-    `ALTER EVENT TRIGGER ${trigger} ENABLE ALWAYS;`,
-  ];
+  return createEventTriggerSql({
+    name: eventTriggerName(name),
+    calls: logPart(name, 'ddl'),
+    tags: ['ALTER TABLE'],
+  });
 }
 
 /** The kinds of triggers that a table gets. */
@@ -181,7 +183,7 @@ export function changeLogTeardownSql(
   ];
   return [
     ...found.eventTriggers.map((trigger) => ({
-      sql: `DROP EVENT TRIGGER ${quoteIdentifier(trigger)};`,
+      sql: dropEventTriggerSql(trigger),
     })),
     ...found.triggers.map(({ name: trigger, table }) => ({
       sql: dropTriggerSql(table, quoteIdentifier(trigger)),

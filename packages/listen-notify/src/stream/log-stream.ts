@@ -9,13 +9,8 @@ import {
   type SourceEvent,
   type SourceLag,
 } from '@certyo-cdc/core';
-import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
-import {
-  batchIterator,
-  type LeaseKeeper,
-  reconnectDelayMs,
-  type SqlSession,
-} from '@certyo-cdc/postgres';
+import { batchIterator, sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
+import { type LeaseKeeper, reconnectDelayMs, type SqlSession } from '@certyo-cdc/postgres';
 import type { ChangeDecoder } from './change-decoder.ts';
 import { type ChangeLog, LeaseLost, type LogPage } from './change-log.ts';
 import type { CopyFilter } from './copy-filter.ts';

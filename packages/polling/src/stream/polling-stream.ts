@@ -8,9 +8,8 @@ import {
   type SourceEvent,
   type SourceLag,
 } from '@certyo-cdc/core';
-import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
+import { batchIterator, sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 import {
-  batchIterator,
   type HintedStream,
   type LeaseKeeper,
   reconnectDelayMs,

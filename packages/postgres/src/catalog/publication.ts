@@ -23,6 +23,10 @@ export interface PublicationDescription {
   readonly delete: boolean;
   readonly truncate: boolean;
   readonly viaRoot: boolean;
+  /** Oids of the tables that it names itself; a partitioned one stands for its partitions. */
+  readonly listed: readonly number[];
+  /** The schemas that it covers; empty before PostgreSQL 15. */
+  readonly schemas: readonly string[];
   /** What it covers, with the tables of its schemas. */
   readonly tables: readonly PublicationTable[];
 }
@@ -33,6 +37,8 @@ interface PublicationRow extends Readonly<Record<FlagName, string>> {
   readonly oid: string;
   readonly name: string;
   readonly owner: string;
+  readonly listed: string;
+  readonly schemas: string;
 }
 
 interface PublicationTableRow {
@@ -77,6 +83,8 @@ export async function readPublication(
     delete: row.delete === 'true',
     truncate: row.truncate === 'true',
     viaRoot: row.via_root === 'true',
+    listed: JSON.parse(row.listed) as readonly number[],
+    schemas: JSON.parse(row.schemas) as readonly string[],
     tables: tables.rows.map((table) => ({
       oid: Number(table.oid),
       schema: table.schema,

@@ -62,10 +62,17 @@ WHERE d.datname = pg_catalog.current_database() AND r.rolname = current_user`;
 export function publicationSql(versionNumber: number): string {
   const viaRoot = versionNumber >= 130_000 ? 'p.pubviaroot' : 'false';
   const truncate = versionNumber >= 110_000 ? 'p.pubtruncate' : 'false';
+  const schemas =
+    versionNumber >= 150_000
+      ? `(SELECT coalesce(pg_catalog.json_agg(n.nspname ORDER BY n.nspname), '[]') FROM pg_catalog.pg_publication_namespace s
+           JOIN pg_catalog.pg_namespace n ON n.oid = s.pnnspid WHERE s.pnpubid = p.oid)::text`
+      : "'[]'";
   return `
 SELECT p.oid::text AS oid, p.pubname AS name, pg_catalog.pg_get_userbyid(p.pubowner)::text AS owner,
   p.puballtables::text AS all_tables, p.pubinsert::text AS insert, p.pubupdate::text AS update, p.pubdelete::text AS delete,
-  (${truncate})::text AS truncate, (${viaRoot})::text AS via_root
+  (${truncate})::text AS truncate, (${viaRoot})::text AS via_root, ${schemas} AS schemas,
+  (SELECT coalesce(pg_catalog.json_agg(r.prrelid::int8), '[]') FROM pg_catalog.pg_publication_rel r
+    WHERE r.prpubid = p.oid)::text AS listed
 FROM pg_catalog.pg_publication p WHERE p.pubname = $1`;
 }
 

@@ -26,6 +26,8 @@ export interface RowChangeOptions {
   readonly operation: RowOperation;
   readonly id: string;
   readonly version: string;
+  /** Where in the bytes of the new tuple (of a delete: the old one) the change's log position stands, 8 bytes. */
+  readonly lsnAt?: number | undefined;
   readonly transaction: TransactionInfo | null;
   readonly source: EventSource;
   /** The old row as far as it was sent; columns beyond the key are marked as not sent where only the key was. */
@@ -69,6 +71,7 @@ class RowChangeEvent implements RowChange {
   readonly id: string;
   readonly version: string;
   readonly table: TableInfo;
+  declare readonly lsn?: string;
   declare readonly key: JsonRow;
   declare readonly previousKey: JsonRow | null;
   declare readonly before: JsonRow | null;
@@ -83,6 +86,7 @@ class RowChangeEvent implements RowChange {
   /** What is written: the new row, or the old one of a delete. */
   readonly #tuple: Tuple;
   readonly #old: Tuple | null;
+  readonly #lsnAt: number;
   #key: JsonRow | undefined;
   #previousKey: JsonRow | null | undefined;
   #before: JsonRow | undefined;
@@ -100,7 +104,9 @@ class RowChangeEvent implements RowChange {
     this.#descriptor = descriptor;
     this.#tuple = tuple;
     this.#old = before;
+    this.#lsnAt = options.lsnAt ?? 0;
     // One shared getter per name keeps the hidden class shared: much cheaper than an object literal with getters.
+    if (options.lsnAt !== undefined) Object.defineProperty(this, 'lsn', LSN);
     Object.defineProperty(this, 'key', KEY);
     if (fallback === null) this.previousKey = null;
     else Object.defineProperty(this, 'previousKey', PREVIOUS_KEY);
@@ -114,6 +120,13 @@ class RowChangeEvent implements RowChange {
     this.canonicalRow = canonicalRow;
     this.toJSON = eventToJson;
     Object.freeze(this);
+  }
+
+  static readLsn(event: RowChangeEvent): string {
+    const { bytes } = event.#tuple;
+    const high = bytes.readUInt32BE(event.#lsnAt);
+    const low = bytes.readUInt32BE(event.#lsnAt + 4);
+    return `${high.toString(16)}/${low.toString(16)}`.toUpperCase();
   }
 
   static readKey(event: RowChangeEvent): JsonRow {
@@ -195,10 +208,15 @@ class RowChangeEvent implements RowChange {
   }
 }
 
+const LSN = { enumerable: true, get: readLsn };
 const KEY = { enumerable: true, get: readKey };
 const PREVIOUS_KEY = { enumerable: true, get: readPreviousKey };
 const BEFORE = { enumerable: true, get: readBefore };
 const AFTER = { enumerable: true, get: readAfter };
+
+function readLsn(this: RowChangeEvent): string {
+  return RowChangeEvent.readLsn(this);
+}
 
 function readKey(this: RowChangeEvent): JsonRow {
   return RowChangeEvent.readKey(this);

@@ -7,8 +7,16 @@ import { parseTableName } from '../identifier/table-name.ts';
 /** Record keys that are not the primary key, by table label. */
 export type RecordKeys = Readonly<Record<string, readonly string[]>>;
 
-/** Reads the option `keys`: lists of columns by table. */
-export function readRecordKeys(value: unknown, listed: readonly QualifiedName[]): RecordKeys {
+/**
+ * Reads the option `keys`: lists of columns by table.
+ *
+ * @param schemas Those whose tables are captured without being listed.
+ */
+export function readRecordKeys(
+  value: unknown,
+  listed: readonly QualifiedName[],
+  schemas: readonly string[] = [],
+): RecordKeys {
   if (value === undefined) return {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw wrongOption('keys', 'an object of column lists by table', value);
@@ -16,8 +24,9 @@ export function readRecordKeys(value: unknown, listed: readonly QualifiedName[])
   const labels = new Set(listed.map(tableLabel));
   const keys: Record<string, readonly string[]> = {};
   for (const [table, columns] of Object.entries(value)) {
-    const label = tableLabel(parseTableName(table, 'keys'));
-    if (!labels.has(label)) {
+    const name = parseTableName(table, 'keys');
+    const label = tableLabel(name);
+    if (!labels.has(label) && !schemas.includes(name.schema)) {
       throw new ConfigurationError(
         `keys['${table}']`,
         `The option keys['${table}'] names the table ${label}, which \`tables\` does not list.`,

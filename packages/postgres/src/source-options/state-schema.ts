@@ -9,3 +9,8 @@ export function readStateSchema(reader: OptionReader): string {
   quoteIdentifier(schema);
   return schema;
 }
+
+/** True for the schemas in which this library keeps its state: tables of them are never captured. */
+export function isStateSchema(schema: string, stateSchema: string): boolean {
+  return schema === DEFAULT_SCHEMA || schema === stateSchema;
+}

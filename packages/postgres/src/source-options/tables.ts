@@ -3,7 +3,7 @@ import { tableLabel } from '@certyo-cdc/core/internal';
 
 import type { QualifiedName } from '../identifier/quote.ts';
 import { parseTableName, type TableName } from '../identifier/table-name.ts';
-import { DEFAULT_SCHEMA } from '../setup/store-session.ts';
+import { isStateSchema } from './state-schema.ts';
 
 /** Checks that the option `tables` is a list, and not empty; its entries are not looked at. */
 export function readTableList(value: unknown): readonly unknown[] {
@@ -26,7 +26,7 @@ export function refuseOwnAndRepeated(tables: readonly QualifiedName[], stateSche
   for (const table of tables) {
     const { schema } = table;
     const label = tableLabel(table);
-    if (schema === DEFAULT_SCHEMA || schema === stateSchema) {
+    if (isStateSchema(schema, stateSchema)) {
       throw new ConfigurationError(
         'tables',
         `The table ${label} is in the schema ${schema}, which holds the library's own state and is never captured.`,

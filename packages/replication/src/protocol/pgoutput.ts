@@ -1,7 +1,7 @@
 import { SourceProtocolError } from '@certyo-cdc/core';
 
 /**
- * Readers of pgoutput's messages, protocol version 1, in place: nothing is copied, a tuple is a table of offsets into
+ * Readers of pgoutput's messages about rows and committed transactions, in place: nothing is copied, a tuple is a table of offsets into
  * the bytes it came in. Every reader gets the message's end and throws `SourceProtocolError` for a message that is
  * shorter or longer than it says, so that nothing is ever read from the message behind it.
  *
@@ -200,7 +200,7 @@ function tupleEnd(spans: TupleSpans, at: number): number {
   return at + 2 + markers;
 }
 
-function readCString(
+export function readCString(
   bytes: Buffer,
   at: number,
   end: number,
@@ -210,11 +210,11 @@ function readCString(
   return { text: bytes.toString('utf8', at, stop), next: stop + 1 };
 }
 
-function expectWithin(pos: number, end: number): void {
+export function expectWithin(pos: number, end: number): void {
   if (pos > end) throw brokenMessage();
 }
 
-function expectEnd(pos: number, end: number): void {
+export function expectEnd(pos: number, end: number): void {
   if (pos !== end) throw brokenMessage();
 }
 

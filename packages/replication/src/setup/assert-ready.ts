@@ -1,19 +1,19 @@
 import { GapError, type SourceEvent, SourceSetupError } from '@certyo-cdc/core';
 import {
   readPublication,
-  resolveTables,
   serverInfo,
   type ServerInfo,
   type SqlExecutor,
 } from '@certyo-cdc/postgres';
+import { ddlProblems } from '../ddl/ddl-trigger.ts';
+import { decoderWarnings, pluginProblems } from '../decoders/plugin-library.ts';
 import type { ReplicationSettings } from '../normalize-options.ts';
-import {
-  type Problem,
-  publicationProblems,
-  serverProblems,
-  tableProblems,
-  warnings,
-} from './readiness.ts';
+import { resolveCaptured } from './captured-tables.ts';
+import { featureProblems } from './features.ts';
+import { minorVersionWarnings } from './minor-versions.ts';
+import { publicationProblems } from './publication-problems.ts';
+import { type Problem, serverProblems, tableProblems, warnings } from './readiness.ts';
+import { rowFilterProblems } from './row-filters.ts';
 
 /**
  * Checks that the server can send every change of the tables; throws one error that names everything that is missing
@@ -35,16 +35,34 @@ export async function assertReady(
       { remedy: 'Connect to the primary.' },
     );
   }
-  const tables = await resolveTables(session, settings.tables, options);
-  const publication = await readPublication(session, settings.publication, options);
+  const unknown = featureProblems(server, settings);
+  if (unknown.length > 0) throw problemError(unknown, false);
+  const { tables, partitions, keys } = await resolveCaptured(session, settings, options);
+  const isPublished = settings.decoder === 'pgoutput';
+  const publication = isPublished
+    ? await readPublication(session, settings.publication, options)
+    : null;
   const problems = [
     ...serverProblems(server),
     ...tableProblems(tables, settings),
-    ...publicationProblems(publication, tables, settings, server.versionNumber),
+    ...tableProblems(partitions, { keys }),
+    ...(isPublished
+      ? [
+          ...publicationProblems(publication, tables, settings, server.versionNumber),
+          ...(await rowFilterProblems(session, publication, settings, options)),
+        ]
+      : await pluginProblems(session, settings.decoder, tables, options)),
+    ...(await ddlProblems(session, settings, server, options)),
   ];
   if (problems.length > 0) throw problemError(problems, options.hasCheckpoint);
+  for (const warning of decoderWarnings(settings.decoder)) {
+    options.onEvent({ type: 'source-warned', ...warning });
+  }
+  for (const warning of minorVersionWarnings(server)) {
+    options.onEvent({ type: 'source-warned', ...warning });
+  }
   if (publication !== null) {
-    for (const warning of warnings(publication, tables)) {
+    for (const warning of warnings(publication, [...tables, ...partitions])) {
       options.onEvent({ type: 'source-warned', ...warning });
     }
   }

@@ -8,15 +8,23 @@ export interface PublicationFingerprint {
   readonly publication: string;
   /** By `schema.table`. */
   readonly tables: Readonly<Record<string, string>>;
+  /** By schema, where any are captured. */
+  readonly schemas?: Readonly<Record<string, string>>;
 }
 
 export interface PublicationWatchOptions {
   readonly query: TextQuery;
   readonly publication: string;
   readonly tables: readonly QualifiedName[];
+  /** Schemas of which the publication has to cover all tables. @default none */
+  readonly schemas?: readonly string[] | undefined;
   readonly versionNumber: number;
   /** The fingerprint of the checkpoint, or null where there is none. */
   readonly stored: PublicationFingerprint | null;
+  /** False where the plugin knows no publications. @default true */
+  readonly isPublished?: boolean | undefined;
+  /** Called after each look at the publication. */
+  readonly onChecked?: (() => Promise<void>) | undefined;
 }
 
 /** Marks a table that was published by the transaction that made it, so that nothing of it can have been missed. */
@@ -45,6 +53,7 @@ export class PublicationWatch {
 
   /** Compares with the catalog as it is now. Throws `GapError` when something has changed. */
   async check(): Promise<void> {
+    if (this.#options.isPublished === false) return;
     const now = await this.#read();
     const { publication, tables } = this.#options;
     const known = this.#fingerprint;
@@ -73,7 +82,17 @@ export class PublicationWatch {
         'Changes of the time between cannot be read any more.',
       );
     }
+    for (const schema of this.#options.schemas ?? []) {
+      const before = known?.schemas?.[schema];
+      const current = now.schemas?.[schema];
+      if (current !== undefined && (before === undefined || before === current)) continue;
+      throw gap(
+        `The publication "${publication}" ${current === undefined ? 'does not cover' : 'did not cover all the time'} the tables of the schema "${schema}".`,
+        'Run source.setup().',
+      );
+    }
     this.#fingerprint = now;
+    await this.#options.onChecked?.();
   }
 
   async #read(): Promise<PublicationFingerprint | null> {
@@ -92,9 +111,24 @@ export class PublicationWatch {
         covered[tableLabel({ schema: row['schema'] ?? '', name: row['name'] ?? '' })] = by;
       }
     }
-    return { publication: name, tables: covered };
+    const schemas = await this.#readSchemas();
+    return { publication: name, tables: covered, ...(schemas === null ? {} : { schemas }) };
+  }
+
+  async #readSchemas(): Promise<Readonly<Record<string, string>> | null> {
+    const { query, publication, schemas = [] } = this.#options;
+    if (schemas.length === 0) return null;
+    const rows = await query(SCHEMAS_SQL, [publication]);
+    return Object.fromEntries(rows.map((row) => [row['name'] ?? '', row['covered_by'] ?? '']));
   }
 }
+
+const SCHEMAS_SQL = `
+  SELECT n.nspname::text AS name, s.oid || '.' || s.xmin AS covered_by
+    FROM pg_catalog.pg_publication_namespace s
+    JOIN pg_catalog.pg_publication p ON p.oid = s.pnpubid
+    JOIN pg_catalog.pg_namespace n ON n.oid = s.pnnspid
+   WHERE p.pubname = $1`;
 
 /** Reads what `toJSON` gave; null for anything else. */
 export function publicationFingerprint(value: unknown): PublicationFingerprint | null {
@@ -108,7 +142,7 @@ export function publicationFingerprint(value: unknown): PublicationFingerprint |
 }
 
 /**
- * A row per wanted table. The row of `ctid` in pg_attribute is as old as its table and is never updated: its xmin is the
+ * A row per wanted table, or one without where there is none. The row of `ctid` in pg_attribute is as old as its table and is never updated: its xmin is the
  * transaction that made the table. https://www.postgresql.org/docs/current/catalog-pg-publication-rel.html
  */
 function fingerprintSql(versionNumber: number): string {
@@ -127,7 +161,8 @@ function fingerprintSql(versionNumber: number): string {
                        WHERE r.prpubid = p.oid AND r.prrelid = c.oid
             ${bySchema}) AS x(by)) AS covered_by
     FROM pg_catalog.pg_publication p
-   CROSS JOIN ROWS FROM (pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[])) AS w(schema, name)
+    LEFT JOIN ROWS FROM (pg_catalog.unnest($2::pg_catalog.text[]), pg_catalog.unnest($3::pg_catalog.text[])) AS w(schema, name)
+      ON true
     LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema
     LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name
    WHERE p.pubname = $1`;

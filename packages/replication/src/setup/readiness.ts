@@ -1,7 +1,6 @@
 import {
   type PublicationDescription,
   qualifiedName,
-  quoteIdentifier,
   type ServerInfo,
   type TableDescription,
 } from '@certyo-cdc/postgres';
@@ -83,87 +82,26 @@ export function tableProblems(
   });
 }
 
-/** What a publication lacks to send every change of the tables. */
-export function publicationProblems(
-  publication: PublicationDescription | null,
-  tables: readonly TableDescription[],
-  settings: Pick<ReplicationSettings, 'publication'>,
-  versionNumber: number,
-): readonly Problem[] {
-  const name = quoteIdentifier(settings.publication);
-  if (publication === null) {
-    return [
-      {
-        what: `The publication "${settings.publication}" does not exist.`,
-        sql: createPublicationSql(settings.publication, tables, versionNumber),
-        losesChanges: true,
-      },
-    ];
-  }
-  const problems: Problem[] = [];
-  const covered = new Set(publication.tables.map((table) => table.oid));
-  const missing = tables.filter((table) => !covered.has(table.oid));
-  const needsRoot = tables.some((table) => table.isPartitioned) && !publication.viaRoot;
-  if (needsRoot) {
-    problems.push({
-      what: `The publication "${settings.publication}" sends changes of partitioned tables under the names of their partitions.`,
-      sql: `ALTER PUBLICATION ${name} SET (publish_via_partition_root = true);`,
-      losesChanges: true,
-    });
-  }
-  // Without publish_via_partition_root the root is listed by its partitions; adding it again would be an error.
-  const reallyMissing = needsRoot ? missing.filter((table) => !table.isPartitioned) : missing;
-  if (reallyMissing.length > 0) {
-    problems.push({
-      what: `The publication "${settings.publication}" does not cover ${reallyMissing.map((table) => tableLabel(table)).join(', ')}.`,
-      sql: `ALTER PUBLICATION ${name} ADD TABLE ${reallyMissing.map((table) => qualifiedName(table)).join(', ')};`,
-      losesChanges: true,
-    });
-  }
-  const unsent = tables.filter(
-    (table) => table.replicaIdentity === 'full' && hasUnsentColumn(table, publication),
-  );
-  if (versionNumber >= 180_000 && unsent.length > 0) {
-    problems.push({
-      what: `The publication "${settings.publication}" leaves out the generated columns of ${unsent.map((table) => tableLabel(table)).join(', ')}: under REPLICA IDENTITY FULL the server then refuses every UPDATE and DELETE.`,
-      sql: `ALTER PUBLICATION ${name} SET (publish_generated_columns = stored);`,
-      losesChanges: false,
-    });
-  }
-  const operations = [
-    publication.insert ? null : 'insert',
-    publication.update ? null : 'update',
-    publication.delete ? null : 'delete',
-    publication.truncate || versionNumber < 110_000 ? null : 'truncate',
-  ].filter((operation) => operation !== null);
-  if (operations.length > 0) {
-    problems.push({
-      what: `The publication "${settings.publication}" does not send ${operations.join(', ')}.`,
-      sql: `ALTER PUBLICATION ${name} SET (publish = '${publishedOperations(versionNumber)}');`,
-      losesChanges: true,
-    });
-  }
-  return problems;
-}
-
-/** Whether the publication sends some columns of a table, and not a stored generated one. */
-function hasUnsentColumn(table: TableDescription, publication: PublicationDescription): boolean {
-  const sent = publication.tables.find(({ oid }) => oid === table.oid)?.columns;
-  if (sent === undefined || sent === null) return false;
-  return table.columns.some((c) => c.generated === 'stored' && !sent.includes(c.name));
-}
-
 /** Things that are allowed but should be known. */
 export function warnings(
   publication: PublicationDescription,
   tables: readonly TableDescription[],
 ): readonly { readonly code: string; readonly message: string }[] {
   const wanted = new Map(tables.map((table) => [table.oid, table]));
+  const listed = publication.tables.filter(({ oid, columns }) =>
+    wanted
+      .get(oid)
+      ?.columns.some((c) => c.generated === null && columns?.includes(c.name) === false),
+  );
   const filtered = publication.tables.filter((t) => t.rowFilter !== null && wanted.has(t.oid));
   return [
     ...filtered.map((table) => ({
       code: 'ROW_FILTER',
       message: `The publication has a row filter for ${tableLabel(table)}: rows that it leaves out are not captured.`,
+    })),
+    ...listed.map((table) => ({
+      code: 'COLUMN_LIST',
+      message: `The publication has a column list for ${tableLabel(table)}: columns that it leaves out are no part of the row.`,
     })),
     ...tables
       .filter((t) => t.replicaIdentity !== 'full' && t.columns.some((c) => c.mayBeToasted))
@@ -172,24 +110,4 @@ export function warnings(
         message: `Large values of ${tableLabel(table)} that an update leaves unchanged are not sent and will be named under _unavailable. To have them: ALTER TABLE ${qualifiedName(table)} REPLICA IDENTITY FULL;`,
       })),
   ];
-}
-
-export function createPublicationSql(
-  publication: string,
-  tables: readonly TableDescription[],
-  versionNumber: number,
-): string {
-  const options = [`publish = '${publishedOperations(versionNumber)}'`];
-  if (versionNumber >= 130_000) options.push('publish_via_partition_root = true');
-  // They are left out of rows; but under REPLICA IDENTITY FULL a writer fails whose table has unpublished ones.
-  // https://www.postgresql.org/docs/current/logical-replication-gencols.html
-  const hasGenerated = tables.some((table) => table.columns.some((c) => c.generated === 'stored'));
-  if (versionNumber >= 180_000 && hasGenerated) options.push('publish_generated_columns = stored');
-  const names = tables.map((table) => qualifiedName(table)).join(', ');
-  return `CREATE PUBLICATION ${quoteIdentifier(publication)} FOR TABLE ${names} WITH (${options.join(', ')});`;
-}
-
-/** TRUNCATE is published since PostgreSQL 11. */
-function publishedOperations(versionNumber: number): string {
-  return versionNumber < 110_000 ? 'insert, update, delete' : 'insert, update, delete, truncate';
 }

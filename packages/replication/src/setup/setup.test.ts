@@ -6,10 +6,9 @@ import { acceptIdentity, identityToJson, type ReplicationIdentity } from './iden
 import {
   createPublicationSql,
   publicationProblems,
-  serverProblems,
-  tableProblems,
-  warnings,
-} from './readiness.ts';
+  type PublicationSettings,
+} from './publication-problems.ts';
+import { serverProblems, tableProblems, warnings } from './readiness.ts';
 import { assertServer } from './server-identity.ts';
 import { judgeSlot, type SlotState } from './slot.ts';
 import { asStreamError } from './stream-error.ts';
@@ -39,6 +38,9 @@ describe(judgeSlot, () => {
     confirmedFlush: lsn('0/100'),
     walStatus: 'reserved',
     invalidation: null,
+    twoPhase: false,
+    isFailover: false,
+    isSynced: false,
   };
   const table: readonly [string, Partial<SlotState> | null, string | null, string][] = [
     ['no slot, no checkpoint', null, null, 'SOURCE_SETUP'],
@@ -56,6 +58,7 @@ describe(judgeSlot, () => {
     ['extended', { walStatus: 'extended' }, '0/100', '0/100'],
     ['unreserved', { walStatus: 'unreserved' }, '0/100', '0/100'],
     ['before PostgreSQL 13', { walStatus: null }, '0/100', '0/100'],
+    ['made with two_phase', { twoPhase: true }, '0/100', 'SOURCE_SETUP'],
     ['R-11: lost', { walStatus: 'lost' }, '0/100', 'GAP_SLOT_LOST'],
     ['lost, no checkpoint', { walStatus: 'lost', confirmedFlush: null }, null, 'GAP_SLOT_LOST'],
     ['idle for too long', { invalidation: 'idle_timeout' }, '0/100', 'GAP_SLOT_LOST'],
@@ -63,7 +66,12 @@ describe(judgeSlot, () => {
   test.each(table)('%s', (_name, change, after, expected) => {
     const state = change === null ? null : { ...good, ...change };
     const judge = (): bigint =>
-      judgeSlot(state, { slot: 's', database: 'd', after: after === null ? null : lsn(after) });
+      judgeSlot(state, {
+        slot: 's',
+        database: 'd',
+        after: after === null ? null : lsn(after),
+        twoPhase: false,
+      });
     if (expected.includes('/')) expect(judge()).toBe(lsn(expected));
     else expect(codeOf(judge)).toBe(expected);
   });
@@ -234,10 +242,17 @@ describe('readiness', () => {
     delete: true,
     truncate: true,
     viaRoot: true,
+    listed: [1],
+    schemas: [],
     tables: [{ oid: 1, schema: 'My S', name: 't"x', columns: null, rowFilter: null }],
     ...change,
   });
-  const settings = { publication: 'p"q', keys: {} };
+  const settings: PublicationSettings = {
+    publication: 'p"q',
+    tables: [{ schema: 'My S', name: 't"x', columns: null, where: null }],
+    schemas: [],
+    partitions: 'root',
+  };
   const sqlOf = (problems: readonly { readonly sql: string }[]): string[] =>
     problems.map((problem) => problem.sql);
 
@@ -269,7 +284,7 @@ describe('readiness', () => {
 
   test.each([
     [{}, []],
-    [{ tables: [] }, ['ALTER PUBLICATION "p""q" ADD TABLE "My S"."t""x";']],
+    [{ tables: [], listed: [] }, ['ALTER PUBLICATION "p""q" ADD TABLE "My S"."t""x";']],
     [
       { delete: false },
       [`ALTER PUBLICATION "p""q" SET (publish = 'insert, update, delete, truncate');`],
@@ -286,9 +301,9 @@ describe('readiness', () => {
       sqlOf(publicationProblems(publication({ viaRoot: false }), partitioned, settings, 180_000)),
     ).toEqual(['ALTER PUBLICATION "p""q" SET (publish_via_partition_root = true);']);
     expect(sqlOf(publicationProblems(null, partitioned, settings, 180_000))).toEqual([
-      createPublicationSql('p"q', partitioned, 180_000),
+      createPublicationSql(settings, partitioned, 180_000),
     ]);
-    expect(createPublicationSql('p', [table()], 100_000)).toBe(
+    expect(createPublicationSql({ ...settings, publication: 'p' }, [table()], 100_000)).toBe(
       `CREATE PUBLICATION "p" FOR TABLE "My S"."t""x" WITH (publish = 'insert, update, delete');`,
     );
   });

@@ -4,19 +4,27 @@ import {
   quoteIdentifier,
   quoteLiteral,
   readPublication,
-  resolveTables,
   serverInfo,
+  type ServerInfo,
   type SqlExecutor,
   sqlStateOf,
   type TableDescription,
 } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
+import { ddlSetupSql, versionProblem } from '../ddl/ddl-trigger.ts';
+import {
+  missingPluginError,
+  pluginProblems,
+  refusedPluginError,
+} from '../decoders/plugin-library.ts';
 import { problemError } from './assert-ready.ts';
-import { publicationProblems, serverProblems, tableProblems } from './readiness.ts';
+import { resolveCaptured } from './captured-tables.ts';
+import { featureProblems } from './features.ts';
+import { publicationProblems } from './publication-problems.ts';
+import { serverProblems, tableProblems } from './readiness.ts';
+import { rowFilterProblems } from './row-filters.ts';
+import { SLOT_LOCK_TIMEOUT_MS } from './slot-lock-timeout.ts';
 import { readSlot, type SlotState } from './slot.ts';
-
-/** How long the making of a slot may wait for one running transaction, where `slotLockTimeoutMs` says nothing else. */
-export const SLOT_LOCK_TIMEOUT_MS = 15_000;
 
 interface Options {
   readonly signal: AbortSignal;
@@ -32,25 +40,43 @@ export async function missingStatements(
   options: Options,
 ): Promise<readonly string[]> {
   const server = await serverInfo(session, options);
-  const tables = await resolveTables(session, settings.tables, options);
-  const blocking = [...serverProblems(server), ...tableProblems(tables, settings)];
+  const unknown = featureProblems(server, settings);
+  if (unknown.length > 0) throw problemError(unknown, false);
+  const { tables, partitions, keys } = await resolveCaptured(session, settings, options);
+  const tooOld = versionProblem(settings, server);
+  const blocking = [
+    ...serverProblems(server),
+    ...(tooOld === null ? [] : [tooOld]),
+    ...tableProblems(tables, settings),
+    ...tableProblems(partitions, { keys }),
+    ...(await pluginProblems(session, settings.decoder, tables, options)),
+  ];
   if (blocking.length > 0) throw problemError(blocking, false);
-  const publication = await readPublication(session, settings.publication, options);
   const slot = await readSlot(textQuery(session, options), settings.slot);
-  refuseSlotWithoutPublication(publication, slot, settings);
   return [
-    ...publicationStatements(publication, tables, settings, server.versionNumber),
-    ...(slot === null ? [createSlotSql(settings.slot)] : []),
+    ...(await publicationStatements(session, tables, slot, settings, server, options)),
+    ...(await ddlSetupSql(session, settings, options)),
+    ...(slot === null && !isSlotMadeByOpen(settings, server) ? [createSlotSql(settings)] : []),
   ];
 }
 
-function publicationStatements(
-  publication: PublicationDescription | null,
+/** Other plugins than pgoutput know no publications. */
+async function publicationStatements(
+  session: SqlExecutor,
   tables: readonly TableDescription[],
+  slot: SlotState | null,
   settings: ReplicationSettings,
-  versionNumber: number,
-): readonly string[] {
-  return publicationProblems(publication, tables, settings, versionNumber).map((p) => p.sql);
+  { versionNumber }: ServerInfo,
+  options: Options,
+): Promise<readonly string[]> {
+  if (settings.decoder !== 'pgoutput') return [];
+  const publication = await readPublication(session, settings.publication, options);
+  refuseSlotWithoutPublication(publication, slot, settings);
+  const problems = [
+    ...publicationProblems(publication, tables, settings, versionNumber),
+    ...(await rowFilterProblems(session, publication, settings, options)),
+  ];
+  return problems.map(({ sql }) => sql);
 }
 
 /** A slot older than its publication stops at the first change that was made before the publication (R-16). */
@@ -68,6 +94,14 @@ function refuseSlotWithoutPublication(
   );
 }
 
+/**
+ * A first copy shows exactly what lies before its slot, so the slot is made with it. A slot that takes over from another
+ * source has to be there before, and a standby gives no snapshot of one: there setup makes it.
+ */
+function isSlotMadeByOpen(settings: ReplicationSettings, server: ServerInfo): boolean {
+  return settings.copy !== null && settings.replaces === null && !server.isInRecovery;
+}
+
 /** Runs the statements, the slot's with a limit on what it waits for. */
 export async function runStatements(
   session: SqlExecutor,
@@ -83,9 +117,10 @@ export async function runStatements(
     try {
       await session.query(statement, [], options);
     } catch (error) {
-      if (sqlStateOf(error) === '42501')
-        throw await refusedStatement(session, error, makesSlot, options);
-      if (!makesSlot || sqlStateOf(error) !== '55P03') throw error;
+      const state = sqlStateOf(error);
+      if (state === '42501') throw await refusedStatement(session, error, statement, options);
+      if (makesSlot && state === '58P01') throw await missingPluginError(session, error, options);
+      if (!makesSlot || state !== '55P03') throw error;
       throw await blockedSlotError(session, lockTimeoutMs, options);
     } finally {
       if (makesSlot) await session.query('RESET lock_timeout', [], options);
@@ -106,7 +141,11 @@ export async function teardownStatements(
       { remedy: 'Stop the pipeline that reads from it first.' },
     );
   }
-  const publication = await readPublication(session, settings.publication, options);
+  // Another plugin's source has none; one of this name belongs to somebody else.
+  const publication =
+    settings.decoder === 'pgoutput'
+      ? await readPublication(session, settings.publication, options)
+      : null;
   return [
     ...(slot === null ? [] : [dropSlotSql(settings.slot)]),
     ...(publication === null
@@ -116,19 +155,27 @@ export async function teardownStatements(
 }
 
 /** https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION */
-function createSlotSql(slot: string): string {
-  return `SELECT pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, 'pgoutput');`;
+export function createSlotSql({
+  decoder,
+  failover,
+  slot,
+  twoPhase,
+}: Pick<ReplicationSettings, 'decoder' | 'failover' | 'slot' | 'twoPhase'>): string {
+  const more =
+    failover === false ? (twoPhase ? ', false, true' : '') : `, false, ${twoPhase}, true`;
+  return `SELECT pg_catalog.pg_create_logical_replication_slot(${quoteLiteral(slot)}, '${decoder}'${more});`;
 }
 
-function dropSlotSql(slot: string): string {
+export function dropSlotSql(slot: string): string {
   return `SELECT pg_catalog.pg_drop_replication_slot(${quoteLiteral(slot)});`;
 }
 
 /** The slot's start needs every transaction that is running now to end (R-29). */
-async function blockedSlotError(
+export async function blockedSlotError(
   session: SqlExecutor,
   lockTimeoutMs: number,
   options: Options,
+  again = 'run source.setup() again',
 ): Promise<Error> {
   const running = await session.query<{ readonly pid: string; readonly database: string | null }>(
     `SELECT a.pid::text AS pid, a.datname::text AS database FROM pg_catalog.pg_stat_activity a
@@ -141,7 +188,7 @@ async function blockedSlotError(
   const names = running.rows.map((row) => `${row.pid} (database ${row.database ?? '?'})`);
   return new SourceSetupError(
     `The slot could not be made within ${lockTimeoutMs / 1000} s, because transactions are running that have to end first${names.length === 0 ? '' : `: ${names.join(', ')}`}.`,
-    { remedy: 'End them, then run source.setup() again.' },
+    { remedy: `End them, then ${again}.` },
   );
 }
 
@@ -149,16 +196,21 @@ async function blockedSlotError(
 async function refusedStatement(
   session: SqlExecutor,
   cause: unknown,
-  makesSlot: boolean,
+  statement: string,
   options: Options,
 ): Promise<Error> {
   const said = cause instanceof Error ? cause.message : 'permission denied';
-  const { user } = await serverInfo(session, options);
+  const server = await serverInfo(session, options);
+  const { user } = server;
+  const refusedPlugin = refusedPluginError(statement, server, cause);
+  if (refusedPlugin !== null) return refusedPlugin;
   return new SourceSetupError(`The setup may not be run by the role "${user}": ${said}.`, {
     cause,
-    remedy: makesSlot
+    remedy: statement.includes('pg_create_logical_replication_slot')
       ? `Run as a superuser: ALTER ROLE ${quoteIdentifier(user)} REPLICATION;`
-      : 'Let the owner of the tables, with CREATE on the database, run what source.setup({ dryRun: true }) gives.',
+      : statement.includes('EVENT TRIGGER')
+        ? 'Only a superuser makes event triggers: let one run what source.setup({ dryRun: true }) gives, or leave the option ddl out.'
+        : 'Let the owner of the tables, with CREATE on the database, run what source.setup({ dryRun: true }) gives.',
   });
 }
 

@@ -1,4 +1,4 @@
-import { GapError, SourceSetupError } from '@certyo-cdc/core';
+import { GapError, SourceConnectionError, SourceSetupError } from '@certyo-cdc/core';
 import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 
@@ -15,6 +15,12 @@ export interface SlotState {
   readonly walStatus: string | null;
   /** Why the server gave the slot up; null when it did not, or before PostgreSQL 16. */
   readonly invalidation: string | null;
+  /** Prepared transactions are sent when they are prepared; false before PostgreSQL 14. */
+  readonly twoPhase: boolean;
+  /** Standbys copy it; false before PostgreSQL 17. */
+  readonly isFailover: boolean;
+  /** The server is a standby, and the slot a copy of its primary's: nothing can be read from it yet. */
+  readonly isSynced: boolean;
 }
 
 // Columns that came with later versions are read through to_json, so that one statement serves all.
@@ -23,6 +29,9 @@ const SLOT_SQL = `
          s.slot_type AS kind, s.temporary::text AS temporary, s.active_pid::text AS active_pid,
          s.confirmed_flush_lsn::text AS confirmed,
          pg_catalog.to_json(s) ->> 'wal_status' AS wal_status,
+         pg_catalog.to_json(s) ->> 'two_phase' AS two_phase,
+         pg_catalog.to_json(s) ->> 'failover' AS failover, 
+         CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.to_json(s) ->> 'synced' END AS synced,
          coalesce(pg_catalog.to_json(s) ->> 'invalidation_reason',
                   CASE WHEN pg_catalog.to_json(s) ->> 'conflicting' = 'true' THEN 'conflict' END) AS invalidation
     FROM pg_catalog.pg_replication_slots s
@@ -42,6 +51,9 @@ export async function readSlot(query: TextQuery, name: string): Promise<SlotStat
     confirmedFlush: row['confirmed'] == null ? null : parseLsn(row['confirmed']),
     walStatus: row['wal_status'] ?? null,
     invalidation: row['invalidation'] ?? null,
+    twoPhase: row['two_phase'] === 'true',
+    isFailover: row['failover'] === 'true',
+    isSynced: row['synced'] === 'true',
   };
 }
 
@@ -51,6 +63,10 @@ export interface SlotExpectation {
   readonly database: string;
   /** The position of the stored checkpoint, or null when there is none. */
   readonly after: Lsn | null;
+  /** The option. The server goes by the slot, once that says so. */
+  readonly twoPhase: boolean;
+  /** @default 'pgoutput' */
+  readonly decoder?: string | undefined;
 }
 
 /**
@@ -61,7 +77,7 @@ export interface SlotExpectation {
  * https://www.postgresql.org/docs/current/protocol-replication.html#PROTOCOL-REPLICATION-START-REPLICATION-SLOT-LOGICAL
  */
 export function judgeSlot(state: SlotState | null, expected: SlotExpectation): Lsn {
-  const { slot, after } = expected;
+  const { after, decoder = 'pgoutput', slot } = expected;
   if (state === null) {
     if (after !== null) {
       throw new GapError(
@@ -71,13 +87,21 @@ export function judgeSlot(state: SlotState | null, expected: SlotExpectation): L
       );
     }
     throw new SourceSetupError(`The replication slot "${slot}" does not exist.`, {
-      remedy: `Run source.setup(), or: SELECT pg_create_logical_replication_slot('${slot}', 'pgoutput');`,
+      remedy: `Run source.setup(), or: SELECT pg_create_logical_replication_slot('${slot}', '${decoder}');`,
     });
   }
-  if (!state.isLogical || state.plugin !== 'pgoutput' || state.isTemporary) {
+  if (state.isSynced) {
+    // Worth another attempt: it may be about to be promoted.
+    throw new SourceConnectionError(
+      'SOURCE_UNREACHABLE',
+      `The server is a standby, and its slot "${slot}" a copy of its primary's, which can be read only after a promotion.`,
+      { remedy: 'Connect to the primary.' },
+    );
+  }
+  if (!state.isLogical || state.plugin !== decoder || state.isTemporary) {
     const kind = `${state.isTemporary ? 'temporary ' : ''}${state.isLogical ? 'logical' : 'physical'}`;
     throw new SourceSetupError(
-      `The slot "${slot}" is a ${kind} slot${state.plugin === null ? '' : ` with the plugin ${state.plugin}`}; a permanent logical slot with pgoutput is needed.`,
+      `The slot "${slot}" is a ${kind} slot${state.plugin === null ? '' : ` with the plugin ${state.plugin}`}; a permanent logical slot with ${decoder} is needed.`,
       { remedy: 'Set the option slot to another name, and run source.setup().' },
     );
   }
@@ -96,7 +120,26 @@ export function judgeSlot(state: SlotState | null, expected: SlotExpectation): L
       },
     );
   }
+  if (state.twoPhase !== expected.twoPhase) {
+    throw new SourceSetupError(
+      expected.twoPhase
+        ? `The slot "${slot}" was made without two_phase.`
+        : `The slot "${slot}" was made with two_phase, which the option twoPhase does not ask for.`,
+      {
+        remedy: expected.twoPhase
+          ? 'Leave twoPhase out; or make another slot: set the option slot to another name, and run source.setup().'
+          : 'Set twoPhase: true.',
+      },
+    );
+  }
   const confirmed = state.confirmedFlush;
+  if (confirmed === null && after !== null) {
+    throw new GapError(
+      'GAP_SLOT_AHEAD',
+      `The slot "${slot}" is being made again, and will begin behind the checkpoint at ${formatLsn(after)}.`,
+      { remedy: 'What lies between was not delivered: copy the tables again.' },
+    );
+  }
   if (confirmed === null) {
     throw new SourceSetupError(`The slot "${slot}" is still being made.`, {
       remedy: 'Wait until pg_create_logical_replication_slot has returned.',

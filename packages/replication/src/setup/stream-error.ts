@@ -6,6 +6,7 @@ import {
   redactPostgresError,
   sqlStateOf,
 } from '@certyo-cdc/postgres';
+import { allowPluginRemedy } from '../decoders/plugin-library.ts';
 
 /** Lack of memory, disk or time, a cancelled statement, a failing disk: worth another attempt, by the same slot. */
 const PASSING_STATES = /^(?:53|57|58)/;
@@ -16,7 +17,12 @@ const PASSING_STATES = /^(?:53|57|58)/;
  */
 export function asStreamError(
   error: unknown,
-  names: { readonly slot: string; readonly publication: string; readonly user: string },
+  names: {
+    readonly slot: string;
+    readonly publication: string;
+    readonly user: string;
+    readonly decoder?: string | undefined;
+  },
 ): Error {
   if (CdcError.is(error)) return error;
   switch (sqlStateOf(error)) {
@@ -56,7 +62,11 @@ export function asStreamError(
         `The role "${names.user}" may not use replication (${describePostgresError(error)}).`,
         {
           cause: redactPostgresError(error),
-          remedy: `Run, as a superuser: ALTER ROLE ${quoteIdentifier(names.user)} REPLICATION;`,
+          remedy: `Run, as a superuser: ALTER ROLE ${quoteIdentifier(names.user)} REPLICATION;${
+            names.decoder === undefined || names.decoder === 'pgoutput'
+              ? ''
+              : ` Or, where it has that: ${allowPluginRemedy(names.decoder)}`
+          }`,
         },
       );
     default:

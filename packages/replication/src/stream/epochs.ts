@@ -35,6 +35,19 @@ export class Epochs {
     this.#stretches = [...this.#stretches, ...added];
   }
 
+  /** The timeline that is read now. */
+  get timeline(): number {
+    return this.#stretches.at(-1)?.timeline ?? 0;
+  }
+
+  /** How the earlier ones were left. */
+  get history(): readonly TimelineSwitch[] {
+    return this.#stretches.slice(0, -1).map(({ timeline }, i) => ({
+      timeline,
+      switchedAt: this.#stretches[i + 1]?.from ?? 0n,
+    }));
+  }
+
   /** The epoch of a transaction whose commit begins there. */
   ofCommit(commitLsn: Lsn): number {
     return this.#find((from) => from <= commitLsn).epoch;

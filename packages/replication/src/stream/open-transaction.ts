@@ -21,34 +21,54 @@ export interface ChangeIdentity {
 export class OpenTransaction {
   readonly commitLsn: bigint;
   readonly xid: number;
-  readonly info: TransactionInfo;
   /** Events of this transaction that have been made so far. */
   made = 0;
+  /** How many of them were made before the connection was lost; infinite when all of them were delivered (I4). */
+  alreadyMade = 0;
+  #info: TransactionInfo | null = null;
+  readonly #committedAt: string;
   readonly #idPrefix: string;
   readonly #epoch: number;
   readonly #commit: string;
   /** By name, not by oid: one name may pass from table to table within a transaction (I5). */
   readonly #counters = new Map<string, number>();
+  #messages = 0;
 
   constructor(
     begin: BeginMessage,
-    context: {
-      readonly beginLsn: bigint;
-      readonly systemIdentifier: string;
-      readonly epoch: number;
-    },
+    context: { readonly systemIdentifier: string; readonly epoch: number },
   ) {
     this.commitLsn = begin.commitLsn;
     this.xid = begin.xid;
-    this.info = Object.freeze({
-      xid: String(begin.xid),
-      committedAt: isoFromPgTime(begin.committedAt),
-      beginLsn: formatLsn(context.beginLsn),
-      commitLsn: formatLsn(begin.commitLsn),
-    });
+    this.#committedAt = isoFromPgTime(begin.committedAt);
     this.#epoch = context.epoch;
     this.#commit = sortableLsn(begin.commitLsn);
     this.#idPrefix = `${context.systemIdentifier}/${this.#commit}/${begin.xid}/`;
+  }
+
+  /** True when its changes were delivered in an earlier life. */
+  get isDelivered(): boolean {
+    return this.alreadyMade === Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * What its events say of it. It begins with its first change that is sent, at `lsn`: the same for a transaction that is
+   * read in one piece and for one that is streamed in progress.
+   */
+  info(bytes: Buffer, lsnAt: number): TransactionInfo {
+    this.#info ??= Object.freeze({
+      xid: String(this.xid),
+      committedAt: this.#committedAt,
+      beginLsn: formatLsn(bytes.readBigUInt64BE(lsnAt)),
+      commitLsn: formatLsn(this.commitLsn),
+    });
+    return this.#info;
+  }
+
+  /** Counts an event; false when it was made before the connection was lost. */
+  isNew(): boolean {
+    this.made += 1;
+    return this.made > this.alreadyMade;
   }
 
   /** Counts one change of a table and gives its number, from 1. */
@@ -63,6 +83,16 @@ export class OpenTransaction {
     return {
       id: `${this.#idPrefix}${tableLabel(table)}/${n}`,
       version: versionText(this.#epoch, this.#commit, n),
+    };
+  }
+
+  /** Names the next message of it; messages are counted apart from changes, whoever asks for them. */
+  nextMessage(): ChangeIdentity {
+    this.#messages += 1;
+    return {
+      // The label of a table has a dot.
+      id: `${this.#idPrefix}message/${this.#messages}`,
+      version: versionText(this.#epoch, this.#commit, this.#messages),
     };
   }
 }

@@ -1,4 +1,4 @@
-import { SourceSetupError } from '@certyo-cdc/core';
+import { GapError, SourceSetupError } from '@certyo-cdc/core';
 import type { RelationMessage } from '../protocol/pgoutput.ts';
 import { tableLabel } from '@certyo-cdc/core/internal';
 
@@ -33,6 +33,12 @@ export function recordKeyOf(
         },
       );
     }
+    // Under NOTHING the server refuses every UPDATE and DELETE, so nothing can be missing.
+    const isShown =
+      message.replicaIdentity === 'f' ||
+      message.replicaIdentity === 'n' ||
+      choices.configured.every((name) => identity.includes(name));
+    if (!isShown) throw identityGap(table, choices.configured, 'FULL');
     return choices.configured;
   }
   if (message.replicaIdentity === 'd' && identity.length > 0) {
@@ -44,17 +50,32 @@ export function recordKeyOf(
   }
   const key = choices.primaryKey ?? choices.lastKnown;
   if (key !== null && key.length > 0 && has(key)) {
-    const inIdentity = message.replicaIdentity === 'n' || key.every((n) => identity.includes(n));
+    // Without any identity the server has refused every UPDATE and DELETE: only whole new rows can have come.
+    const inIdentity =
+      message.replicaIdentity === 'n' ||
+      identity.length === 0 ||
+      key.every((n) => identity.includes(n));
     if (inIdentity) return key;
-    throw new SourceSetupError(
-      `The primary key of ${table} is not within its replica identity, so a DELETE would not show it.`,
-      {
-        remedy: `Run: ALTER TABLE ${table} REPLICA IDENTITY DEFAULT; or set the option keys['${table}'].`,
-      },
-    );
+    throw identityGap(table, key, 'DEFAULT');
   }
   if (message.replicaIdentity === 'i' && identity.length > 0) return identity;
+  if (choices.lastKnown !== null) throw identityGap(table, choices.lastKnown, 'FULL');
   throw new SourceSetupError(`${table} has no primary key, so nothing names its records.`, {
     remedy: `Set the option keys['${table}'] to columns that identify a row, with: ALTER TABLE ${table} REPLICA IDENTITY FULL;`,
   });
+}
+
+/** The start has seen that the tables' replica identities are good: this one was another when the changes were written. */
+function identityGap(
+  table: string,
+  key: readonly string[],
+  identity: 'DEFAULT' | 'FULL',
+): GapError {
+  return new GapError(
+    'GAP_IDENTITY',
+    `Changes of ${table} were written under a replica identity that does not show its key (${key.join(', ')}): a DELETE among them does not name its record.`,
+    {
+      remedy: `Run: ALTER TABLE ${table} REPLICA IDENTITY ${identity}; then copy the table again.`,
+    },
+  );
 }

@@ -15,7 +15,6 @@ import { hasSameColumns } from './known-relation.ts';
 import { recordKeyOf } from './record-key.ts';
 import { readRelationCatalog } from './relation-catalog.ts';
 import type { TextQuery } from './text-query.ts';
-import { tableLabel } from '@certyo-cdc/core/internal';
 
 /** A relation of the running session, ready to decode rows. */
 export interface Relation {
@@ -31,8 +30,8 @@ export interface Relation {
 
 export interface RelationResolverOptions {
   readonly database: string;
-  /** Key columns by `schema.table`, where they are not the primary key. */
-  readonly keys: Readonly<Record<string, readonly string[]>>;
+  /** The key columns of a relation, where they are not the primary key; else null. */
+  readonly keyOf: (message: RelationMessage) => readonly string[] | null;
   readonly includeGenerated: boolean;
   readonly types: TypeRegistry;
   readonly query: TextQuery;
@@ -62,7 +61,7 @@ export class RelationResolver {
     if (missing.length > 0) types.add(await readTypeDescriptors(query, missing));
     const lastKnown = known !== null && hasSameColumns(known, message) ? known : null;
     const key = recordKeyOf(message, {
-      configured: this.#options.keys[tableLabel(message)] ?? null,
+      configured: this.#options.keyOf(message),
       primaryKey: catalog.primaryKey,
       lastKnown: known?.key ?? null,
     });

@@ -7,8 +7,10 @@ import {
   withinDeadline,
 } from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
+import { type MessageTranslator, translateFrames } from '../decoders/translator.ts';
 import { CopyBothSocket } from '../protocol/copy-both-socket.ts';
 import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
+import { pluginOptions, type PluginSettings } from '../protocol/plugin-options.ts';
 import { statusUpdateFrame } from '../protocol/status-update.ts';
 import { judgeSlot, readSlot } from '../setup/slot.ts';
 import { parseTimelineHistory, type TimelineSwitch } from '../setup/timeline.ts';
@@ -16,16 +18,19 @@ import { assertServer, type ServerIdentity } from '../setup/server-identity.ts';
 import { isDead, livenessTimings, type LivenessTimings } from './liveness.ts';
 import type { TextQuery } from './text-query.ts';
 
-export interface SessionOptions {
+export interface SessionOptions extends PluginSettings {
   readonly connection: ResolvedConnection;
   readonly slot: string;
-  readonly publication: string;
   readonly database: string;
   readonly user: string;
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
   readonly statusIntervalMs: number;
   readonly deadAfterMs: number | false;
+  /** What the server shows of the session. @default the connection's own */
+  readonly applicationName: () => string | undefined;
+  /** Makes what turns the plugin's messages into pgoutput's, for each session; null where it is pgoutput. */
+  readonly translator: () => MessageTranslator | null;
 }
 
 /** Where a session has to go on. */
@@ -62,6 +67,9 @@ export class ReplicationSession {
   readonly #positions: () => ReportedPositions;
   readonly #strikes: number;
   readonly #timer: NodeJS.Timeout;
+  readonly #translator: MessageTranslator | null;
+  /** What was translated and has not been read. */
+  #translated: Buffer = Buffer.alloc(0);
   #diedOfSilence = false;
 
   private constructor(
@@ -73,9 +81,11 @@ export class ReplicationSession {
       readonly timings: LivenessTimings;
       readonly positions: () => ReportedPositions;
       readonly strikes: number;
+      readonly translator: MessageTranslator | null;
     },
   ) {
     this.#socket = socket;
+    this.#translator = parts.translator;
     this.server = parts.server;
     this.history = parts.history;
     this.startedAt = parts.startedAt;
@@ -91,7 +101,11 @@ export class ReplicationSession {
     positions: () => ReportedPositions,
     signal: AbortSignal,
   ): Promise<ReplicationSession> {
-    const client = await connect(options.connection, { replication: true, signal });
+    const client = await connect(options.connection, {
+      replication: true,
+      applicationName: options.applicationName(),
+      signal,
+    });
     try {
       return await withinDeadline(client, options.deadAfterMs, () =>
         ReplicationSession.#start(client, options, resume, positions, signal),
@@ -117,6 +131,8 @@ export class ReplicationSession {
       slot: options.slot,
       database: options.database,
       after: resume.acknowledged,
+      twoPhase: options.twoPhase,
+      decoder: options.decoder,
     });
     const [timeout] = await query(
       "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'",
@@ -136,16 +152,28 @@ export class ReplicationSession {
       timings: livenessTimings(Number(timeout?.['setting'] ?? '0'), options),
       positions,
       strikes: resume.strikes,
+      translator: options.translator(),
     });
   }
 
   /** Bytes that begin at a frame; see `CopyBothSocket.read`. */
-  read(): Promise<Buffer> {
-    return this.#socket.read();
+  async read(): Promise<Buffer> {
+    const translator = this.#translator;
+    if (translator === null) return this.#socket.read();
+    let translated = this.#translated;
+    while (translated.length === 0) {
+      const bytes = await this.#socket.read();
+      const translation = await translateFrames(translator, bytes);
+      this.#socket.keep(bytes.subarray(translation.consumed));
+      ({ translated } = translation);
+    }
+    this.#translated = Buffer.alloc(0);
+    return translated;
   }
 
   keep(tail: Buffer): void {
-    this.#socket.keep(tail);
+    if (this.#translator === null) this.#socket.keep(tail);
+    else this.#translated = tail;
   }
 
   /** True when this session was given up because nothing came. */
@@ -227,6 +255,6 @@ async function timelineHistory(
 
 /** https://www.postgresql.org/docs/current/protocol-logical-replication.html */
 function startCommand(options: SessionOptions, from: Lsn): string {
-  const name = options.publication.replaceAll('"', '""').replaceAll("'", "''");
-  return `START_REPLICATION SLOT "${options.slot}" LOGICAL ${formatLsn(from)} (proto_version '1', publication_names '"${name}"')`;
+  const told = pluginOptions(options);
+  return `START_REPLICATION SLOT "${options.slot}" LOGICAL ${formatLsn(from)}${told === '' ? '' : ` (${told})`}`;
 }

@@ -6,16 +6,24 @@ import {
   GapError,
   PipelineStateError,
   type Position,
+  type SlotHealth,
   type SourceEvent,
   type SourceLag,
+  type StreamSharing,
 } from '@certyo-cdc/core';
-import { batchIterator, knownRelationsToJson, type TypeRegistry } from '@certyo-cdc/postgres';
+import { batchIterator } from '@certyo-cdc/core/internal';
+import { knownRelationsToJson, type TypeRegistry } from '@certyo-cdc/postgres';
+import type { Caretaker } from '../care/caretaker.ts';
+import { gapFingerprint, withWaysOut } from '../care/recovery.ts';
+import type { SlotHolder } from '../care/slot-holder.ts';
 import type { PublicationWatch } from '../setup/publication-watch.ts';
 import type { Lsn } from '../protocol/lsn.ts';
 import { identityToJson, type ReplicationIdentity } from '../setup/identity.ts';
+import type { KnownRelations } from './known-relation.ts';
 import { IdleProgress } from './idle-progress.ts';
 import type { ReplicationSession } from './replication-session.ts';
 import type { SessionKeeper } from './session-keeper.ts';
+import { type Admission, replicationSharing } from './sharing.ts';
 import type { SideConnection } from './side-connection.ts';
 import { lsnFromPosition, positionFromLsn } from './source-position.ts';
 import type { Decoded, StreamDecoder } from './stream-decoder.ts';
@@ -30,6 +38,13 @@ export interface ReplicationStreamParts {
   readonly publication: PublicationWatch;
   readonly keeper: SessionKeeper;
   readonly side: SideConnection;
+  readonly caretaker: Caretaker;
+  readonly holder: SlotHolder | null;
+  /** What comes before everything that is read. */
+  readonly opening: ChangeBatch | null;
+  /** True when a checkpoint is stored. */
+  readonly hasCheckpoint: boolean;
+  readonly admission: Omit<Admission, 'query' | 'epochs' | 'identity'>;
   readonly signal: AbortSignal;
   readonly onEvent: (event: SourceEvent) => void;
 }
@@ -42,14 +57,22 @@ const IDLE_SENDER_AFTER_MS = 250;
 
 /** Changes of one slot, in commit order, across reconnects. */
 export class ReplicationStream implements ChangeStream {
+  readonly sharing: StreamSharing;
   readonly #parts: ReplicationStreamParts;
   readonly #unacknowledged = new Unacknowledged();
   readonly #idle: IdleProgress;
   /** Everything up to here was given by `next` calls that the consumer has come back from. */
   #handedOver: Lsn;
+  readonly #beganAt: Lsn;
   #yieldedTo: Lsn;
+  /** The tables as known at `#yieldedTo`. */
+  #yieldedKnown: KnownRelations;
+  /** From where reading goes on behind `#yieldedTo`. */
+  #yieldedFrom: Lsn;
   /** What came behind the newest end in the same piece of the stream. */
   #behindEnd: ChangeBatch | null = null;
+  /** What is left of a piece of the stream behind a transaction that is being replayed. */
+  #undecoded: { readonly session: ReplicationSession; readonly bytes: Buffer } | null = null;
   /** Changes were handed over since the newest end. */
   #isBehindEnd = false;
   readonly #publicationTimer: NodeJS.Timeout;
@@ -61,10 +84,25 @@ export class ReplicationStream implements ChangeStream {
     this.#parts = parts;
     const { readTo } = parts.decoder;
     this.#handedOver = readTo;
+    this.#beganAt = readTo;
     this.#yieldedTo = readTo;
+    this.#yieldedKnown = parts.decoder.known;
     this.#idle = new IdleProgress(readTo, Date.now());
-    this.#unacknowledged.yielded(readTo, parts.decoder.known);
+    this.#yieldedFrom = parts.keeper.told;
+    this.#behindEnd = parts.opening;
+    this.#unacknowledged.yielded(readTo, parts.decoder.known, parts.keeper.told);
+    this.sharing = replicationSharing(
+      positionFromLsn(readTo),
+      {
+        ...parts.admission,
+        identity: parts.identity,
+        query: parts.side.rows,
+        epochs: () => parts.keeper.epochs,
+      },
+      (end) => this.#unacknowledged.forget(lsnFromPosition(end)),
+    );
     this.#publicationTimer = setInterval(() => this.#checkPublication(), PUBLICATION_CHECK_MS);
+    parts.caretaker.start(() => this.#unacknowledged.oldestMs);
     parts.signal.addEventListener('abort', this.#onAbort);
     if (parts.signal.aborted) this.#onAbort();
   }
@@ -77,8 +115,8 @@ export class ReplicationStream implements ChangeStream {
 
   checkpoint(end: Position): Checkpoint {
     const lsn = lsnFromPosition(end);
-    const known = this.#unacknowledged.knownAt(lsn);
-    if (known === null) {
+    const at = this.#unacknowledged.at(lsn);
+    if (at === null) {
       throw new PipelineStateError(`The position ${end} was not handed over by this stream.`);
     }
     // Those of the position: the server may have moved to another timeline since.
@@ -90,8 +128,9 @@ export class ReplicationStream implements ChangeStream {
       epoch,
       state: {
         types: this.#parts.types.toJSON(),
-        relations: knownRelationsToJson(known),
+        relations: knownRelationsToJson(at.known),
         publication: this.#parts.publication.toJSON(),
+        ...(at.readFrom < lsn ? { readFrom: positionFromLsn(at.readFrom) } : {}),
       },
     };
   }
@@ -99,11 +138,13 @@ export class ReplicationStream implements ChangeStream {
   async acknowledge(end: Position): Promise<void> {
     const lsn = lsnFromPosition(end);
     const { keeper } = this.#parts;
-    if (this.#unacknowledged.knownAt(lsn) === null) {
+    const at = this.#unacknowledged.at(lsn);
+    if (at === null) {
       throw new PipelineStateError(`The position ${end} was not handed over by this stream.`);
     }
     if (lsn <= keeper.acknowledged) return;
     keeper.acknowledged = lsn;
+    if (at.readFrom > keeper.told) keeper.told = at.readFrom;
     this.#unacknowledged.acknowledged(lsn);
     keeper.current?.report();
     await Promise.resolve();
@@ -119,10 +160,20 @@ export class ReplicationStream implements ChangeStream {
     };
   }
 
+  slotHealth(): SlotHealth | null {
+    return this.#parts.caretaker.health;
+  }
+
   /** Resolves when what was committed before has been handed over; fails with the stream. */
   async caughtUp({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     signal.throwIfAborted();
-    const target = await walFlushedTo(this.#parts.side.rows, { settle: true, signal });
+    await this.reached(await walFlushedTo(this.#parts.side.rows, { settle: true, signal }), {
+      signal,
+    });
+  }
+
+  /** Resolves when everything up to a position has been handed over; fails with the stream. */
+  async reached(target: Lsn, { signal }: { readonly signal: AbortSignal }): Promise<void> {
     // The server says how far it is only now and then, so it is asked while we wait.
     const asking = setInterval(() => this.#parts.keeper.current?.report(true), 20);
     try {
@@ -140,6 +191,23 @@ export class ReplicationStream implements ChangeStream {
     }
   }
 
+  /**
+   * The end at which the stream stands while nothing is under way: everything before it has been handed over, nothing
+   * behind it has. Null within a transaction, and while the consumer has not come back from what it was given.
+   */
+  stand(): Position | null {
+    if (this.#failure !== null || this.#isBehindEnd || this.#yieldedTo !== this.#handedOver) {
+      return null;
+    }
+    this.#unacknowledged.yielded(this.#handedOver, this.#yieldedKnown, this.#yieldedFrom);
+    return positionFromLsn(this.#handedOver);
+  }
+
+  /** The epoch of everything up to an end. */
+  epochAt(end: Lsn): number {
+    return this.#parts.keeper.epochs.ofEnd(end).epoch;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -150,7 +218,12 @@ export class ReplicationStream implements ChangeStream {
     signal.removeEventListener('abort', this.#onAbort);
     clearInterval(this.#publicationTimer);
     this.#failure ??= new PipelineStateError('The stream is closed.');
+    await this.#parts.caretaker.close();
+    // Before the slot is free: the next stream on it begins by clearing the folder.
+    await this.#parts.decoder.close();
     await keeper.close();
+    // Only now is the slot free for the next one.
+    await this.#parts.holder?.release();
     await side.close();
     this.#moved();
   }
@@ -169,39 +242,66 @@ export class ReplicationStream implements ChangeStream {
       if (this.#closed !== null) return null;
       try {
         signal.throwIfAborted();
-        const session = await keeper.session();
-        const bytes = await session.read();
-        const decoded = await decoder.decode(bytes, Date.now());
-        const batch = this.#take(session, bytes, decoded);
+        const batch = decoder.isReplaying ? await this.#replay() : await this.#read();
         if (batch !== null) return batch;
       } catch (error) {
         if (this.#closed !== null) return null;
         try {
           await keeper.lost(error);
         } catch (fatal) {
-          this.#failure = fatal;
+          this.#failure = this.#explained(fatal);
           this.#moved();
-          throw fatal;
+          throw this.#failure;
         }
       }
     }
   }
 
-  /** Makes a batch of what was decoded; null when there is nothing to hand over. */
-  #take(session: ReplicationSession, bytes: Buffer, decoded: Decoded): ChangeBatch | null {
+  /** A gap says how to go on behind it, where there is something to go on from. */
+  #explained(error: unknown): unknown {
+    const { acknowledged } = this.#parts.keeper;
+    const hasSaved = this.#parts.hasCheckpoint || acknowledged > this.#beganAt;
+    if (!(error instanceof GapError) || !hasSaved) return error;
+    if (this.#unacknowledged.at(acknowledged) === null) return error;
+    const checkpoint = this.checkpoint(positionFromLsn(acknowledged));
+    return withWaysOut(error, gapFingerprint(checkpoint, this.#parts.slot));
+  }
+
+  /** Reads on from the server; null when there is nothing to hand over. */
+  async #read(): Promise<ChangeBatch | null> {
     const { decoder, keeper } = this.#parts;
+    const session = await keeper.session();
+    const left = this.#undecoded;
+    this.#undecoded = null;
+    const bytes = left?.session === session ? left.bytes : await session.read();
+    const decoded = await decoder.decode(bytes, Date.now());
     if (decoded.error === null) {
-      session.keep(bytes.subarray(decoded.consumed));
+      const rest = bytes.subarray(decoded.consumed);
+      // Behind a transaction that is to be replayed, whole frames may be left.
+      if (decoder.isReplaying && rest.length > 0) this.#undecoded = { session, bytes: rest };
+      else session.keep(rest);
       if (decoded.replyRequested) session.report();
-    } else {
-      // What was decoded before is good and is handed over first; the session is over.
-      keeper.fail(decoded.error);
     }
+    return this.#take(decoded, bytes.length);
+  }
+
+  /** Reads on from the spool, whether the connection is there or not. */
+  async #replay(): Promise<ChangeBatch | null> {
+    this.#parts.keeper.assertSound();
+    const decoded = await this.#parts.decoder.replay();
+    return this.#take(decoded, decoded.consumed);
+  }
+
+  /** Makes a batch of what was decoded; null when there is nothing to hand over. */
+  #take(decoded: Decoded, bytes: number): ChangeBatch | null {
+    const { decoder, keeper } = this.#parts;
+    // What was decoded before is good and is handed over first; the session is over.
+    if (decoded.error !== null) keeper.fail(decoded.error);
     // A batch ends where its end is, so that a restart from it repeats nothing of the batch.
     const isSplit = decoded.committedTo !== null && decoded.committedEvents < decoded.events.length;
     const events = isSplit ? decoded.events.slice(0, decoded.committedEvents) : decoded.events;
     const rest: ChangeBatch | null = isSplit
-      ? { events: decoded.events.slice(decoded.committedEvents), bytes: bytes.length, end: null }
+      ? { events: decoded.events.slice(decoded.committedEvents), bytes, end: null }
       : null;
     // Before PostgreSQL 15 every transaction of the database comes, if only as BEGIN and COMMIT. An end for each would
     // have the checkpoint that is saved for it be the next one (I10): without changes it is idle progress.
@@ -215,11 +315,13 @@ export class ReplicationStream implements ChangeStream {
       end = this.#idle.at(decoder.readTo, end, Date.now());
       this.#yieldedTo = decoder.readTo;
     }
+    this.#yieldedKnown = decoder.known;
+    this.#yieldedFrom = decoder.readFrom(this.#yieldedTo);
     this.#isBehindEnd = rest !== null || (end === null && hasChanges);
     this.#note(events);
     if (end !== null) {
       keeper.progressed();
-      this.#unacknowledged.yielded(end, decoder.known);
+      this.#unacknowledged.yielded(end, decoder.known, decoder.readFrom(end));
     }
     if (events.length === 0 && end === null) {
       if (rest !== null) this.#note(rest.events);
@@ -232,7 +334,7 @@ export class ReplicationStream implements ChangeStream {
     this.#behindEnd = rest;
     return {
       events,
-      bytes: events.length === 0 ? 0 : bytes.length,
+      bytes: events.length === 0 ? 0 : bytes,
       end: end === null ? null : positionFromLsn(end),
     };
   }

@@ -2,6 +2,7 @@ import { CdcError, PipelineStateError, type SourceEvent } from '@certyo-cdc/core
 import { sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 import { type ReconnectDelays, reconnectDelayMs } from '@certyo-cdc/postgres';
 import type { Lsn } from '../protocol/lsn.ts';
+import type { SlotHolder } from '../care/slot-holder.ts';
 import type { ServerIdentity } from '../setup/server-identity.ts';
 import { asStreamError } from '../setup/stream-error.ts';
 import { Epochs } from './epochs.ts';
@@ -19,6 +20,8 @@ export interface SessionKeeperOptions {
   readonly signal: AbortSignal;
   readonly onEvent: (event: SourceEvent) => void;
   readonly random: () => number;
+  /** The right to read, where instances take turns by a lease; null where they do not. */
+  readonly holder: () => Pick<SlotHolder, 'freeSlot' | 'hold'> | null;
   /** Checked before each attempt to go on after a loss. */
   readonly beforeResume: () => Promise<void>;
 }
@@ -31,8 +34,8 @@ export interface ReadProgress {
   readonly reached: Lsn;
   /** Where reading goes on: the end of the newest whole transaction. */
   readonly committedTo: Lsn;
-  /** Forgets what was only true of the lost session. */
-  beginSession(): void;
+  /** Forgets what was only true of the lost session; gives from where to read to go on behind `end`. */
+  beginSession(end: Lsn): Promise<Lsn>;
 }
 
 /**
@@ -40,8 +43,13 @@ export interface ReadProgress {
  * and tells what can be waited out from what cannot.
  */
 export class SessionKeeper {
-  /** The newest acknowledged position; reported by every status update. */
+  /** The newest acknowledged position. */
   acknowledged: Lsn = 0n;
+  /**
+   * The position that every status update reports as safe: the acknowledged one, or an earlier one from which on the server
+   * has to keep its log.
+   */
+  told: Lsn = 0n;
   readonly #options: SessionKeeperOptions;
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal;
@@ -52,6 +60,8 @@ export class SessionKeeper {
   #epochs: Epochs | null = null;
   #firstEpoch = 1;
   #failure: unknown = null;
+  /** Where the session that is opened next reads from. */
+  #readFrom: Lsn = 0n;
   #attempts = 0;
   #strikes = 0;
 
@@ -80,6 +90,8 @@ export class SessionKeeper {
     after: {
       readonly server: ServerIdentity;
       readonly position: Lsn;
+      /** Where reading begins to go on behind the position. */
+      readonly readFrom: Lsn;
     } | null,
     epoch: number,
   ): Promise<Lsn> {
@@ -88,13 +100,14 @@ export class SessionKeeper {
     this.#epochs = after === null ? null : new Epochs(after.server.timeline, epoch);
     this.#firstEpoch = epoch;
     const position = after?.position ?? null;
+    const readFrom = after?.readFrom ?? null;
     const session = await this.#waitForSlot(() =>
       ReplicationSession.open(
         this.#options.session,
         {
           server: this.#server,
-          after: position,
-          acknowledged: position,
+          after: readFrom,
+          acknowledged: readFrom,
           reached: position,
           strikes: 0,
         },
@@ -104,9 +117,10 @@ export class SessionKeeper {
     );
     this.#adopt(session);
     this.#signal.throwIfAborted();
-    this.acknowledged = session.startedAt;
+    this.acknowledged = position ?? session.startedAt;
+    this.told = session.startedAt;
     this.#options.onEvent({ type: 'source-connected', position: null });
-    return session.startedAt;
+    return this.acknowledged;
   }
 
   follow(progress: ReadProgress): void {
@@ -115,19 +129,22 @@ export class SessionKeeper {
 
   /** The session to read from; connects where there is none. */
   async session(): Promise<ReplicationSession> {
-    if (this.#failure !== null) {
-      const failure = this.#failure;
-      this.#failure = null;
-      throw failure;
-    }
+    this.assertSound();
     if (this.#current !== null) return this.#current;
     this.#signal.throwIfAborted();
-    this.#progress?.beginSession();
+    this.#readFrom = (await this.#progress?.beginSession(this.#resumeAt())) ?? this.#resumeAt();
     const session = await this.#waitForSlot(() => this.#resume());
     this.#adopt(session);
     this.#signal.throwIfAborted();
     this.#options.onEvent({ type: 'source-reconnected', attempts: this.#attempts });
     return session;
+  }
+
+  /** Throws what the session ended with, once. */
+  assertSound(): void {
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure;
   }
 
   /** The session is over because of `error`, which the next call of `session` throws. */
@@ -183,20 +200,25 @@ export class SessionKeeper {
 
   readonly #positions = (): ReportedPositions => ({
     received: this.#progress?.readTo ?? this.acknowledged,
-    acknowledged: this.acknowledged,
+    acknowledged: this.told,
   });
+
+  #resumeAt(): Lsn {
+    const from = this.#progress?.committedTo ?? this.acknowledged;
+    return from > this.acknowledged ? from : this.acknowledged;
+  }
 
   async #resume(): Promise<ReplicationSession> {
     await this.#side?.watch();
+    await this.#options.holder()?.hold();
     await this.#options.beforeResume();
     const progress = this.#progress;
-    const from = progress?.committedTo ?? this.acknowledged;
     return ReplicationSession.open(
       this.#options.session,
       {
         server: this.#server,
-        after: from > this.acknowledged ? from : this.acknowledged,
-        acknowledged: this.acknowledged,
+        after: this.#readFrom,
+        acknowledged: this.told,
         reached: progress?.reached ?? this.acknowledged,
         strikes: this.#strikes,
       },
@@ -217,6 +239,15 @@ export class SessionKeeper {
     this.#epochs.follow(session.server.timeline, session.history);
   }
 
+  /** Whether a process of ours that had the slot was ended. Where nobody can tell, the slot is waited for. */
+  async #freeSlot(): Promise<boolean> {
+    try {
+      return (await this.#options.holder()?.freeSlot()) ?? false;
+    } catch {
+      return false;
+    }
+  }
+
   /** Another connection holds the slot: a standby waits, and so does a restart until the server notices the last life's end. */
   async #waitForSlot<T>(open: () => Promise<T>): Promise<T> {
     const { slotWaitMs, onEvent, session } = this.#options;
@@ -229,7 +260,9 @@ export class SessionKeeper {
         const known = asStreamError(error, session);
         const isBusy = CdcError.is(known) && known.code === 'SOURCE_BUSY';
         const isOver = slotWaitMs !== false && Date.now() - since >= slotWaitMs;
-        if (!isBusy || isOver) throw known;
+        if (!isBusy) throw known;
+        if (await this.#freeSlot()) continue;
+        if (isOver) throw known;
         if (attempt === 0) onEvent({ type: 'source-waiting', reason: known.message });
         await sleep(SYSTEM_TIME, Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)), this.#signal);
       }

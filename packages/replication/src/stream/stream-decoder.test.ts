@@ -18,11 +18,14 @@ function newDecoder(): StreamDecoder {
     epochOf: () => 1,
     position: 0n,
     known: new Map(),
-    isCaptured: (schema) => schema === 'public',
+    isCaptured: ({ schema }) => schema === 'public',
+    wantsMessage: () => true,
+    ddlPrefix: null,
+    spool: null,
     onRelationRepeated: async () => undefined,
     resolver: new RelationResolver({
       database: 'd',
-      keys: {},
+      keyOf: () => null,
       includeGenerated: false,
       types: createTypeRegistry(),
       query: async () => [],
@@ -54,7 +57,7 @@ describe(StreamDecoder, () => {
         const decoder = newDecoder();
         const given: string[] = [];
         for (const cut of [first, second, whole.length]) {
-          decoder.beginSession();
+          await decoder.beginSession(decoder.committedTo);
           const { events, error } = await decoder.decode(stream(...whole.slice(0, cut)), 0);
           expect(error).toBeNull();
           given.push(...events.map((event) => event.id));
@@ -68,7 +71,7 @@ describe(StreamDecoder, () => {
   test('another transaction in the place of one that was cut off is refused', async () => {
     const decoder = newDecoder();
     await decoder.decode(stream(message.begin(50n), T, ...rows(0, 2)), 0);
-    decoder.beginSession();
+    await decoder.beginSession(decoder.committedTo);
     const { events, error } = await decoder.decode(stream(message.begin(70n), T, ...rows(0, 2)), 0);
     expect(events).toEqual([]);
     expect(error).toBeInstanceOf(SourceProtocolError);
@@ -77,7 +80,7 @@ describe(StreamDecoder, () => {
   test('a transaction that has fewer changes than before is refused', async () => {
     const decoder = newDecoder();
     await decoder.decode(stream(message.begin(50n), T, ...rows(0, 2)), 0);
-    decoder.beginSession();
+    await decoder.beginSession(decoder.committedTo);
     const again = stream(message.begin(50n), T, ...rows(0, 1), message.commit(50n, 60n));
     expect(await decoder.decode(again, 0)).toMatchObject({ events: [], committedTo: null });
   });

@@ -1,20 +1,21 @@
-import { type ChangeEvent, type EventSource, SourceProtocolError } from '@certyo-cdc/core';
-import {
-  createRowChange,
-  createSchemaChange,
-  createTruncate,
-  type KnownRelation,
-  type Tuple,
-} from '@certyo-cdc/postgres';
+import { type ChangeEvent, SourceProtocolError } from '@certyo-cdc/core';
 import { wholeFrameLength } from '../protocol/frame-buffer.ts';
 import type { Lsn } from '../protocol/lsn.ts';
 import * as pgoutput from '../protocol/pgoutput.ts';
-import { readServerError } from '../protocol/server-error.ts';
-import { hasSameColumns, type KnownRelations } from './known-relation.ts';
+import * as ends from '../protocol/pgoutput-transactions.ts';
+import { asProtocolError, readOtherFrame, shutdownStorm } from '../protocol/other-frames.ts';
+import {
+  ChangeReader,
+  type ChangeReaderOptions,
+  inTransaction,
+  type MessageAt,
+} from './change-reader.ts';
+import { type HeldTransaction, HeldTransactions } from './held-transactions.ts';
+import type { KnownRelations } from './known-relation.ts';
 import { KeepaliveStorm } from './liveness.ts';
 import { OpenTransaction } from './open-transaction.ts';
-import type { Relation, RelationResolver } from './relation-resolver.ts';
-import { isStatusOnlyUpdate, keyTuple } from './tuples.ts';
+import { Replay } from './replay.ts';
+import type { SpoolFolder } from './spool.ts';
 
 /** What one piece of the stream held. */
 export interface Decoded {
@@ -23,7 +24,7 @@ export interface Decoded {
   readonly committedTo: Lsn | null;
   /** How many of the events belong to transactions that ended in it. */
   readonly committedEvents: number;
-  /** Bytes behind the last whole frame. */
+  /** Bytes that were read: all whole frames, or those before a transaction that is to be replayed. */
   readonly consumed: number;
   /** The server asked for a status update. */
   readonly replyRequested: boolean;
@@ -31,16 +32,15 @@ export interface Decoded {
   readonly error: unknown;
 }
 
-export interface StreamDecoderOptions {
-  readonly source: EventSource & { readonly systemIdentifier: string };
+export interface StreamDecoderOptions extends ChangeReaderOptions {
   /** The epoch of a transaction whose commit begins there. */
   readonly epochOf: (commitLsn: Lsn) => number;
-  readonly resolver: RelationResolver;
-  readonly isCaptured: (schema: string, table: string) => boolean;
-  /** A relation came again within a session, as it does after its table or the publication was altered. */
-  readonly onRelationRepeated: () => Promise<void>;
-  readonly known: KnownRelations;
+  /** Everything up to here was delivered; reading may begin before it. */
   readonly position: Lsn;
+  /** Where reading begins. @default position */
+  readonly readFrom?: Lsn | undefined;
+  /** Where transactions wait for their commit; null where none come before it. */
+  readonly spool: SpoolFolder | null;
 }
 
 const COPY_DATA = 0x64;
@@ -54,26 +54,34 @@ const KEEPALIVE_BYTES = 5 + 18;
  * Turns the bytes of the copy stream into change events.
  *
  * Lives across reconnects. A transaction that was cut off is sent again from its beginning; the events of it that have
- * already been made are counted off and not made again.
+ * already been made are counted off and not made again. A transaction that comes before its commit waits in the spool,
+ * as bytes, and is decoded when its commit has come (R-24): `isReplaying` then says that `replay` comes before `decode`.
  */
 export class StreamDecoder {
   readonly #options: StreamDecoderOptions;
-  /** Relations of this session, by oid; null for one that is not captured. */
-  #relations = new Map<number, Relation | null>();
-  #known: Map<number, KnownRelation>;
-  #committedKnown: KnownRelations;
+  readonly #changes: ChangeReader;
+  readonly #held: HeldTransactions;
+  /** The transaction whose piece is being taken into the spool. */
+  #piece: HeldTransaction | null = null;
+  #replay: Replay | null = null;
   #transaction: OpenTransaction | null = null;
   #interrupted: OpenTransaction | null = null;
   #readTo: Lsn;
   #committedTo: Lsn;
+  /** What ended before this is only read for what follows from it. */
+  #deliveredTo: Lsn;
+  /** Where reading began, until it has come to `#deliveredTo`. */
+  #from: Lsn;
   #storm = new KeepaliveStorm();
 
   constructor(options: StreamDecoderOptions) {
     this.#options = options;
-    this.#known = new Map(options.known);
-    this.#committedKnown = options.known;
+    this.#changes = new ChangeReader(options);
+    this.#held = new HeldTransactions(options.spool);
     this.#readTo = options.position;
     this.#committedTo = options.position;
+    this.#deliveredTo = options.position;
+    this.#from = options.readFrom ?? options.position;
   }
 
   /** Everything up to here has been decoded. */
@@ -93,23 +101,49 @@ export class StreamDecoder {
   }
 
   get isInTransaction(): boolean {
-    return this.#transaction !== null;
+    return this.#transaction !== null || this.#piece !== null;
+  }
+
+  /** A transaction has to be read back from the spool before anything else is decoded. */
+  get isReplaying(): boolean {
+    return this.#replay !== null;
   }
 
   /** The tables as known at the end of the newest transaction. */
   get known(): KnownRelations {
-    return this.#committedKnown;
+    return this.#changes.known;
   }
 
-  /** Forgets what is only true of one session. Call it before each START_REPLICATION. */
-  beginSession(): void {
-    // A relation is described again in each session; an old description may be wrong by now (R-23).
-    this.#relations = new Map();
-    this.#known = new Map(this.#committedKnown);
+  /** From where reading shows all that is needed to go on behind `end`, which has just been reached. */
+  readFrom(end: Lsn): Lsn {
+    const from = this.#held.readFrom(end);
+    // What is read once more to be there again has not all come yet.
+    const isBehind = this.#from < this.#deliveredTo;
+    return isBehind && this.#from < from ? this.#from : from;
+  }
+
+  /**
+   * Forgets what is only true of one session. Call it before each START_REPLICATION.
+   *
+   * @param end Everything before it was given, and what follows is to be given next.
+   * @returns Where reading has to begin.
+   */
+  async beginSession(end: Lsn): Promise<Lsn> {
+    this.#from = this.readFrom(end);
+    this.#deliveredTo = end;
+    this.#changes.beginSession();
     this.#storm = new KeepaliveStorm();
     const open = this.#transaction;
     if (open !== null && open.made > (this.#interrupted?.made ?? 0)) this.#interrupted = open;
     this.#transaction = null;
+    this.#piece = null;
+    await this.#held.beginSession();
+    return this.#from;
+  }
+
+  /** Removes the spool. Idempotent. */
+  async close(): Promise<void> {
+    await this.#held.close();
   }
 
   /** Decodes the whole frames in `bytes`, which begin at a frame. */
@@ -121,34 +155,42 @@ export class StreamDecoder {
     let pos = 0;
     let error: unknown = null;
     try {
-      for (;;) {
+      while (this.#replay === null) {
+        if (this.#piece !== null) pos = await this.#takePiece(this.#piece, bytes, pos);
         const length = wholeFrameLength(bytes, pos);
         if (length === 0) break;
         const body = pos + 5;
         const end = pos + length;
         if (bytes[pos] !== COPY_DATA) {
-          this.#readOtherFrame(bytes, pos, end);
+          readOtherFrame(bytes, pos, end);
         } else if (bytes[body] === XLOG_DATA && length > XLOG_DATA_BYTES) {
           // Byte1 'w', Int64 start, Int64 end, Int64 clock, then the plugin's message.
           const at = body + 25;
           const kind = bytes[at];
           if (kind === pgoutput.INSERT || kind === pgoutput.UPDATE || kind === pgoutput.DELETE) {
-            this.#readChange(bytes, at, end, events);
-          } else if (kind === pgoutput.COMMIT) {
-            committedTo = this.#readCommit(bytes, at, end);
-            committedEvents = events.length;
-          } else if (kind === pgoutput.RELATION) {
-            const message = pgoutput.readRelation(bytes, at, end);
-            await this.#readRelation(message, events);
+            const transaction = inTransaction(this.#transaction);
+            if (!this.#changes.row(bytes, at, end, body + 1, transaction, events)) {
+              const where = { bytes, at, end, lsnAt: body + 1 };
+              await this.#changes.settledRow(where, transaction, events);
+            }
+          } else if (kind === pgoutput.BEGIN) {
+            this.#readBegin(bytes, at, end);
           } else {
-            this.#readRare(bytes, at, end, events);
+            const to =
+              kind === pgoutput.COMMIT
+                ? this.#readCommit(bytes, at, end)
+                : await this.#readRare(bytes, at, end, events);
+            if (to !== null) {
+              committedTo = to;
+              committedEvents = events.length;
+            }
           }
         } else if (bytes[body] === KEEPALIVE && length === KEEPALIVE_BYTES) {
           const walEnd = bytes.readBigUInt64BE(body + 1);
           const asks = bytes[body + 17] === 1;
           replyRequested = replyRequested || asks;
           // Inside a transaction the server's position says nothing about what we hold (R-03).
-          if (this.#transaction === null && walEnd > this.#readTo) this.#readTo = walEnd;
+          if (!this.isInTransaction) this.#reached(walEnd);
           // Answers to our own questions do not count, however many have waited to be read.
           if (asks && this.#storm.saw(walEnd, nowMs)) throw shutdownStorm();
         } else {
@@ -164,187 +206,216 @@ export class StreamDecoder {
     return { events, committedTo, committedEvents, consumed: pos, replyRequested, error };
   }
 
-  #readChange(bytes: Buffer, at: number, end: number, events: ChangeEvent[]): void {
-    const transaction = this.#open();
-    const relation = this.#relation(pgoutput.readRowOid(bytes, at, end));
-    if (relation === null) return;
-    const n = transaction.count(relation.table);
-    const kind = bytes[at];
-    const { oldSpans, oldIsKey, newSpans } = pgoutput.readRow(bytes, at, end);
-    let before: Tuple | null = null;
-    if (oldSpans !== null) {
-      before = { bytes, spans: oldIsKey ? keyTuple(oldSpans, relation.inIdentity) : oldSpans };
+  /** Decodes the next piece of a transaction from the spool. A lost connection does not matter to it. */
+  async replay(): Promise<Decoded> {
+    const events: ChangeEvent[] = [];
+    let committedTo: Lsn | null = null;
+    let consumed = 0;
+    let error: unknown = null;
+    try {
+      const replay = this.#replay;
+      if (replay !== null) {
+        if (!replay.isAtEnd) consumed = await replay.next(events);
+        if (replay.isAtEnd) {
+          await this.#held.release(replay.held);
+          committedTo = this.#ended(replay.transaction, replay.endLsn);
+          this.#replay = null;
+        }
+      }
+    } catch (reason) {
+      error = asProtocolError(reason);
     }
-    const after: Tuple | null = newSpans === null ? null : { bytes, spans: newSpans };
-    if (
-      relation.ownColumns.length > 0 &&
-      before !== null &&
-      after !== null &&
-      isStatusOnlyUpdate(before, after, relation.ownColumns)
-    ) {
-      return;
-    }
-    if (!this.#isNew(transaction)) return;
-    const { id, version } = transaction.identify(relation.table, n);
-    events.push(
-      createRowChange({
-        descriptor: relation.descriptor,
-        operation:
-          kind === pgoutput.INSERT ? 'insert' : kind === pgoutput.UPDATE ? 'update' : 'delete',
-        id,
-        version,
-        transaction: transaction.info,
-        source: this.#options.source,
-        before,
-        after,
-      }),
-    );
+    return {
+      events,
+      committedTo,
+      committedEvents: committedTo === null ? 0 : events.length,
+      consumed,
+      replyRequested: false,
+      error,
+    };
   }
 
-  #readCommit(bytes: Buffer, at: number, end: number): Lsn {
-    const transaction = this.#open();
+  /** Takes the frames of a piece into the spool as they are; gives where the first other one begins. */
+  async #takePiece(held: HeldTransaction, bytes: Buffer, from: number): Promise<number> {
+    const stop = held.hasXids ? ends.STREAM_STOP : ends.PREPARE;
+    let pos = from;
+    for (;;) {
+      const length = wholeFrameLength(bytes, pos);
+      if (length <= XLOG_DATA_BYTES || bytes[pos] !== COPY_DATA || bytes[pos + 5] !== XLOG_DATA) {
+        break;
+      }
+      const at = pos + XLOG_DATA_BYTES;
+      if (bytes[at] === stop) {
+        this.#piece = null;
+        break;
+      }
+      // Of a transaction that is prepared in one piece the server takes it as read, for whatever comes until the commit.
+      if (!held.hasXids && bytes[at] === pgoutput.RELATION) {
+        this.#changes.undoneRelation(pgoutput.readRelation(bytes, at, pos + length));
+      }
+      pos += length;
+    }
+    if (pos > from) await held.spool.append(bytes.subarray(from, pos));
+    return pos;
+  }
+
+  #readBegin(bytes: Buffer, at: number, end: number): void {
+    if (this.#transaction !== null) {
+      throw new SourceProtocolError('A transaction began inside another one.');
+    }
+    this.#transaction = this.#opened(pgoutput.readBegin(bytes, at, end));
+  }
+
+  /** A transaction whose commit is known; what was made of it before counts as made. */
+  #opened(begin: pgoutput.BeginMessage): OpenTransaction {
+    const open = new OpenTransaction(begin, {
+      systemIdentifier: this.#options.source.systemIdentifier,
+      epoch: this.#options.epochOf(begin.commitLsn),
+    });
+    if (begin.commitLsn < this.#deliveredTo) {
+      open.alreadyMade = Number.POSITIVE_INFINITY;
+      return open;
+    }
+    const interrupted = this.#interrupted;
+    if (interrupted !== null) {
+      if (interrupted.commitLsn !== open.commitLsn || interrupted.xid !== open.xid) {
+        throw new SourceProtocolError('A transaction that was cut off has not been sent again.');
+      }
+      open.alreadyMade = interrupted.made;
+    }
+    return open;
+  }
+
+  #readCommit(bytes: Buffer, at: number, end: number): Lsn | null {
+    const transaction = inTransaction(this.#transaction);
     const commit = pgoutput.readCommit(bytes, at, end);
     if (commit.commitLsn !== transaction.commitLsn) {
       throw new SourceProtocolError('A COMMIT does not belong to the BEGIN before it.');
     }
-    if (this.#interrupted !== null && transaction.made < this.#interrupted.made) {
-      throw new SourceProtocolError(
-        'A transaction that was sent again has fewer changes than before.',
-      );
-    }
-    this.#interrupted = null;
-    this.#transaction = null;
-    this.#readTo = commit.endLsn;
-    this.#committedTo = commit.endLsn;
-    this.#committedKnown = this.#known;
-    return commit.endLsn;
+    return this.#ended(transaction, commit.endLsn);
   }
 
-  async #readRelation(message: pgoutput.RelationMessage, events: ChangeEvent[]): Promise<void> {
-    if (this.#relations.has(message.oid)) await this.#options.onRelationRepeated();
-    if (!this.#options.isCaptured(message.schema, message.name)) {
-      this.#relations.set(message.oid, null);
-      return;
-    }
-    const { resolver } = this.#options;
-    const known = this.#known.get(message.oid) ?? null;
-    const relation = resolver.cached(message) ?? (await resolver.resolve(message, known));
-    this.#relations.set(message.oid, relation);
-    if (known === relation.known) return;
-    this.#known = new Map(this.#known).set(message.oid, relation.known);
-    if (known === null || hasSameColumns(known, message)) return;
-    const transaction = this.#open();
-    const n = transaction.count(relation.table);
-    if (!this.#isNew(transaction)) return;
-    events.push(
-      createSchemaChange({
-        table: relation.table,
-        previousColumns: known.columns.map(({ name, typeOid, typeName, isKey, nullable }) => ({
-          name,
-          typeOid,
-          typeName,
-          isKey,
-          nullable,
-        })),
-        ...transaction.identify(relation.table, n),
-        transaction: transaction.info,
-        source: this.#options.source,
-      }),
-    );
-  }
-
-  #readRare(bytes: Buffer, at: number, end: number, events: ChangeEvent[]): void {
-    const kind = bytes[at];
-    if (kind === pgoutput.BEGIN) {
-      if (this.#transaction !== null) {
-        throw new SourceProtocolError('A transaction began inside another one.');
-      }
-      const begin = pgoutput.readBegin(bytes, at, end);
-      const open = new OpenTransaction(begin, {
-        // The message begins 24 bytes behind the log position it was sent with.
-        beginLsn: bytes.readBigUInt64BE(at - 24),
-        systemIdentifier: this.#options.source.systemIdentifier,
-        epoch: this.#options.epochOf(begin.commitLsn),
-      });
-      const interrupted = this.#interrupted;
-      if (
-        interrupted !== null &&
-        (interrupted.commitLsn !== open.commitLsn || interrupted.xid !== open.xid)
-      ) {
-        throw new SourceProtocolError('A transaction that was cut off has not been sent again.');
-      }
-      this.#transaction = open;
-    } else if (kind === pgoutput.TRUNCATE) {
-      const transaction = this.#open();
-      const truncate = pgoutput.readTruncate(bytes, at, end);
-      for (const oid of truncate.oids) {
-        const relation = this.#relation(oid);
-        if (relation === null) continue;
-        const n = transaction.count(relation.table);
-        if (!this.#isNew(transaction)) continue;
-        events.push(
-          createTruncate({
-            table: relation.table,
-            cascade: truncate.cascade,
-            restartIdentity: truncate.restartIdentity,
-            ...transaction.identify(relation.table, n),
-            transaction: transaction.info,
-            source: this.#options.source,
-          }),
+  /** Gives the end of a transaction; null when that was delivered before. */
+  #ended(transaction: OpenTransaction, endLsn: Lsn): Lsn | null {
+    if (!transaction.isDelivered) {
+      if (transaction.made < transaction.alreadyMade) {
+        throw new SourceProtocolError(
+          'A transaction that was sent again has fewer changes than before.',
         );
       }
-    } else if (kind !== pgoutput.TYPE && kind !== pgoutput.ORIGIN) {
-      throw new SourceProtocolError(`pgoutput message of kind ${String(kind)}.`);
+      this.#interrupted = null;
+    }
+    this.#transaction = null;
+    this.#changes.committed();
+    this.#reached(endLsn);
+    if (transaction.isDelivered) return null;
+    this.#committedTo = endLsn;
+    return endLsn;
+  }
+
+  #reached(position: Lsn): void {
+    if (position > this.#readTo) this.#readTo = position;
+    if (position >= this.#deliveredTo) this.#from = this.#deliveredTo;
+  }
+
+  /** Gives the end of what it read where that is one. */
+  async #readRare(
+    bytes: Buffer,
+    at: number,
+    end: number,
+    events: ChangeEvent[],
+  ): Promise<Lsn | null> {
+    const where = { bytes, at, end, lsnAt: at - 24 };
+    const held = this.#held;
+    switch (bytes[at]) {
+      case pgoutput.RELATION: {
+        const message = pgoutput.readRelation(bytes, at, end);
+        await this.#changes.relation(message, this.#transaction);
+        return null;
+      }
+      case pgoutput.TRUNCATE:
+        await this.#changes.truncate(where, inTransaction(this.#transaction), events);
+        return null;
+      case ends.MESSAGE:
+        return this.#readMessage(ends.readLogicalMessage(bytes, at, end), where, events);
+      case ends.STREAM_START: {
+        const { xid, isFirst } = ends.readStreamStart(bytes, at, end);
+        this.#piece = held.stream(xid, isFirst);
+        return null;
+      }
+      case ends.STREAM_ABORT: {
+        const { xid, subxid } = ends.readStreamAbort(bytes, at, end);
+        await held.abort(xid, subxid);
+        return null;
+      }
+      case ends.STREAM_COMMIT: {
+        const message = ends.readStreamCommit(bytes, at, end);
+        this.#beginReplay(held.committed(message.xid), message);
+        return null;
+      }
+      case ends.BEGIN_PREPARE: {
+        const { xid, prepareLsn } = ends.readBeginPrepare(bytes, at, end);
+        this.#piece = held.beginPrepare(xid, prepareLsn);
+        return null;
+      }
+      case ends.PREPARE:
+        await held.prepared(ends.readPrepare(bytes, at, end).xid);
+        return null;
+      case ends.STREAM_PREPARE: {
+        const { xid, prepareLsn } = ends.readPrepare(bytes, at, end);
+        await held.streamPrepared(xid, prepareLsn);
+        return null;
+      }
+      case ends.COMMIT_PREPARED: {
+        const message = ends.readCommitPrepared(bytes, at, end);
+        const prepared = held.committedPrepared(message.xid);
+        if (prepared !== null) this.#beginReplay(prepared, message);
+        else if (message.commitLsn >= this.#deliveredTo) {
+          throw new SourceProtocolError('A prepared transaction ends that was never sent.');
+        }
+        return null;
+      }
+      case ends.ROLLBACK_PREPARED:
+        await held.rollbackPrepared(ends.readRollbackPrepared(bytes, at, end).xid);
+        return null;
+      case pgoutput.TYPE:
+      case pgoutput.ORIGIN:
+      // Only in a piece of the spool have these a meaning of their own.
+      case ends.STREAM_STOP:
+        return null;
+      default:
+        throw new SourceProtocolError(`pgoutput message of kind ${String(bytes[at])}.`);
     }
   }
 
-  #readOtherFrame(bytes: Buffer, pos: number, end: number): void {
-    const kind = bytes[pos];
-    if (kind === 0x45) throw readServerError(bytes, pos + 5, end);
-    // CopyDone, CommandComplete and ReadyForQuery: the server ends the stream, and closes the connection.
-    // NoticeResponse and ParameterStatus may come at any time.
-    const isKnown =
-      kind === 0x63 || kind === 0x43 || kind === 0x5a || kind === 0x4e || kind === 0x53;
-    if (!isKnown)
-      throw new SourceProtocolError(`Frame of kind ${String(kind)} in the copy stream.`);
-  }
-
-  #open(): OpenTransaction {
-    if (this.#transaction === null) {
-      throw new SourceProtocolError('A change came outside of a transaction.');
+  /** A transaction that waits in the spool is committed: it is read back from there next. */
+  #beginReplay(held: HeldTransaction, message: ends.CommittedMessage): void {
+    if (this.#transaction !== null) {
+      throw new SourceProtocolError('A transaction ended inside another one.');
     }
-    return this.#transaction;
+    const transaction = this.#opened(message);
+    this.#transaction = transaction;
+    this.#replay = new Replay(held, transaction, message.endLsn, this.#changes);
   }
 
-  #relation(oid: number): Relation | null {
-    const relation = this.#relations.get(oid);
-    if (relation === undefined) {
-      throw new SourceProtocolError(`A change came for relation ${oid}, which was not described.`);
+  #readMessage(
+    message: ends.LogicalMessageMessage,
+    where: MessageAt,
+    events: ChangeEvent[],
+  ): Lsn | null {
+    if (message.transactional) {
+      this.#changes.message(message, where, inTransaction(this.#transaction), events);
+      return null;
     }
-    return relation;
+    if (this.#transaction !== null) {
+      throw new SourceProtocolError('A message without a transaction came inside of one.');
+    }
+    if (message.lsn <= this.#deliveredTo) return null;
+    this.#reached(message.lsn);
+    const event = this.#changes.loneMessage(message, this.#options.epochOf(message.lsn));
+    if (event === null) return null;
+    events.push(event);
+    this.#committedTo = message.lsn;
+    return message.lsn;
   }
-
-  /** Counts an event of the open transaction; false when it was made before the connection was lost. */
-  #isNew(transaction: OpenTransaction): boolean {
-    transaction.made += 1;
-    return this.#interrupted === null || transaction.made > this.#interrupted.made;
-  }
-}
-
-/** What reading beyond a message's end, or a time beyond all calendars, throws. */
-function asProtocolError(error: unknown): unknown {
-  if (!(error instanceof RangeError || error instanceof TypeError)) return error;
-  return new SourceProtocolError('A message of the replication stream cannot be read.', {
-    cause: error,
-  });
-}
-
-/** Looks like a lost connection, because that is what it is about to become. */
-function shutdownStorm(): Error & { readonly code: string } {
-  return Object.assign(
-    new Error(
-      'The server keeps asking for an answer without sending anything: it is shutting down.',
-    ),
-    { code: '57P01' },
-  );
 }

@@ -4,6 +4,8 @@ import type { KnownRelations } from './known-relation.ts';
 interface YieldedEnd {
   readonly end: Lsn;
   readonly known: KnownRelations;
+  /** From where reading shows all that is needed to go on behind it. */
+  readonly readFrom: Lsn;
   /** When the oldest change since the end before was committed, milliseconds since 1970; null when there was none. */
   readonly oldestMs: number | null;
 }
@@ -18,14 +20,15 @@ export class Unacknowledged {
     this.#oldestMs ??= committedAtMs;
   }
 
-  yielded(end: Lsn, known: KnownRelations): void {
-    this.#ends.push({ end, known, oldestMs: this.#oldestMs });
+  yielded(end: Lsn, known: KnownRelations, readFrom: Lsn): void {
+    if (this.#oldestMs === null && this.#ends.at(-1)?.end === end) return;
+    this.#ends.push({ end, known, readFrom, oldestMs: this.#oldestMs });
     this.#oldestMs = null;
   }
 
-  /** What was known at an end that has been handed over, or null when it was not, or was acknowledged before. */
-  knownAt(end: Lsn): KnownRelations | null {
-    return this.#ends.find((entry) => entry.end === end)?.known ?? null;
+  /** What was true at an end that has been handed over, or null when it was not, or was acknowledged before. */
+  at(end: Lsn): { readonly known: KnownRelations; readonly readFrom: Lsn } | null {
+    return this.#ends.find((entry) => entry.end === end) ?? null;
   }
 
   acknowledged(end: Lsn): void {
@@ -34,6 +37,16 @@ export class Unacknowledged {
     this.#ends = keep < 0 ? [] : this.#ends.slice(keep);
     const first = this.#ends[0];
     if (first !== undefined && first.end === end) this.#ends[0] = { ...first, oldestMs: null };
+  }
+
+  /** Forgets the ends before one, though they are not acknowledged: only how old their changes are is kept. */
+  forget(end: Lsn): void {
+    const keep = this.#ends.findIndex((entry) => entry.end >= end);
+    if (keep <= 0) return;
+    const oldest = this.#ends.find((entry) => entry.oldestMs !== null)?.oldestMs ?? null;
+    const [first, ...rest] = this.#ends.slice(keep);
+    if (first !== undefined)
+      this.#ends = [{ ...first, oldestMs: oldest ?? first.oldestMs }, ...rest];
   }
 
   /** Commit time of the oldest change that is not acknowledged, or null. */

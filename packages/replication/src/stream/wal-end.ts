@@ -36,6 +36,31 @@ export async function walFlushedTo(
   return flushed < written ? flushed : written;
 }
 
+const WRITER_DELAY_SQL = `
+  SELECT s.setting FROM pg_catalog.pg_settings s WHERE s.name = 'wal_writer_delay'`;
+
+/**
+ * Waits until every commit that was visible when the log ended at `written` is flushed, those with `synchronous_commit =
+ * off` among them. Gives the position up to which the stream then has to be read.
+ */
+export async function commitsFlushedTo(
+  query: TextQuery,
+  written: Lsn,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<Lsn> {
+  let { flushed } = await readWalEnds(query);
+  if (flushed >= written) return written;
+  const delayMs = Number((await query(WRITER_DELAY_SQL))[0]?.['setting'] ?? 0);
+  const until = Date.now() + Math.max(SETTLE_MS, 4 * delayMs);
+  while (flushed < written && Date.now() < until) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    ({ flushed } = await readWalEnds(query));
+  }
+  // What is not flushed by now is no commit: the log of a transaction that goes on is written in whole pages.
+  return flushed < written ? flushed : written;
+}
+
 // Its own walsender is visible to every role. The event's name changed its case in PostgreSQL 17.
 const IDLE_SENDER_SQL = `
   SELECT r.sent_lsn::text AS sent

@@ -6,6 +6,11 @@ import type { ReplicationSourceOptions } from '../options.ts';
 import { type ReplicationSource, replicationSource } from '../replication-source.ts';
 import { missingStatements, runStatements } from '../setup/setup.ts';
 
+/** Lets the walsenders of the database stream, or spill, a transaction as early as they can. */
+export const LEAST_DECODING_MEMORY = `DO $$ BEGIN
+  EXECUTE format('ALTER DATABASE %I SET logical_decoding_work_mem = %L', current_database(), '64kB');
+END $$`;
+
 type Options = Omit<ReplicationSourceOptions, 'connection'> & {
   readonly connection?: string | undefined;
 };

@@ -2,6 +2,7 @@ import { CdcError } from '@certyo-cdc/core';
 import { describe, expect, test } from 'vitest';
 
 import { openReader } from '../reader/stream-reader.ts';
+import { checkJsonForm } from './check-json-form.ts';
 import type { ChangeSourceHarness } from './change-source-harness.ts';
 import { describeEveryChange } from './describe-every-change.ts';
 import { describeLatestState } from './describe-latest-state.ts';
@@ -67,6 +68,7 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
         expect(json['operation']).toBe(row.operation);
         expect(json['after']).toEqual(row.after === null ? null : { ...row.after });
       }
+      for (const event of reader.events) checkJsonForm(event);
     });
 
     test('lag is none when everything is acknowledged', async () => {

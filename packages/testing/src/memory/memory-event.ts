@@ -2,6 +2,7 @@ import {
   canonicalJson,
   type ChangeEvent,
   type EventSource,
+  type GapCode,
   isRowChange,
   type JsonRow,
   type JsonValue,
@@ -21,9 +22,12 @@ export type MemoryChange =
       readonly before?: JsonRow | undefined;
       /** @default the key, for everything but deletes */
       readonly after?: JsonRow | undefined;
+      /** Columns whose value cannot be seen. @default none */
+      readonly unavailable?: readonly string[] | undefined;
     }
   | { readonly operation: 'truncate'; readonly table?: string | undefined }
   | { readonly operation: 'schema'; readonly table?: string | undefined }
+  | { readonly operation: 'gap'; readonly code: GapCode }
   | { readonly operation: 'message'; readonly prefix: string; readonly content: string };
 
 /** What all events of one transaction share. */
@@ -53,10 +57,13 @@ export function memoryEvent(
     const { operation, prefix } = change;
     return withJson(
       { ...base, operation, prefix, content, transactional: true },
-      {
-        content: change.content,
-      },
+      { content: `\\x${Buffer.from(content).toString('hex')}` },
     );
+  }
+  if (change.operation === 'gap') {
+    const { code, operation } = change;
+    const place = { database: 'memory', from: '0', to: String(number), tables: [] };
+    return withJson({ ...base, operation, code, ...place, resolvedBy: 'accept' });
   }
   const table = transaction.table(change.table ?? 'items');
   if (change.operation === 'truncate') {
@@ -66,7 +73,7 @@ export function memoryEvent(
   if (change.operation === 'schema') {
     return withJson({ ...base, operation: change.operation, table, previousColumns: null });
   }
-  const { key, operation } = change;
+  const { key, operation, unavailable = [] } = change;
   const after = operation === 'delete' ? null : row(change.after ?? key);
   const before = change.before === undefined ? null : row(change.before);
   const canonicalRow = (
@@ -75,9 +82,11 @@ export function memoryEvent(
   ): string => {
     const shown =
       image === 'before' ? (before ?? change.previousKey ?? key) : (after ?? before ?? key);
-    return canonicalJson(
-      Object.fromEntries(Object.entries(shown).filter(([name]) => includes(name))),
-    );
+    const hidden = image === 'before' ? [] : unavailable.filter((name) => includes(name));
+    return canonicalJson({
+      ...Object.fromEntries(Object.entries(shown).filter(([name]) => includes(name))),
+      ...(hidden.length === 0 ? {} : { _unavailable: hidden }),
+    });
   };
   return withJson({
     ...base,
@@ -87,7 +96,7 @@ export function memoryEvent(
     previousKey: change.previousKey === undefined ? null : row(change.previousKey),
     before,
     after,
-    unavailable: [],
+    unavailable,
     canonicalRow,
   });
 }

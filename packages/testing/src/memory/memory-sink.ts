@@ -66,6 +66,7 @@ export function memoryItem(event: ChangeEvent): Prepared<MemoryItem> {
 
 function laneOf(event: ChangeEvent): string {
   if (event.operation === 'message') return `message:${event.prefix}`;
+  if (event.operation === 'gap') return `gap:${event.source.name}`;
   return isRowChange(event) ? `${event.table.name}:${canonicalJson(event.key)}` : event.table.name;
 }
 

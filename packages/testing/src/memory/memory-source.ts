@@ -147,6 +147,7 @@ class InMemorySource implements MemorySource {
       checkpoint: (position) => this.#checkpoint(position),
       onAcknowledge: async (end) => this.onAcknowledge?.(end),
       onClosed: () => this.#streams.delete(stream),
+      admit: (checkpoint) => void this.#number(checkpoint),
     });
     this.#streams.add(stream);
     onEvent?.({ type: 'source-connected', position: after?.position ?? null });
@@ -159,15 +160,21 @@ class InMemorySource implements MemorySource {
 
   #begin(after: Checkpoint | null): number {
     if (after === null) return this.#log.acknowledged;
+    const number = this.#number(after);
+    if (number < this.#log.acknowledged) {
+      throw new GapError('GAP_SLOT_AHEAD', 'More was acknowledged than the checkpoint says.');
+    }
+    return number;
+  }
+
+  /** Where a checkpoint lies, if it is one of this log. */
+  #number(after: Checkpoint): number {
     if (after.kind !== this.kind || after.identity['name'] !== this.name) {
       throw new GapError('GAP_CHECKPOINT_FOREIGN', 'The checkpoint belongs to another source.');
     }
     const number = this.#log.number(after.position);
     if (number > this.#log.last) {
       throw new GapError('GAP_POSITION_AHEAD', 'The checkpoint lies beyond the end of the log.');
-    }
-    if (number < this.#log.acknowledged) {
-      throw new GapError('GAP_SLOT_AHEAD', 'More was acknowledged than the checkpoint says.');
     }
     return number;
   }

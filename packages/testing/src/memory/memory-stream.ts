@@ -5,6 +5,7 @@ import type {
   Checkpoint,
   Position,
   SourceLag,
+  StreamSharing,
 } from '@certyo-cdc/core';
 
 import { latestStates } from './memory-event.ts';
@@ -21,10 +22,14 @@ interface MemoryStreamParts {
   readonly checkpoint: (position: Position) => Checkpoint;
   readonly onAcknowledge: (end: Position) => Promise<void>;
   readonly onClosed: () => void;
+  /** Rejects a checkpoint that `open` would not take. */
+  readonly admit: (checkpoint: Checkpoint) => void;
 }
 
 /** One reader of a memory source. */
 export class MemoryStream implements ChangeStream {
+  /** Not for latest states: what is shown of them depends on when one looks. */
+  readonly sharing: StreamSharing | undefined;
   readonly #parts: MemoryStreamParts;
   readonly #unsubscribe: () => void;
   readonly #waiting: Set<() => void> = new Set();
@@ -41,6 +46,7 @@ export class MemoryStream implements ChangeStream {
     this.#parts = parts;
     this.#next = parts.after + 1;
     this.#yieldedEnd = parts.after;
+    this.sharing = parts.shows === 'every-change' ? sharingOf(parts) : undefined;
     this.#unsubscribe = parts.log.subscribe(() => this.#wake());
     parts.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -148,4 +154,15 @@ export class MemoryStream implements ChangeStream {
     this.#waiting.clear();
     for (const resolve of waiting) resolve();
   }
+}
+
+/** A transaction's number stands in the ids of its events. */
+function sharingOf({ admit, after, log }: MemoryStreamParts): StreamSharing {
+  return {
+    begin: log.position(after),
+    compare: (a, b) => log.number(a) - log.number(b),
+    isCovered: (event, end) => Number(event.transaction?.xid) <= log.number(end),
+    admit: async (checkpoint) => admit(checkpoint),
+    forget: () => {},
+  };
 }

@@ -4,5 +4,6 @@ import { type ChangeEvent, isRowChange } from '@certyo-cdc/core';
 export function tell(event: ChangeEvent): string {
   if (isRowChange(event)) return `${event.operation} ${event.table.name} ${event.canonicalRow()}`;
   if (event.operation === 'message') return 'message';
+  if (event.operation === 'gap') return `gap ${event.code}`;
   return `${event.operation} ${event.table.name}`;
 }

@@ -1,10 +1,11 @@
-import type { ChangeBatch } from '@certyo-cdc/core';
+import type { JsonRow } from '../event/json.ts';
+import type { ChangeBatch } from '../source/change-source.ts';
 
 /** The iterator of a stream that is closed when the loop over it is left; `next` gives null at its orderly end. */
-export function batchIterator(
-  next: () => Promise<ChangeBatch | null>,
+export function batchIterator<Row extends object = JsonRow>(
+  next: () => Promise<ChangeBatch<Row> | null>,
   stream: AsyncDisposable,
-): AsyncIterator<ChangeBatch> {
+): AsyncIterator<ChangeBatch<Row>> {
   return {
     next: async () => {
       const batch = await next();

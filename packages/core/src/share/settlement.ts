@@ -1,0 +1,77 @@
+import type { Position } from '../checkpoint/checkpoint.ts';
+import type { ConsumerLedger } from './consumer-ledger.ts';
+import type { Generation } from './generation.ts';
+import type { Members } from './members.ts';
+import type { SharedCheckpoints } from './shared-checkpoints.ts';
+
+export interface SettlementParts<Row extends object> {
+  readonly checkpoints: SharedCheckpoints;
+  readonly ledger: ConsumerLedger;
+  readonly members: Members<Row>;
+  readonly signal: AbortSignal;
+  /** The generation whose ends count; null while the stream is opened again. */
+  readonly generation: () => Generation<Row> | null;
+  readonly fail: (reason: unknown) => void;
+}
+
+/** Saves what all consumers have acknowledged, then acknowledges it: never the other way round (I1). One at a time. */
+export class Settlement<Row extends object> {
+  readonly #parts: SettlementParts<Row>;
+  #settling: Promise<void> | null = null;
+  #position: Position | null = null;
+
+  constructor(parts: SettlementParts<Row>) {
+    this.#parts = parts;
+  }
+
+  /** What the source was told; null before the stream was opened. */
+  get position(): Position | null {
+    return this.#position;
+  }
+
+  /** The stream was opened here. */
+  begin(position: Position): void {
+    this.#position = position;
+  }
+
+  /** Resolves when everything that can be told was told. A failure ends the stream of all. */
+  async run(): Promise<void> {
+    while (this.#next() !== null) {
+      this.#settling ??= this.#settle().finally(() => {
+        this.#settling = null;
+      });
+      await this.#settling;
+    }
+  }
+
+  /** The same for callers that do not wait. */
+  poke(): void {
+    this.run().catch(() => {});
+  }
+
+  async #settle(): Promise<void> {
+    const { checkpoints, fail, generation, ledger, signal } = this.#parts;
+    const current = generation();
+    const end = this.#next();
+    if (current === null || end === null) return;
+    try {
+      await checkpoints.save(current.checkpoint(end), ledger.detached, signal);
+      await current.stream.acknowledge(end);
+      this.#position = end;
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+  }
+
+  #next(): Position | null {
+    const { generation, members, signal } = this.#parts;
+    const current = generation();
+    if (current === null || signal.aborted) return null;
+    const { compare } = current.sharing;
+    const safe = members.allSafe(compare);
+    const end = safe === null ? null : current.endUpTo(safe);
+    const isNew = end !== null && (this.#position === null || compare(end, this.#position) > 0);
+    return isNew ? end : null;
+  }
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import {
+  type AcceptedGap,
+  type Checkpoint,
+  type GapCode,
+  GapError,
+  type JsonValue,
+} from '@certyo-cdc/core';
+import { createAcceptedGap, type SqlExecutor, versionText } from '@certyo-cdc/postgres';
+import type { ReplicationSettings } from '../normalize-options.ts';
+import { formatLsn, type Lsn, parseLsn, sortableLsn } from '../protocol/lsn.ts';
+import { createSlotSql, dropSlotSql, runStatements } from '../setup/setup.ts';
+import { readSlot } from '../setup/slot.ts';
+import { lsnFromPosition, positionFromLsn } from '../stream/source-position.ts';
+import type { TextQuery } from '../stream/text-query.ts';
+import { walFlushedTo } from '../stream/wal-end.ts';
+import type { Recover } from './recover.ts';
+
+/** A gap that is being gone on behind. */
+export interface Recovery extends Recover {
+  readonly code: GapCode;
+  /** The checkpoint that could not be gone on from. */
+  readonly stored: Checkpoint;
+}
+
+/**
+ * Names the hole behind a checkpoint. It stays the same however often the start is tried, and no other gap of the same
+ * pipeline ever has it: a decision that is left in the options cannot accept a later gap.
+ */
+export function gapFingerprint(checkpoint: Checkpoint, slot: string): string {
+  const { epoch, identity, position } = checkpoint;
+  const named = [
+    identity['systemIdentifier'] ?? null,
+    identity['timeline'] ?? null,
+    slot,
+    sortableLsn(lsnFromPosition(position)),
+    epoch,
+  ];
+  return createHash('sha256').update(JSON.stringify(named)).digest('hex').slice(0, 16);
+}
+
+/** The same gap, saying how to go on behind it. */
+export function withWaysOut(gap: GapError, fingerprint: string): GapError {
+  if (gap.fingerprint !== null) return gap;
+  const message = gap.remedy === null ? gap.message : gap.message.slice(0, -gap.remedy.length - 1);
+  const choice = `To go on without what is missing, and have that recorded as an event, set the option recover: { gap: '${fingerprint}', by: 'accept' }; with by: 'copy' the rows of the tables are handed over again as well.`;
+  return new GapError(gap.code, message, {
+    cause: gap.cause,
+    remedy: gap.remedy === null ? choice : `${gap.remedy} ${choice}`,
+    fingerprint,
+  });
+}
+
+/**
+ * The checkpoint to go on from behind a gap: in the next epoch, so that every later version is greater than what the lost
+ * stretch may have held.
+ *
+ * Behind a publication that was away reading goes on where it stopped, since what was published is still there. Where the
+ * slot begins later, it begins there; a slot that is gone or lost is made again. A gap that only shows in the stream
+ * is passed by at the end of the log.
+ *
+ * @param error What the start failed with, or null when it did not.
+ */
+export async function checkpointBehind(
+  error: GapError | null,
+  stored: Checkpoint,
+  settings: ReplicationSettings,
+  session: SqlExecutor,
+  signal: AbortSignal,
+): Promise<Checkpoint> {
+  const query: TextQuery = async (sql, params = []) =>
+    (await session.query(sql, params, { signal })).rows;
+  const server = (await query(SERVER_SQL))[0];
+  const systemIdentifier = server?.['system_identifier'] ?? '';
+  const isSameHistory =
+    stored.identity['systemIdentifier'] === systemIdentifier &&
+    stored.identity['database'] === settings.connection.database;
+  const begin = await beginBehind(error, stored, settings, session, query, signal);
+  const state = stored.state as { readonly [key: string]: JsonValue } | null;
+  return {
+    ...stored,
+    identity: { ...stored.identity, systemIdentifier, timeline: Number(server?.['timeline'] ?? 0) },
+    position: positionFromLsn(begin),
+    epoch: stored.epoch + 1,
+    // The tables' own state only means something to the database that it came from; the publication's is what was lost.
+    state: {
+      ...(isSameHistory && state?.['types'] !== undefined ? { types: state['types'] } : {}),
+      ...(isSameHistory && state?.['relations'] !== undefined
+        ? { relations: state['relations'] }
+        : {}),
+    },
+  };
+}
+
+async function beginBehind(
+  error: GapError | null,
+  stored: Checkpoint,
+  settings: ReplicationSettings,
+  session: SqlExecutor,
+  query: TextQuery,
+  signal: AbortSignal,
+): Promise<Lsn> {
+  if (error === null) return await walFlushedTo(query, { settle: true, signal });
+  const slot = await readSlot(query, settings.slot);
+  const isLost = slot !== null && (slot.walStatus === 'lost' || slot.invalidation !== null);
+  if (slot === null || isLost) {
+    const statements = [...(isLost ? [dropSlotSql(settings.slot)] : []), createSlotSql(settings)];
+    await runStatements(session, statements, { signal });
+    return (await readSlot(query, settings.slot))?.confirmedFlush ?? 0n;
+  }
+  const position = lsnFromPosition(stored.position);
+  const confirmed = slot.confirmedFlush ?? position;
+  return error.code === 'GAP_PUBLICATION' && confirmed < position ? position : confirmed;
+}
+
+// The newest checkpoint of a server that was promoted a moment ago still shows its old timeline.
+const SERVER_SQL = `
+  SELECT s.system_identifier::text AS system_identifier,
+         CASE WHEN pg_catalog.pg_is_in_recovery() THEN k.timeline_id
+              ELSE ('x' || pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8))::bit(32)::int4
+         END::text AS timeline
+    FROM pg_catalog.pg_control_system() s, pg_catalog.pg_control_checkpoint() k`;
+
+/** The event that records the hole. The same decision at the same place makes the same event. */
+export function gapEvent(
+  recovery: Recovery,
+  at: {
+    readonly begin: Lsn;
+    readonly epoch: number;
+    readonly source: AcceptedGap['source'];
+    readonly database: string;
+    readonly tables: readonly string[];
+  },
+): AcceptedGap {
+  const { begin, database, epoch, source, tables } = at;
+  const begins = sortableLsn(begin);
+  return createAcceptedGap({
+    id: `${source.systemIdentifier ?? ''}/${begins}/gap/${recovery.gap}`,
+    version: versionText(epoch, begins, 0),
+    database,
+    code: recovery.code,
+    from: formatLsn(parseLsn(recovery.stored.position.split('#', 1)[0] ?? '') ?? 0n),
+    to: formatLsn(begin),
+    resolvedBy: recovery.by,
+    tables,
+    transaction: null,
+    source,
+  });
+}

@@ -1,0 +1,332 @@
+import { CdcError, type ChangeEvent, type Position, type SourceEvent } from '@certyo-cdc/core';
+import { sleep, SYSTEM_TIME, tableLabel } from '@certyo-cdc/core/internal';
+import { type QualifiedName, type ReconnectDelays, reconnectDelayMs } from '@certyo-cdc/postgres';
+import type { Lsn } from '../protocol/lsn.ts';
+import { lsnFromPosition } from '../stream/source-position.ts';
+import type { TextQuery } from '../stream/text-query.ts';
+import { commitsFlushedTo } from '../stream/wal-end.ts';
+import type { Chunk, ChunkReader } from './chunk-reader.ts';
+import type { CopiedTable } from './copied-table.ts';
+import { FROM_THE_START } from './copy-cursor.ts';
+import type { CopyJob, CopyTask } from './copy-jobs.ts';
+import { type CopiedAt, copiedEvents } from './row-events.ts';
+import { ChunkWindow } from './window.ts';
+import { RUNNING_XIDS_SQL, type XidSnapshot } from './xid-snapshot.ts';
+
+/** A part of a table that is put into the stream. */
+export interface CopiedChunk {
+  readonly job: CopyJob;
+  readonly task: CopyTask;
+  readonly table: CopiedTable;
+  /** The rows; the last batch has no end yet. */
+  readonly batches: readonly { readonly events: readonly ChangeEvent[]; readonly bytes: number }[];
+  readonly rows: number;
+  /** Rows that were read, those among them that were left out too. */
+  readonly read: number;
+  readonly next: CopyTask['cursor'];
+}
+
+export interface BackfillerParts {
+  readonly reader: ChunkReader;
+  readonly describe: (table: QualifiedName) => Promise<CopiedTable>;
+  /** Chooses what to copy next; null when there is nothing. */
+  readonly nextTask: () => { readonly job: CopyJob; readonly task: CopyTask } | null;
+  readonly source: CopiedAt['source'];
+  readonly epochAt: (end: Lsn) => number;
+  readonly query: TextQuery;
+  /** Resolves when everything up to a position has been handed over. */
+  readonly reached: (target: Lsn, options: { readonly signal: AbortSignal }) => Promise<void>;
+  readonly isStandby: boolean;
+  readonly delays: ReconnectDelays;
+  readonly asError: (error: unknown) => Error;
+  /** A job cannot be done; throws when the stream has to end for it. */
+  readonly onFailed: (job: CopyJob, error: Error) => void;
+  /** The table is another one than it was described as, and has to be looked at again. */
+  readonly onChanged: (job: CopyJob, task: CopyTask) => void;
+  /** The stream should come by: there is something to open or to put in. */
+  readonly onReady: () => void;
+  readonly onEvent: (event: SourceEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Time after which a wait for other transactions is told. */
+const WAIT_TOLD_AFTER_MS = 5_000;
+/** Attempts at a chunk with rows of which neither it nor the stream shows everything. */
+const MOST_INCOMPLETE = 10;
+
+type Phase =
+  | { readonly at: 'idle' }
+  /** Waits for an end at which to open a window. */
+  | {
+      readonly at: 'asking';
+      readonly table: QualifiedName;
+      readonly opened: (w: ChunkWindow) => void;
+    }
+  | { readonly at: 'reading'; readonly window: ChunkWindow }
+  /** Waits for an end at which to put the chunk in. */
+  | { readonly at: 'holding'; readonly window: ChunkWindow; readonly chunk: HeldChunk };
+
+interface HeldChunk {
+  readonly job: CopyJob;
+  readonly task: CopyTask;
+  readonly table: CopiedTable;
+  readonly chunk: Chunk;
+  readonly mayLeaveOut: boolean;
+  readonly settled: (isIn: boolean) => void;
+}
+
+/**
+ * Copies tables in chunks beside the running stream.
+ *
+ * One chunk at a time: a window is opened at an end of the stream; the chunk is read; the stream goes on until it has passed
+ * everything that the chunk may show; what the window saw is left out of the chunk; the rest is put in at an end.
+ */
+export class Backfiller {
+  readonly #parts: BackfillerParts;
+  readonly #closing = new AbortController();
+  readonly #signal: AbortSignal;
+  #phase: Phase = { at: 'idle' };
+  /** Transactions that were streamed and have not been seen to be visible; null while nothing is copied. */
+  #unconfirmed: Set<number> | null = null;
+  #newestXid: string | null = null;
+  #work: Promise<void> | null = null;
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(parts: BackfillerParts) {
+    this.#parts = parts;
+    this.#signal = AbortSignal.any([parts.signal, this.#closing.signal]);
+  }
+
+  get isActive(): boolean {
+    return this.#work !== null;
+  }
+
+  /** Begins to work, unless it does already. */
+  start(): void {
+    if (this.#signal.aborted || this.#work !== null || this.#parts.nextTask() === null) return;
+    this.#work = this.#run()
+      .catch((error: unknown) => {
+        if (!this.#signal.aborted) this.#failure = { error };
+      })
+      .finally(() => {
+        this.#work = null;
+        this.#unconfirmed = null;
+        this.#phase = { at: 'idle' };
+        this.#parts.onReady();
+      });
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('The stream is closed.'));
+    await this.#work;
+    await this.#parts.reader.close();
+  }
+
+  /** Takes note of what is handed over. */
+  saw(events: readonly ChangeEvent[]): void {
+    if (this.#unconfirmed === null) return;
+    for (const { transaction } of events) {
+      const xid = transaction?.xid ?? null;
+      if (xid === null || xid === this.#newestXid) continue;
+      this.#newestXid = xid;
+      this.#unconfirmed.add(Number(xid));
+    }
+    this.#window?.saw(events);
+  }
+
+  /** The stream was cut, or goes on elsewhere: nobody knows what the chunk shows of it. */
+  interrupted(): void {
+    this.#window?.spoil('reconnect');
+  }
+
+  /** Throws what the copy failed with. */
+  check(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  /** Whether something waits for an end of the stream. */
+  get isWaiting(): boolean {
+    return this.#phase.at === 'asking' || this.#phase.at === 'holding';
+  }
+
+  /** The stream stands at an end: opens the window, or gives a chunk to put in. */
+  standsAt(end: Position): CopiedChunk | null {
+    const phase = this.#phase;
+    if (phase.at === 'asking') {
+      const window = new ChunkWindow(phase.table, this.#unconfirmed ?? []);
+      this.#phase = { at: 'reading', window };
+      phase.opened(window);
+      return null;
+    }
+    if (phase.at !== 'holding') return null;
+    const { window, chunk: held } = phase;
+    const copied = window.spoilt === null ? this.#putIn(end, window, held) : null;
+    this.#phase = { at: 'reading', window };
+    held.settled(copied !== null);
+    return copied;
+  }
+
+  get #window(): ChunkWindow | null {
+    return 'window' in this.#phase ? this.#phase.window : null;
+  }
+
+  #putIn(end: Position, window: ChunkWindow, held: HeldChunk): CopiedChunk | null {
+    const { chunk, job, table, task } = held;
+    const position = lsnFromPosition(end);
+    const { epochAt, source } = this.#parts;
+    const at = { source, epoch: epochAt(position), position, copy: `copy-${job.id}` };
+    // What is left out is numbered too: the next chunk may be put in at the same end.
+    let number = task.read;
+    let rows = 0;
+    const batches: { events: readonly ChangeEvent[]; bytes: number }[] = [];
+    for (const piece of chunk.pieces) {
+      const all = copiedEvents(table, piece.rows, at, '', number);
+      number += all.length;
+      if (!held.mayLeaveOut && window.leavesOut(all)) {
+        window.spoil('incomplete');
+        return null;
+      }
+      const events = window.untouched(all);
+      rows += events.length;
+      if (events.length > 0) batches.push({ events, bytes: piece.bytes });
+    }
+    return { job, task, table, batches, rows, read: chunk.rows, next: chunk.next };
+  }
+
+  async #run(): Promise<void> {
+    let attempts = 0;
+    let incomplete = 0;
+    while (!this.#signal.aborted) {
+      const next = this.#parts.nextTask();
+      if (next === null) {
+        await this.#parts.reader.close();
+        return;
+      }
+      try {
+        if (this.#unconfirmed === null) await this.#beginTracking();
+        const isIn = await this.#copyChunk(next, incomplete >= MOST_INCOMPLETE);
+        incomplete = isIn ? 0 : incomplete + (this.#window?.spoilt === 'incomplete' ? 1 : 0);
+        attempts = 0;
+      } catch (error) {
+        this.#signal.throwIfAborted();
+        const known = this.#parts.asError(error);
+        if (!(CdcError.is(known) && known.retryable)) {
+          this.#parts.onFailed(next.job, known);
+          continue;
+        }
+        const delay = reconnectDelayMs(this.#parts.delays, attempts, Math.random());
+        attempts += 1;
+        if (attempts === 3) {
+          this.#parts.onEvent({
+            type: 'source-warned',
+            code: 'COPY_WAITS',
+            message: `The copy of ${tableLabel(next.task.table)} waits: ${known.message}`,
+          });
+        }
+        await sleep(SYSTEM_TIME, delay, this.#signal);
+      } finally {
+        this.#phase = { at: 'idle' };
+      }
+    }
+  }
+
+  /**
+   * From here on every streamed transaction is noted. Those that were streamed before and are not visible yet are among
+   * the running ones, so these are noted too.
+   */
+  async #beginTracking(): Promise<void> {
+    this.#unconfirmed = new Set();
+    // On a standby a transaction is visible before it is streamed.
+    if (this.#parts.isStandby) return;
+    const rows = await this.#parts.query(RUNNING_XIDS_SQL);
+    for (const row of rows) this.#unconfirmed.add(Number(row['xid']));
+  }
+
+  async #copyChunk(
+    { job, task }: { readonly job: CopyJob; readonly task: CopyTask },
+    mayLeaveOut: boolean,
+  ): Promise<boolean> {
+    const table = await this.#parts.describe(task.table);
+    if (table.movesUnseen && task.cursor?.by === 'ctid') {
+      this.#parts.onChanged(job, task);
+      return false;
+    }
+    const window = await this.#openWindow(task.table);
+    const chunk = await this.#readVisible(job, task, table, window);
+    if (chunk === null) return false;
+    const options = { signal: this.#signal };
+    await this.#parts.reached(
+      await commitsFlushedTo(this.#parts.query, chunk.readAt, options),
+      options,
+    );
+    return await this.#wait<boolean>((settled) => {
+      const held = { job, task, table, chunk, mayLeaveOut, settled };
+      this.#phase = { at: 'holding', window, chunk: held };
+    });
+  }
+
+  #openWindow(table: QualifiedName): Promise<ChunkWindow> {
+    return this.#wait<ChunkWindow>((opened) => {
+      this.#phase = { at: 'asking', table, opened };
+    });
+  }
+
+  /** Waits until the stream has come by; rejects when it is closed. */
+  #wait<T>(ask: (answer: (value: T) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => reject(this.#signal.reason as Error);
+      // A signal that is aborted already would never say so.
+      if (this.#signal.aborted) return abort();
+      this.#signal.addEventListener('abort', abort, { once: true });
+      ask((value) => {
+        this.#signal.removeEventListener('abort', abort);
+        resolve(value);
+      });
+      this.#parts.onReady();
+    });
+  }
+
+  /** Reads the chunk until it shows all that was streamed before the window (R-28). Null when it has to be begun anew. */
+  async #readVisible(
+    job: CopyJob,
+    task: CopyTask,
+    table: CopiedTable,
+    window: ChunkWindow,
+  ): Promise<Chunk | null> {
+    const since = Date.now();
+    let isTold = false;
+    for (let attempt = 0; ; attempt++) {
+      const chunk = await this.#parts.reader.read({
+        table,
+        cursor: task.cursor ?? FROM_THE_START,
+        where: job.where,
+        maxRows: job.chunkRows,
+        signal: this.#signal,
+      });
+      if ('isChanged' in chunk) {
+        this.#parts.onChanged(job, task);
+        return null;
+      }
+      this.#confirm(chunk.snapshot);
+      if (window.before.every((xid) => chunk.snapshot.hasEnded(xid))) return chunk;
+      if (window.spoilt !== null) return null;
+      if (!isTold && Date.now() - since > WAIT_TOLD_AFTER_MS) {
+        isTold = true;
+        this.#parts.onEvent({
+          type: 'source-waiting',
+          reason: `The copy of ${table.label} waits for transactions to end that were running when it began.`,
+        });
+      }
+      await sleep(SYSTEM_TIME, Math.min(1_000, 20 * 2 ** Math.min(attempt, 6)), this.#signal);
+    }
+  }
+
+  /** Forgets the transactions that are visible. */
+  #confirm(snapshot: XidSnapshot): void {
+    const unconfirmed = this.#unconfirmed;
+    if (unconfirmed === null) return;
+    for (const xid of unconfirmed) if (snapshot.hasEnded(xid)) unconfirmed.delete(xid);
+    // One that is streamed again after a loss counts again.
+    this.#newestXid = null;
+  }
+}

@@ -1,0 +1,243 @@
+import { SourceConnectionError, SourceProtocolError } from '@certyo-cdc/core';
+import {
+  connect,
+  destroyClient,
+  endClient,
+  queryText,
+  type ResolvedConnection,
+  type Tuple,
+} from '@certyo-cdc/postgres';
+import type { Client } from 'pg';
+import { type Lsn, parseLsn } from '../protocol/lsn.ts';
+import type { CopiedTable } from './copied-table.ts';
+import { type CopyCursor, withoutBlocks } from './copy-cursor.ts';
+import { copyOut } from './copy-out.ts';
+import {
+  BEGIN_SQL,
+  CHUNK_END_SQL,
+  chunkSql,
+  copyBlocksSql,
+  copyKeysSql,
+  lockSql,
+  NO_TIMEOUTS_SQL,
+  ROW_SECURITY_SQL,
+} from './copy-sql.ts';
+import { XidSnapshot } from './xid-snapshot.ts';
+
+/** Rows of a table as one snapshot shows them. */
+export interface Chunk {
+  readonly pieces: readonly { readonly rows: readonly Tuple[]; readonly bytes: number }[];
+  readonly rows: number;
+  /** Tells which transactions the rows show. */
+  readonly snapshot: XidSnapshot;
+  /** The end of the log when the rows had been read: whatever they show was committed before. */
+  readonly readAt: Lsn;
+  /** Where the table goes on; null when it is whole. */
+  readonly next: CopyCursor | null;
+}
+
+/** What a chunk can not be read for: the table is another one than it was described as. */
+export interface Changed {
+  readonly isChanged: true;
+}
+
+export interface ChunkRequest {
+  readonly table: CopiedTable;
+  readonly cursor: CopyCursor;
+  readonly where: string | null;
+  readonly maxRows: number;
+  readonly signal: AbortSignal;
+}
+
+interface CopiedChunk extends Pick<Chunk, 'pieces' | 'rows'> {
+  readonly bytes: number;
+  readonly isTooMuch: boolean;
+}
+
+/** Rows beyond this wait for the next chunk. */
+const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
+
+export interface ChunkReaderOptions {
+  readonly connection: ResolvedConnection;
+  readonly systemIdentifier: string;
+  readonly maxBufferedBytes: number;
+  readonly maxMessageBytes: number;
+}
+
+/**
+ * Reads chunks, each in a short transaction of its own over one connection, which is made when it is first needed and
+ * again after it was lost.
+ */
+export class ChunkReader {
+  readonly #options: ChunkReaderOptions;
+  #client: Client | null = null;
+  /** Rows to ask for, when rows are so wide that the limit of bytes comes first. */
+  #fittingRows = Number.POSITIVE_INFINITY;
+  #blocks = 64;
+
+  constructor(options: ChunkReaderOptions) {
+    this.#options = options;
+  }
+
+  async read(request: ChunkRequest): Promise<Chunk | Changed> {
+    const client = await this.#connected(request.signal);
+    try {
+      return await this.#read(client, request);
+    } catch (error) {
+      this.#client = null;
+      destroyClient(client);
+      request.signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /** Closes the connection; the next chunk makes another. */
+  async close(): Promise<void> {
+    const client = this.#client;
+    this.#client = null;
+    if (client !== null) await endClient(client);
+  }
+
+  async #connected(signal: AbortSignal): Promise<Client> {
+    if (this.#client !== null) return this.#client;
+    const client = await connect(this.#options.connection, { signal });
+    client.once('end', () => {
+      if (this.#client === client) this.#client = null;
+    });
+    await queryText(client, NO_TIMEOUTS_SQL);
+    this.#client = client;
+    return client;
+  }
+
+  async #read(client: Client, request: ChunkRequest): Promise<Chunk | Changed> {
+    const { cursor, table } = request;
+    // The lock comes before the snapshot, so that nothing can be written anew between the two.
+    const lock = lockSql(table.name, false);
+    await queryText(client, `${BEGIN_SQL}; ${ROW_SECURITY_SQL}; ${lock}`);
+    const { rows } = await queryText(client, chunkSql(table.versionNumber), [
+      table.leaves.map(({ oid }) => String(oid)),
+      String(table.oid),
+      table.key.map(({ name }) => name),
+    ]);
+    const row = rows[0] ?? {};
+    if (row['system'] !== this.#options.systemIdentifier) {
+      throw new SourceConnectionError(
+        'SOURCE_UNREACHABLE',
+        'The connection for copies has reached another server than the stream.',
+      );
+    }
+    const shapes = table.leaves.map(({ shape }) => shape).join(' ');
+    const order = `${table.oid} ${row['versions'] ?? ''}`;
+    const read =
+      (row['shapes'] ?? '') !== shapes
+        ? null
+        : cursor.by === 'ctid'
+          ? await this.#readBlocks(client, request, cursor)
+          : await this.#readKeys(client, request, cursor, order);
+    const after = (await queryText(client, CHUNK_END_SQL)).rows[0] ?? {};
+    if (read === null) return { isChanged: true };
+    const readAt = parseLsn(after['written'] ?? '');
+    if (readAt === null) throw new SourceProtocolError('The server gave no log position.');
+    return { ...read, readAt, snapshot: new XidSnapshot(row['snapshot'] ?? '') };
+  }
+
+  async #readBlocks(
+    client: Client,
+    request: ChunkRequest,
+    cursor: CopyCursor & { readonly by: 'ctid' },
+  ): Promise<Pick<Chunk, 'pieces' | 'rows' | 'next'> | null> {
+    const { table, maxRows, signal } = request;
+    const [pending] = cursor.leaves;
+    const leaf = table.leaves.find(({ oid }) => oid === pending?.oid);
+    const range = pending?.ranges[0];
+    // The file is another one: rows do not lie where they lay.
+    if (pending === undefined || range === undefined || leaf?.shape !== pending.shape) return null;
+    const [from, end] = range;
+    const isLast = end === null && from + this.#blocks >= leaf.blocks;
+    const to = isLast ? null : Math.min(from + this.#blocks, end ?? Number.MAX_SAFE_INTEGER);
+    const { columns, filter } = table;
+    const sql = copyBlocksSql(leaf.name, { columns, filter, from, to });
+    const copied = await this.#copy(client, table, sql, signal, this.#blocks > 1);
+    if (copied.isTooMuch) {
+      this.#blocks >>= 1;
+      return this.#readBlocks(client, request, cursor);
+    }
+    if (copied.rows * 2 < maxRows) this.#blocks = Math.min(this.#blocks * 2, 4_096);
+    else if (copied.rows > maxRows) this.#blocks = Math.max(1, this.#blocks >> 1);
+    return { ...copied, next: withoutBlocks(cursor, leaf.oid, [from, to]) };
+  }
+
+  async #readKeys(
+    client: Client,
+    request: ChunkRequest,
+    cursor: CopyCursor & { readonly by: 'keyset' },
+    order: string,
+  ): Promise<Pick<Chunk, 'pieces' | 'rows' | 'next'> | null> {
+    const { table, where, signal } = request;
+    // Under another order (S-05) what lies behind the last key is something else.
+    const after = cursor.order === order ? cursor.after : null;
+    const { columns, filter, isPartitioned, key } = table;
+    for (;;) {
+      const limit = Math.max(1, Math.min(request.maxRows, this.#fittingRows));
+      const sql = copyKeysSql(table.name, {
+        columns,
+        filter,
+        key,
+        after,
+        isPartitioned,
+        where,
+        limit,
+      });
+      const copied = await this.#copy(client, table, sql, signal, limit > 1);
+      if (copied.isTooMuch) {
+        this.#fittingRows = Math.max(1, copied.rows >> 1);
+        continue;
+      }
+      if (copied.bytes < MAX_CHUNK_BYTES / 4) this.#fittingRows *= 2;
+      const last = copied.pieces.at(-1)?.rows.at(-1);
+      if (copied.rows < limit || last === undefined) return { ...copied, next: null };
+      return { ...copied, next: { by: 'keyset', after: keyTexts(table, last), order } };
+    }
+  }
+
+  async #copy(
+    client: Client,
+    table: CopiedTable,
+    sql: string,
+    signal: AbortSignal,
+    isLimited: boolean,
+  ): Promise<CopiedChunk> {
+    const { maxBufferedBytes, maxMessageBytes } = this.#options;
+    const pieces: Chunk['pieces'][number][] = [];
+    let rows = 0;
+    let bytes = 0;
+    let isTooMuch = false;
+    const copied = copyOut(client, sql, {
+      columns: table.columns.length,
+      maxBufferedBytes,
+      maxMessageBytes,
+      signal,
+    });
+    for await (const piece of copied) {
+      // The rest of the statement is read and dropped, so that wide rows do not fill the memory.
+      isTooMuch = isTooMuch || (isLimited && bytes + piece.bytes > MAX_CHUNK_BYTES);
+      if (isTooMuch) continue;
+      pieces.push(piece);
+      rows += piece.rows.length;
+      bytes += piece.bytes;
+    }
+    return { pieces, rows, bytes, isTooMuch };
+  }
+}
+
+/** The key of a row as PostgreSQL's text. */
+function keyTexts(table: CopiedTable, row: Tuple): readonly string[] {
+  return table.key.map(({ name }) => {
+    const i = table.columns.indexOf(name);
+    const at = row.spans[2 * i] ?? 0;
+    const length = row.spans[2 * i + 1] ?? -1;
+    if (length < 0)
+      throw new SourceProtocolError(`The key column "${name}" of ${table.label} is null.`);
+    return row.bytes.toString('utf8', at, at + length);
+  });
+}

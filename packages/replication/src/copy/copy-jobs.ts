@@ -1,0 +1,154 @@
+import type { JsonValue } from '@certyo-cdc/core';
+import { tableLabel } from '@certyo-cdc/core/internal';
+import type { QualifiedName } from '@certyo-cdc/postgres';
+import {
+  type CopyCursor,
+  cursorFromJson,
+  FROM_THE_START,
+  withoutBlocks,
+  type BlockRange,
+} from './copy-cursor.ts';
+
+/** The name of the copy that is made before the first change is streamed. */
+export const FIRST_COPY = 'first';
+
+/** A table of a job, and what is left to copy of it. */
+export interface CopyTask {
+  readonly table: QualifiedName;
+  /** Null when it is whole. */
+  readonly cursor: CopyCursor | null;
+  /** Rows that were handed over. */
+  readonly rows: number;
+  /** Rows that were read in chunks, those among them that were left out too: they number the rows. */
+  readonly read: number;
+}
+
+/** Tables that are to be copied, one after the other. */
+export interface CopyJob {
+  readonly id: string;
+  readonly chunkRows: number;
+  /** SQL condition for the rows to copy, or null. */
+  readonly where: string | null;
+  readonly tasks: readonly CopyTask[];
+}
+
+/** What is being copied, as it is at one end of the stream. Never changed in place. */
+export interface CopyState {
+  readonly jobs: readonly CopyJob[];
+  /** Jobs that are whole, of which somebody may still have to be told. */
+  readonly finished: readonly CopyJob[];
+}
+
+export const NOTHING_TO_COPY: CopyState = Object.freeze({ jobs: [], finished: [] });
+
+/** A job that copies tables from the beginning. */
+export function newJob(
+  id: string,
+  tables: readonly QualifiedName[],
+  options: { readonly chunkRows: number; readonly where: string | null },
+): CopyJob {
+  const { chunkRows, where } = options;
+  const tasks = tables.map(({ schema, name }): CopyTask => ({
+    table: { schema, name },
+    cursor: FROM_THE_START,
+    rows: 0,
+    read: 0,
+  }));
+  return { id, chunkRows, where, tasks };
+}
+
+/** Adds a job. One that is known already, or was made whole, is not begun again. */
+export function withJob(state: CopyState, job: CopyJob): CopyState {
+  const isKnown = [...state.jobs, ...state.finished].some(({ id }) => id === job.id);
+  if (isKnown) return state;
+  return { ...state, jobs: [...state.jobs, job] };
+}
+
+export function withoutJob(state: CopyState, id: string): CopyState {
+  return {
+    jobs: state.jobs.filter((job) => job.id !== id),
+    finished: state.finished.filter((job) => job.id !== id),
+  };
+}
+
+/** Notes that a table has got further; a job whose tables are all whole is finished by it. */
+export function withProgress(
+  state: CopyState,
+  id: string,
+  table: QualifiedName,
+  progress: {
+    readonly cursor: CopyCursor | null;
+    readonly rows: number;
+    readonly read?: number | undefined;
+  },
+): CopyState {
+  const label = tableLabel(table);
+  const jobs = state.jobs.map((job) =>
+    job.id !== id
+      ? job
+      : {
+          ...job,
+          tasks: job.tasks.map((task) =>
+            tableLabel(task.table) === label
+              ? {
+                  ...task,
+                  cursor: progress.cursor,
+                  rows: task.rows + progress.rows,
+                  read: task.read + (progress.read ?? 0),
+                }
+              : task,
+          ),
+        },
+  );
+  const job = jobs.find((one) => one.id === id);
+  if (job === undefined || job.tasks.some(({ cursor }) => cursor !== null))
+    return { ...state, jobs };
+  return {
+    jobs: jobs.filter((one) => one !== job),
+    finished: id === FIRST_COPY ? state.finished : [...state.finished, job],
+  };
+}
+
+/** Notes that a part of a table was copied as the first snapshot shows it. */
+export function withBlocks(
+  state: CopyState,
+  table: QualifiedName,
+  part: { readonly oid: number; readonly range: BlockRange; readonly rows: number },
+): CopyState {
+  const label = tableLabel(table);
+  const task = taskOf(state, FIRST_COPY, label);
+  if (task?.cursor?.by !== 'ctid') return state;
+  const cursor = withoutBlocks(task.cursor, part.oid, part.range);
+  return withProgress(state, FIRST_COPY, table, { cursor, rows: part.rows });
+}
+
+export function taskOf(state: CopyState, id: string, label: string): CopyTask | null {
+  const job = state.jobs.find((one) => one.id === id);
+  return job?.tasks.find((task) => tableLabel(task.table) === label) ?? null;
+}
+
+/** For the checkpoint; null when there is nothing to go on with. */
+export function copyStateToJson(state: CopyState): JsonValue {
+  if (state.jobs.length === 0 && state.finished.length === 0) return null;
+  return state as unknown as JsonValue;
+}
+
+/** Reads what `copyStateToJson` gave; nothing to copy for anything else. */
+export function copyStateFromJson(value: JsonValue | undefined): CopyState {
+  const state = value as Partial<CopyState> | null | undefined;
+  if (!Array.isArray(state?.jobs) || !Array.isArray(state.finished)) return NOTHING_TO_COPY;
+  return {
+    finished: state.finished as readonly CopyJob[],
+    jobs: (state.jobs as readonly CopyJob[]).map((job) => ({
+      ...job,
+      tasks: job.tasks.map((task) => ({ ...task, cursor: storedCursor(task.cursor) })),
+    })),
+  };
+}
+
+/** What cannot be read is copied from the start. */
+function storedCursor(cursor: CopyCursor | null): CopyCursor | null {
+  return cursor === null
+    ? null
+    : (cursorFromJson(cursor as unknown as JsonValue) ?? FROM_THE_START);
+}

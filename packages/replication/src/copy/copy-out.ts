@@ -1,0 +1,78 @@
+import { SourceProtocolError } from '@certyo-cdc/core';
+import type { Tuple } from '@certyo-cdc/postgres';
+import type { Client } from 'pg';
+import { wholeFrameLength } from '../protocol/frame-buffer.ts';
+import { readServerError } from '../protocol/server-error.ts';
+import { queryFrame, SocketReader, type SocketReaderOptions } from '../protocol/socket-reader.ts';
+import { readCopyRow } from './copy-rows.ts';
+
+const COPY_DATA = 0x64; // 'd'
+const ERROR = 0x45; // 'E'
+const READY = 0x5a; // 'Z'
+
+/** CopyOutResponse, CopyDone, CommandComplete, NoticeResponse, ParameterStatus. */
+const KNOWN_KINDS: ReadonlySet<number | undefined> = new Set([0x48, 0x63, 0x43, 0x4e, 0x53]);
+
+/** What one piece of the socket held. */
+export interface CopiedRows {
+  readonly rows: readonly Tuple[];
+  /** Bytes that the rows keep in memory. */
+  readonly bytes: number;
+}
+
+/** How a copy is read. */
+export interface CopyOutOptions extends SocketReaderOptions {
+  /** Columns of the rows that the statement gives. */
+  readonly columns: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs `COPY … TO STDOUT` on an idle connection and gives its rows in the bytes in which they came: nothing is copied.
+ * The server is held up while nobody takes the rows. Afterwards the connection is idle again; when the iteration is
+ * left early, or rejects for anything but an error of the statement, it is gone.
+ *
+ * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY
+ */
+export async function* copyOut(
+  client: Client,
+  sql: string,
+  options: CopyOutOptions,
+): AsyncGenerator<CopiedRows, void, undefined> {
+  const { signal, columns } = options;
+  signal.throwIfAborted();
+  const reader = new SocketReader(client, options);
+  const abort = (): void => reader.destroy(signal.reason as Error);
+  signal.addEventListener('abort', abort, { once: true });
+  let isOver = false;
+  let failure: Error | null = null;
+  try {
+    reader.write(queryFrame(sql));
+    while (!isOver) {
+      const bytes = await reader.read();
+      const rows: Tuple[] = [];
+      let pos = 0;
+      for (;;) {
+        const length = wholeFrameLength(bytes, pos);
+        if (length === 0) break;
+        const kind = bytes[pos];
+        const end = pos + length;
+        if (kind === COPY_DATA) {
+          rows.push({ bytes, spans: readCopyRow(bytes, pos + 5, end, columns) });
+        } else if (kind === ERROR) failure = readServerError(bytes, pos + 5, end);
+        else if (kind === READY) isOver = true;
+        else if (!KNOWN_KINDS.has(kind)) {
+          throw new SourceProtocolError(`Frame of kind ${String(kind)} in a copy.`);
+        }
+        pos = end;
+      }
+      reader.keep(bytes.subarray(pos));
+      if (rows.length > 0) yield { rows, bytes: bytes.length };
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+    if (isOver) reader.release();
+    else reader.destroy();
+  }
+  if (failure !== null) throw failure;
+}

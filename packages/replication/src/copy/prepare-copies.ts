@@ -1,0 +1,92 @@
+import type {
+  ChangeStream,
+  Checkpoint,
+  EventSource,
+  JsonValue,
+  SourceEvent,
+} from '@certyo-cdc/core';
+import { tableLabel } from '@certyo-cdc/core/internal';
+import type { ServerInfo, SqlExecutor, TypeRegistry } from '@certyo-cdc/postgres';
+import type { ReplicationSettings } from '../normalize-options.ts';
+import type { Lsn } from '../protocol/lsn.ts';
+import { RelationResolver } from '../stream/relation-resolver.ts';
+import type { ReplicationStream } from '../stream/replication-stream.ts';
+import type { TextQuery } from '../stream/text-query.ts';
+import { copyStateFromJson, FIRST_COPY } from './copy-jobs.ts';
+import { beginFirstCopy, type CopyContext, publishedTables } from './first-copy.ts';
+import { openCopyingStream } from './open-copying.ts';
+
+export interface PrepareCopiesOptions {
+  readonly settings: ReplicationSettings;
+  readonly server: ServerInfo;
+  readonly executor: SqlExecutor;
+  readonly query: TextQuery;
+  readonly types: TypeRegistry;
+  readonly source: EventSource & { readonly systemIdentifier: string };
+  /** What is stored, of whichever source. */
+  readonly checkpoint: Checkpoint | null;
+  /** The checkpoint that is gone on with, or null at the beginning. */
+  readonly resume: Checkpoint | null;
+  readonly signal: AbortSignal;
+  readonly onEvent: (event: SourceEvent) => void;
+}
+
+/** Copies that belong to a stream which is being opened. */
+export interface Copies {
+  /** Puts them into the stream of changes. */
+  into(stream: ReplicationStream, begin: Lsn): ChangeStream;
+  /** The stream was cut. */
+  interrupted(): void;
+  /** The stream could not be opened. */
+  close(): Promise<void>;
+}
+
+/**
+ * Before the slot is taken: finds out what is to be copied, and for a first copy makes the slot.
+ *
+ * A slot that is there while no checkpoint is was made by `setup()`, or by a life that ended before it had saved anything: then
+ * nobody knows what was copied, and all of it is copied beside the stream.
+ */
+export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copies> {
+  const { checkpoint, executor, query, resume, server, settings, signal, source } = options;
+  const context: CopyContext = {
+    settings,
+    server,
+    executor,
+    query,
+    // One of its own: what the stream says of a table is not to be mixed with what the catalog says.
+    resolver: new RelationResolver({
+      database: settings.connection.database,
+      keyOf: (message) => settings.keys[tableLabel(message)] ?? null,
+      includeGenerated: settings.includeGenerated,
+      types: options.types,
+      query,
+    }),
+    signal,
+  };
+  const stored = resume?.state as { readonly copy?: JsonValue } | null | undefined;
+  const { copy } = settings;
+  const isFirst = copy !== null && resume === null;
+  const first = isFirst && checkpoint === null ? await beginFirstCopy(copy, context) : null;
+  const missing =
+    isFirst && first === null ? { id: FIRST_COPY, tables: await publishedTables(context) } : null;
+  let interrupted = (): void => undefined;
+  return {
+    into: (stream, begin) => {
+      const opened = openCopyingStream({
+        context,
+        stream,
+        state: copyStateFromJson(stored?.copy),
+        first,
+        missing,
+        source,
+        begin,
+        onEvent: options.onEvent,
+      });
+      interrupted = opened.interrupted;
+      return opened.stream;
+    },
+    interrupted: () => interrupted(),
+    close: async () => first?.snapshot?.close(),
+  };
+}

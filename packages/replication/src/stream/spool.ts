@@ -1,0 +1,237 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SourceSpoolError } from '@certyo-cdc/core';
+import type { SpoolSettings } from '../normalize-options.ts';
+import { wholeFrameLength } from '../protocol/frame-buffer.ts';
+
+/** What is read back at once; a larger frame comes alone. */
+const PIECE_BYTES = 256 * 1024;
+const HEADER_BYTES = 5;
+
+/**
+ * The folder of one stream's spool: a file for each transaction that is taken before its commit.
+ *
+ * A folder of this name belongs to one slot, and the slot to one connection: what lies in it when the stream opens was left
+ * by a process that died.
+ */
+export class SpoolFolder {
+  readonly #settings: SpoolSettings;
+  readonly #parent: string;
+  readonly #path: string;
+  #made: Promise<void> | null = null;
+  #bytes = 0;
+  #files = 0;
+  readonly #open = new Set<Spool>();
+
+  /**
+   * @param owner Names the slot among all servers.
+   */
+  constructor(settings: SpoolSettings, owner: string) {
+    const name = createHash('sha256').update(owner).digest('hex').slice(0, 16);
+    this.#settings = settings;
+    this.#parent = join(settings.directory ?? tmpdir(), `certyo-cdc-${name}`);
+    this.#path = join(this.#parent, `${process.pid}-${Date.now().toString(36)}`);
+  }
+
+  /** Bytes that are kept now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Removes what a process that died has left. Call it when the slot is ours. */
+  async clear(): Promise<void> {
+    await within(async () => {
+      if (!(await this.#isOurs())) return;
+      await rm(this.#parent, { recursive: true, force: true });
+    });
+  }
+
+  /** Begins the file of a transaction. */
+  create(): Spool {
+    this.#files += 1;
+    const spool = new Spool(join(this.#path, `${this.#files}.spool`), {
+      prepare: () => (this.#made ??= within(() => this.#make())),
+      grow: (bytes) => this.#grow(bytes),
+      dropped: (dropped) => {
+        this.#bytes -= dropped.bytes;
+        this.#open.delete(dropped);
+      },
+    });
+    this.#open.add(spool);
+    return spool;
+  }
+
+  /** Removes everything. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#open].map((spool) => spool.drop()));
+    if (this.#made === null) return;
+    await this.#made.catch(() => undefined);
+    await rm(this.#path, { recursive: true, force: true }).catch(() => undefined);
+    // Another stream on the same slot may have begun.
+    await rmdir(this.#parent).catch(() => undefined);
+  }
+
+  async #make(): Promise<void> {
+    if (this.#settings.directory !== null) {
+      await mkdir(this.#settings.directory, { recursive: true });
+    }
+    if (!(await this.#isOurs())) await mkdir(this.#parent, { mode: 0o700 });
+    await mkdir(this.#path, { mode: 0o700 });
+  }
+
+  /** The name can be foreseen: in a folder that everybody writes to, someone else may have made it. */
+  async #isOurs(): Promise<boolean> {
+    const stats = await lstat(this.#parent).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    if (stats === null) return false;
+    const uid = process.getuid?.();
+    const isPrivate = uid === undefined || (stats.uid === uid && (stats.mode & 0o077) === 0);
+    if (stats.isDirectory() && isPrivate) return true;
+    throw new SourceSpoolError(`The spool's folder ${this.#parent} belongs to someone else.`, {
+      remedy: 'Set streaming: { directory } to a folder that only this process writes to.',
+    });
+  }
+
+  #grow(bytes: number): void {
+    const { maxBytes } = this.#settings;
+    if (this.#bytes + bytes > maxBytes) {
+      throw new SourceSpoolError(
+        `Transactions in progress take more than streaming.maxBytes (${maxBytes} bytes) in the spool. Nothing is lost: the server still has them.`,
+        {
+          remedy:
+            'Raise streaming: { maxBytes }, or set streaming: false, to leave them on the server.',
+        },
+      );
+    }
+    this.#bytes += bytes;
+  }
+
+  /** Names of the files that are there, for tests. */
+  async files(): Promise<readonly string[]> {
+    return readdir(this.#parent, { recursive: true }).catch(() => []);
+  }
+}
+
+interface SpoolOwner {
+  prepare(): Promise<void>;
+  grow(bytes: number): void;
+  dropped(spool: Spool): void;
+}
+
+/** The frames of one transaction as they came, in a file. */
+export class Spool {
+  readonly #path: string;
+  readonly #owner: SpoolOwner;
+  #handle: FileHandle | null = null;
+  #bytes = 0;
+  #isDropped = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(path: string, owner: SpoolOwner) {
+    this.#path = path;
+    this.#owner = owner;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  async append(frames: Buffer): Promise<void> {
+    this.#owner.grow(frames.length);
+    this.#bytes += frames.length;
+    await this.#inTurn(async () => {
+      if (this.#handle === null) {
+        await this.#owner.prepare();
+        this.#handle = await open(this.#path, 'ax+', 0o600);
+      }
+      await this.#handle.appendFile(frames);
+    });
+  }
+
+  /** Whole frames from `offset` on, in memory of their own; empty at the end. */
+  async read(offset: number): Promise<Buffer> {
+    const bytes = await this.#piece(offset, Math.min(PIECE_BYTES, this.#bytes - offset));
+    let whole = 0;
+    for (;;) {
+      const length = wholeFrameLength(bytes, whole);
+      if (length === 0) break;
+      whole += length;
+    }
+    if (whole > 0 || bytes.length === 0) return bytes.subarray(0, whole);
+    return this.#piece(offset, bytes.readInt32BE(1) + 1);
+  }
+
+  /** Closes the file for as long as nothing is read or written. */
+  async rest(): Promise<void> {
+    await this.#inTurn(() => this.#closeFile());
+  }
+
+  /** Removes the file. Idempotent. */
+  async drop(): Promise<void> {
+    if (this.#isDropped) return;
+    this.#isDropped = true;
+    this.#owner.dropped(this);
+    // The stream may be closed while a piece is being written.
+    await this.#turn;
+    await this.#closeFile().catch(() => undefined);
+    if (this.#bytes > 0) await rm(this.#path, { force: true }).catch(() => undefined);
+  }
+
+  async #closeFile(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = null;
+    await handle?.close();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = within(async () => {
+      await this.#turn;
+      if (this.#isDropped) throw new Error('The stream is closed.');
+      return work();
+    });
+    this.#turn = mine.then(
+      () => undefined,
+      () => undefined,
+    );
+    return mine;
+  }
+
+  async #piece(offset: number, length: number): Promise<Buffer> {
+    if (length <= 0) return Buffer.alloc(0);
+    return this.#inTurn(async () => {
+      this.#handle ??= await open(this.#path, 'r');
+      const bytes = Buffer.allocUnsafeSlow(length);
+      let read = 0;
+      while (read < length) {
+        const { bytesRead } = await this.#handle.read(bytes, read, length - read, offset + read);
+        if (bytesRead === 0) throw new Error('The file ends before what was written to it.');
+        read += bytesRead;
+      }
+      if (length < HEADER_BYTES) throw new Error('The file ends within a frame.');
+      return bytes;
+    });
+  }
+}
+
+/** Turns what a file operation fails with into an error of this library. */
+async function within<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SourceSpoolError) throw error;
+    const code = (error as NodeJS.ErrnoException | null)?.code ?? 'failed';
+    throw new SourceSpoolError(
+      `The spool of transactions in progress cannot be written or read (${code}).`,
+      {
+        cause: error,
+        remedy:
+          'Make room, or set streaming: { directory } to a folder with room. Nothing is lost.',
+      },
+    );
+  }
+}

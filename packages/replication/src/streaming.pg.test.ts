@@ -1,0 +1,110 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openReader, startPostgres } from '@certyo-cdc/testing';
+import { testDatabase } from '@certyo-cdc/testing/vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { replicationSource } from './replication-source.ts';
+import { captured, LEAST_DECODING_MEMORY, sourceOf } from './testing/captured.ts';
+
+const TABLE = ['CREATE TABLE t (id int PRIMARY KEY, v text)'];
+/** More than logical_decoding_work_mem at its least, which is 64 kB. */
+const MANY = `SELECT i, repeat('x', 200) FROM generate_series`;
+
+/** A folder of its own for the spool, and what lies in it. */
+async function spoolFolder(): Promise<{
+  readonly directory: string;
+  readonly files: () => Promise<readonly string[]>;
+}> {
+  const directory = await mkdtemp(join(tmpdir(), 'certyo-spool-test-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const files = async (): Promise<readonly string[]> =>
+    (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.spool'));
+  return { directory, files };
+}
+
+describe(replicationSource, () => {
+  test('R-24: a streamed transaction that is rolled back leaves nothing, in events and on disk', async () => {
+    const { directory, files } = await spoolFolder();
+    await using it = await captured([...TABLE, LEAST_DECODING_MEMORY], {
+      tables: ['t'],
+      streaming: { directory },
+    });
+    await using reader = await openReader(it.source);
+    const writer = await it.db.client();
+    await writer.query('BEGIN');
+    await writer.query(`INSERT INTO t ${MANY}(1, 5000) i`);
+    await expect.poll(files).toHaveLength(1);
+    expect(reader.events).toEqual([]);
+    await writer.query('ROLLBACK');
+    await it.db.query(`INSERT INTO t VALUES (0, 'kept')`);
+    await reader.caughtUp();
+    expect(reader.told).toEqual(['insert t {"id":0,"v":"kept"}']);
+    await expect.poll(files).toEqual([]);
+  });
+
+  test('R-24: a spool that outgrows its limit stops the source with the option to raise, and loses nothing', async () => {
+    const { directory, files } = await spoolFolder();
+    await using it = await captured([...TABLE, LEAST_DECODING_MEMORY], {
+      tables: ['t'],
+      streaming: { directory, maxBytes: 300_000 },
+    });
+    {
+      await using reader = await openReader(it.source);
+      await it.db.query(`INSERT INTO t ${MANY}(1, 5000) i`);
+      expect(await reader.ended()).toMatchObject({
+        code: 'SOURCE_SPOOL',
+        message: expect.stringContaining('streaming.maxBytes') as string,
+      });
+      expect(reader.events).toEqual([]);
+    }
+    expect(await files()).toEqual([]);
+    await using again = await openReader(sourceOf(it.db, { tables: ['t'], streaming: true }));
+    await again.caughtUp();
+    expect(again.rows).toHaveLength(5000);
+  });
+
+  test('a prepared transaction leaves when it is committed, also after a restart behind its PREPARE', async ({
+    skip,
+  }) => {
+    const db = await testDatabase();
+    const [{ major, prepared } = { major: 0, prepared: 0 }] = await db.query<{
+      readonly major: number;
+      readonly prepared: number;
+    }>(
+      `SELECT current_setting('server_version_num')::int / 10000 AS major,
+              current_setting('max_prepared_transactions')::int AS prepared`,
+    );
+    await db[Symbol.asyncDispose]();
+    if (major < 15) skip('PostgreSQL 15 and newer');
+    await using own =
+      prepared > 0
+        ? null
+        : await startPostgres({ major, settings: { max_prepared_transactions: 5 } });
+    await using it = await captured(TABLE, { tables: ['t'], twoPhase: true }, own ?? undefined);
+    let checkpoint;
+    {
+      await using reader = await openReader(it.source);
+      await it.db.query(`BEGIN; INSERT INTO t VALUES (1, 'a'); PREPARE TRANSACTION 'kept'`);
+      await it.db.query(`BEGIN; INSERT INTO t VALUES (2, 'b'); PREPARE TRANSACTION 'undone'`);
+      await it.db.query(`INSERT INTO t VALUES (3, 'c')`);
+      await reader.caughtUp();
+      expect(reader.told).toEqual(['insert t {"id":3,"v":"c"}']);
+      checkpoint = await reader.acknowledge();
+    }
+    await using again = await openReader(it.source, { after: checkpoint });
+    await it.db.query(`ROLLBACK PREPARED 'undone'`);
+    await it.db.query(`COMMIT PREPARED 'kept'`);
+    await again.caughtUp();
+    expect(again.told).toEqual(['insert t {"id":1,"v":"a"}']);
+    const last = await again.acknowledge();
+    expect(last.state).not.toHaveProperty('readFrom');
+    // The server goes by the slot, whatever the option says.
+    await expect(
+      sourceOf(it.db, { tables: ['t'] }).open({
+        after: last,
+        signal: new AbortController().signal,
+      }),
+    ).rejects.toMatchObject({ code: 'SOURCE_SETUP' });
+  });
+});
