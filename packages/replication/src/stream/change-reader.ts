@@ -54,7 +54,7 @@ export class ChangeReader {
   /** Relations of this session, by oid; null for one that is not captured. */
   #relations = new Map<number, Relation | null>();
   /**
-   * Descriptions that came in a subtransaction that was rolled back. The server counts them as sent, and sends another one
+   * Descriptions that came in a subtransaction that was rolled back, or in a prepared transaction. The server counts them as sent, and sends another one
    * where the rollback undid a change of the table: so they hold if a change comes that has no other.
    */
   readonly #undone = new Map<number, pgoutput.RelationMessage>();
@@ -152,7 +152,7 @@ export class ChangeReader {
     this.row(bytes, at, end, lsnAt, transaction, events);
   }
 
-  /** Takes note of a description whose subtransaction was rolled back. */
+  /** Takes note of a description that holds if no other one comes: of what was rolled back, or only prepared. */
   undoneRelation(message: pgoutput.RelationMessage): void {
     this.#relations.delete(message.oid);
     this.#undone.set(message.oid, message);

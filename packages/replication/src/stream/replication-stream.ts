@@ -26,7 +26,8 @@ import type { SessionKeeper } from './session-keeper.ts';
 import { type Admission, replicationSharing } from './sharing.ts';
 import type { SideConnection } from './side-connection.ts';
 import { lsnFromPosition, positionFromLsn } from './source-position.ts';
-import type { Decoded, StreamDecoder } from './stream-decoder.ts';
+import type { Decoded } from './decoded.ts';
+import type { StreamDecoder } from './stream-decoder.ts';
 import { Unacknowledged } from './unacknowledged.ts';
 import { idleSenderAt, walFlushedTo } from './wal-end.ts';
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SourceSpoolError } from '@certyo-cdc/core';
+import { PipelineStateError, SourceSpoolError } from '@certyo-cdc/core';
 import type { SpoolSettings } from '../normalize-options.ts';
 import { wholeFrameLength } from '../protocol/frame-buffer.ts';
 
@@ -24,6 +24,7 @@ export class SpoolFolder {
   #made: Promise<void> | null = null;
   #bytes = 0;
   #files = 0;
+  #isClosed = false;
   readonly #open = new Set<Spool>();
 
   /**
@@ -36,11 +37,6 @@ export class SpoolFolder {
     this.#path = join(this.#parent, `${process.pid}-${Date.now().toString(36)}`);
   }
 
-  /** Bytes that are kept now. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** Removes what a process that died has left. Call it when the slot is ours. */
   async clear(): Promise<void> {
     await within(async () => {
@@ -51,6 +47,8 @@ export class SpoolFolder {
 
   /** Begins the file of a transaction. */
   create(): Spool {
+    // What was read before the stream was closed may still be under way.
+    if (this.#isClosed) throw new PipelineStateError('The stream is closed.');
     this.#files += 1;
     const spool = new Spool(join(this.#path, `${this.#files}.spool`), {
       prepare: () => (this.#made ??= within(() => this.#make())),
@@ -66,6 +64,7 @@ export class SpoolFolder {
 
   /** Removes everything. Idempotent. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#open].map((spool) => spool.drop()));
     if (this.#made === null) return;
     await this.#made.catch(() => undefined);
@@ -109,11 +108,6 @@ export class SpoolFolder {
       );
     }
     this.#bytes += bytes;
-  }
-
-  /** Names of the files that are there, for tests. */
-  async files(): Promise<readonly string[]> {
-    return readdir(this.#parent, { recursive: true }).catch(() => []);
   }
 }
 

@@ -1,9 +1,11 @@
 import { type ChangeEvent, SourceProtocolError } from '@certyo-cdc/core';
 import { wholeFrameLength } from '../protocol/frame-buffer.ts';
 import type { Lsn } from '../protocol/lsn.ts';
+import { endOfPiece } from '../protocol/piece.ts';
 import * as pgoutput from '../protocol/pgoutput.ts';
 import * as ends from '../protocol/pgoutput-transactions.ts';
 import { asProtocolError, readOtherFrame, shutdownStorm } from '../protocol/other-frames.ts';
+import type { Decoded } from './decoded.ts';
 import {
   ChangeReader,
   type ChangeReaderOptions,
@@ -16,21 +18,6 @@ import { KeepaliveStorm } from './liveness.ts';
 import { OpenTransaction } from './open-transaction.ts';
 import { Replay } from './replay.ts';
 import type { SpoolFolder } from './spool.ts';
-
-/** What one piece of the stream held. */
-export interface Decoded {
-  readonly events: readonly ChangeEvent[];
-  /** End of the newest transaction that ended in it, or null. */
-  readonly committedTo: Lsn | null;
-  /** How many of the events belong to transactions that ended in it. */
-  readonly committedEvents: number;
-  /** Bytes that were read: all whole frames, or those before a transaction that is to be replayed. */
-  readonly consumed: number;
-  /** The server asked for a status update. */
-  readonly replyRequested: boolean;
-  /** What stopped decoding behind the events; they are good all the same. */
-  readonly error: unknown;
-}
 
 export interface StreamDecoderOptions extends ChangeReaderOptions {
   /** The epoch of a transaction whose commit begins there. */
@@ -238,25 +225,14 @@ export class StreamDecoder {
   /** Takes the frames of a piece into the spool as they are; gives where the first other one begins. */
   async #takePiece(held: HeldTransaction, bytes: Buffer, from: number): Promise<number> {
     const stop = held.hasXids ? ends.STREAM_STOP : ends.PREPARE;
-    let pos = from;
-    for (;;) {
-      const length = wholeFrameLength(bytes, pos);
-      if (length <= XLOG_DATA_BYTES || bytes[pos] !== COPY_DATA || bytes[pos + 5] !== XLOG_DATA) {
-        break;
-      }
-      const at = pos + XLOG_DATA_BYTES;
-      if (bytes[at] === stop) {
-        this.#piece = null;
-        break;
-      }
+    const { end, isStopped } = endOfPiece(bytes, from, stop, (at, to) => {
       // Of a transaction that is prepared in one piece the server takes it as read, for whatever comes until the commit.
-      if (!held.hasXids && bytes[at] === pgoutput.RELATION) {
-        this.#changes.undoneRelation(pgoutput.readRelation(bytes, at, pos + length));
-      }
-      pos += length;
-    }
-    if (pos > from) await held.spool.append(bytes.subarray(from, pos));
-    return pos;
+      if (held.hasXids || bytes[at] !== pgoutput.RELATION) return;
+      this.#changes.undoneRelation(pgoutput.readRelation(bytes, at, to));
+    });
+    if (end > from) await held.spool.append(bytes.subarray(from, end));
+    if (isStopped) this.#piece = null;
+    return end;
   }
 
   #readBegin(bytes: Buffer, at: number, end: number): void {
