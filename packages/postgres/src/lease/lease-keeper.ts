@@ -41,6 +41,11 @@ export class LeaseKeeper {
     return this.#lease.guardSql;
   }
 
+  /** Of the lease that is kept now: aborts when it has ended by itself. */
+  get lost(): AbortSignal {
+    return this.#lease.lost;
+  }
+
   get isHeld(): boolean {
     return this.#lease.isHeld();
   }

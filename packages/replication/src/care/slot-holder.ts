@@ -1,7 +1,6 @@
-import { CdcError, CheckpointFencedError, type SourceEvent } from '@certyo-cdc/core';
+import type { SourceEvent } from '@certyo-cdc/core';
 import {
-  acquireLease,
-  type Lease,
+  LeaseKeeper,
   type ResolvedConnection,
   sqlSession,
   type SqlSession,
@@ -12,7 +11,7 @@ import { nameWithToken, newInstanceToken, SlotInstances, tokenOf } from './slot-
 /** Time after which a statement on the lease counts as lost: a part of the lease, but not less than a busy server takes. */
 const ANSWER_PART = 1 / 3;
 const SHORTEST_ANSWER_MS = 2_000;
-/** How long giving the lease back may take. */
+/** How long taking our name off the list may take. */
 const RELEASE_MS = 2_000;
 
 export interface SlotHolderOptions {
@@ -57,7 +56,7 @@ export class SlotHolder {
   readonly #session: SqlSession;
   readonly #instances: SlotInstances;
   #signal: AbortSignal;
-  #lease: Lease | null = null;
+  #lease: LeaseKeeper | null = null;
   #isReleased = false;
 
   constructor(options: SlotHolderOptions) {
@@ -79,16 +78,14 @@ export class SlotHolder {
    * @throws CheckpointFencedError when another instance has held it since: it has gone on from our checkpoint.
    */
   async hold(): Promise<void> {
-    const before = this.#lease;
-    if (before?.isHeld() === true) return;
-    const lease = before === null ? await this.#take(this.#options.waitMs) : await this.#retake();
-    if (before !== null && lease.token !== before.token + 1n) {
-      await lease.release({ signal: AbortSignal.timeout(RELEASE_MS) }).catch(() => undefined);
-      throw this.#fenced();
-    }
-    this.#lease = lease;
-    lease.lost.addEventListener('abort', () => {
-      if (!this.#isReleased && this.#lease === lease) this.#options.onLost();
+    if (this.#lease?.isHeld === true) return;
+    const { signal } = this.#options;
+    if (this.#lease === null) this.#lease = await this.#take();
+    else await this.#lease.regain({ signal });
+    const lease = this.#lease;
+    const { lost } = lease;
+    lost.addEventListener('abort', () => {
+      if (!this.#isReleased && lease.lost === lost) this.#options.onLost();
     });
     await this.#instances.add(this.#token);
   }
@@ -101,7 +98,7 @@ export class SlotHolder {
     const pid = active?.['pid'] ?? '';
     const token = tokenOf(name);
     if (token === null || !(await this.#isOurs(token))) return false;
-    if (this.#lease?.isHeld() !== true) return false;
+    if (this.#lease?.isHeld !== true) return false;
     const ended = (await captured(TERMINATE_SQL, [slot, pid, name]))[0]?.['done'] === 'true';
     if (!ended) return false;
     if (token !== this.#token) await this.#instances.remove(token);
@@ -117,12 +114,11 @@ export class SlotHolder {
   async release(): Promise<void> {
     this.#isReleased = true;
     // The caller's signal may be aborted by now.
-    const signal = AbortSignal.timeout(RELEASE_MS);
-    this.#signal = signal;
-    if (this.#lease?.isHeld() === true) {
+    this.#signal = AbortSignal.timeout(RELEASE_MS);
+    if (this.#lease?.isHeld === true) {
       await this.#instances.remove(this.#token).catch(() => undefined);
     }
-    await this.#lease?.release({ signal }).catch(() => undefined);
+    await this.#lease?.release();
     await this.#session.close();
   }
 
@@ -131,31 +127,19 @@ export class SlotHolder {
     return token === this.#token || (await this.#instances.has(token));
   }
 
-  async #retake(): Promise<Lease> {
-    try {
-      return await this.#take(1);
-    } catch (error) {
-      if (CdcError.is(error) && error.code === 'SOURCE_BUSY') throw this.#fenced(error);
-      throw error;
-    }
-  }
-
-  #take(waitMs: number | false): Promise<Lease> {
-    const { leaseMs, onEvent, signal, slot, stateSchema, systemIdentifier } = this.#options;
-    return acquireLease(this.#session, {
-      schema: stateSchema,
-      name: `slot ${systemIdentifier}/${slot}`,
-      ttlMs: leaseMs,
-      waitMs,
-      signal,
-      onEvent,
-    });
-  }
-
-  #fenced(cause?: unknown): CheckpointFencedError {
-    return new CheckpointFencedError(
-      `Another instance has taken over the slot "${this.#options.slot}".`,
-      { cause, remedy: 'Start this one again, to stand by.' },
+  #take(): Promise<LeaseKeeper> {
+    const { leaseMs, onEvent, signal, slot, stateSchema, systemIdentifier, waitMs } = this.#options;
+    return LeaseKeeper.acquire(
+      {
+        session: this.#session,
+        schema: stateSchema,
+        name: `slot ${systemIdentifier}/${slot}`,
+        ttlMs: leaseMs,
+        waitMs,
+        work: `read from the slot "${slot}"`,
+        onEvent,
+      },
+      { signal },
     );
   }
 }
