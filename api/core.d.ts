@@ -1,9 +1,10 @@
 // index.d.ts
 
+import { C as CdcError, a as CdcErrorOptions, J as JsonValue, b as JsonRow, c as ChangeEvent, N as NamedTable, R as RowChange, T as TableInfo, G as GapCode, A as AcceptedGap, d as Truncate, S as SchemaChange, L as LogicalMessage, e as CheckpointStore, f as ChangeSource, g as SourceEvent, D as DeadLetterStore, P as PipelineTime, h as SlotHealth, i as CopyProgress, j as SourceLag } from './time.js';
+export { k as ChangeBatch, l as ChangeStream, m as Checkpoint, n as ColumnInfo, o as ConfigurationError, p as DeadLetter, E as ERROR_CODES, q as ErrorCode, r as ErrorCodeDescription, s as EventSource, t as JsonNumber, u as NewDeadLetter, O as OpenOptions, v as Position, w as RowOperation, x as SourceIdentity, y as StoredCheckpoint, z as StreamSharing, B as TransactionInfo, F as isRowChange } from './time.js';
 import { Dispatcher } from 'undici';
 import * as z from 'zod/v4/core';
-import { C as CdcError, a as CdcErrorOptions, G as GapCode, P as PipelineTime } from './time.js';
-export { b as ConfigurationError, E as ERROR_CODES, c as ErrorCode, d as ErrorCodeDescription } from './time.js';
+import { z as z$1 } from 'zod';
 
 /** The request did not get through, or its answer did not come back. */
 declare class DeliveryConnectionError extends CdcError {
@@ -51,27 +52,6 @@ declare class RetriesExhaustedError extends CdcError {
     readonly name: "RetriesExhaustedError";
     readonly code: "RETRIES_EXHAUSTED";
     readonly retryable: false;
-}
-
-/** Any JSON value; every PostgreSQL value is handed over as one (see the table in `docs/values.md`). */
-type JsonValue = null | boolean | number | string | JsonNumber | readonly JsonValue[] | {
-    readonly [key: string]: JsonValue;
-};
-/** A row as plain JSON values, by column name. Rows have no prototype. */
-type JsonRow = Readonly<Record<string, JsonValue>>;
-/**
- * A number inside `json` or `jsonb` that a JavaScript number cannot hold exactly.
- *
- * `text` is the number as PostgreSQL wrote it. `canonicalJson` writes it verbatim; `JSON.stringify` writes it as a
- * string, because it cannot write a number it cannot hold.
- */
-declare class JsonNumber {
-    readonly text: string;
-    constructor(text: string);
-    /** True for a `JsonNumber`, also for one of another copy of the library. */
-    static is(value: unknown): value is JsonNumber;
-    toJSON(): string;
-    toString(): string;
 }
 
 /** A text that no log line, error or inspector prints. `reveal()` is the only way to it. */
@@ -413,120 +393,6 @@ interface CertyoClient extends AsyncDisposable {
  */
 declare function createCertyoClient(options?: CertyoClientOptions): CertyoClient;
 
-/** What an event says happened to a row. `snapshot`: the row as a copy or a poll found it. */
-type RowOperation = 'insert' | 'update' | 'delete' | 'snapshot';
-/** One column as it was when the change was made. */
-interface ColumnInfo {
-    readonly name: string;
-    /** The type's oid in the captured database. */
-    readonly typeOid: number;
-    /** The type's name as `format_type` prints it, for example `character varying(20)` or `app.mood[]`. */
-    readonly typeName: string;
-    /** True for a column of the record key (the primary key unless the source's `key` option says otherwise). */
-    readonly isKey: boolean;
-    /** Whether the column accepts null, or null where the source could not learn it. */
-    readonly nullable: boolean | null;
-}
-/** The table of an event, with its columns as they were when the change was made. */
-interface TableInfo {
-    readonly database: string;
-    readonly schema: string;
-    readonly name: string;
-    /** The table's oid, or 0 where the source cannot see it. */
-    readonly oid: number;
-    readonly columns: readonly ColumnInfo[];
-}
-/** The transaction that made a change. */
-interface TransactionInfo {
-    /** The transaction id in decimal, or null where the source cannot see it. */
-    readonly xid: string | null;
-    /**
-     * Commit time, ISO 8601 in UTC with microseconds (`2026-01-31T12:00:00.123456Z`), or null. A source that cannot see
-     * it gives what comes nearest and stays the same: the change log the time at which the change was written down,
-     * polling the row's stamp.
-     */
-    readonly committedAt: string | null;
-    readonly beginLsn?: string | undefined;
-    readonly commitLsn?: string | undefined;
-}
-/** Where an event comes from. */
-interface EventSource {
-    /** The kind of source: `replication`, `listen-notify`, `polling`, `outbox`, `debezium`, `memory`. */
-    readonly kind: string;
-    readonly name: string;
-    /** `pg_control_system().system_identifier` in decimal, or null where the source cannot see it. */
-    readonly systemIdentifier: string | null;
-}
-interface EventBase {
-    /**
-     * Identity of this change: the same after redelivery, restart and re-read, and never shared by two changes.
-     */
-    readonly id: string;
-    /** Grows from change to change of a record and sorts as text; becomes Certyo's `recordVersion`. */
-    readonly version: string;
-    readonly transaction: TransactionInfo | null;
-    readonly source: EventSource;
-    /** A plain object with every field, for `JSON.stringify`. */
-    toJSON(): JsonValue;
-}
-/**
- * One committed change of one row. Immutable.
- *
- * Rows are decoded when they are first read; reading one twice gives the same object.
- */
-interface RowChange<Row extends object = JsonRow> extends EventBase {
-    readonly operation: RowOperation;
-    readonly table: TableInfo;
-    /** The record key: names and values of the key columns of the row (for a delete: of the old row). */
-    readonly key: JsonRow;
-    /** The key before an update that changed it, else null. */
-    readonly previousKey: JsonRow | null;
-    /** The old row as far as the source can see it, else null. */
-    readonly before: Row | null;
-    /** The new row; null for a delete. */
-    readonly after: Row | null;
-    /** Columns whose value the source could not see (unchanged TOAST). They are missing from the rows, never null. */
-    readonly unavailable: readonly string[];
-    /**
-     * The row as canonical JSON text, written from PostgreSQL's text without passing through JavaScript numbers.
-     *
-     * `after` for everything but deletes, which write `before` (the key where nothing else is known). Keys are sorted
-     * by their UTF-8 bytes; `unavailable` columns are left out and named under `_unavailable`.
-     *
-     * @param includes Which columns to write; all when omitted.
-     * @param image `before` writes `before` (the previous key, or the key, where nothing else is known) for every
-     * operation. @default 'after'
-     */
-    canonicalRow(includes?: (column: string) => boolean, image?: 'before' | 'after'): string;
-}
-/** A table was emptied by TRUNCATE. One event per table. A barrier for the lanes of its table. */
-interface Truncate extends EventBase {
-    readonly operation: 'truncate';
-    readonly table: TableInfo;
-    /** Whether CASCADE was said; null where the source cannot see it (a trigger cannot). */
-    readonly cascade: boolean | null;
-    /** Whether RESTART IDENTITY was said; null where the source cannot see it. */
-    readonly restartIdentity: boolean | null;
-}
-/** The columns of a table changed. A barrier for the lanes of its table. */
-interface SchemaChange extends EventBase {
-    readonly operation: 'schema';
-    readonly table: TableInfo;
-    /** The columns as they were before, or null when the table is seen for the first time. */
-    readonly previousColumns: readonly ColumnInfo[] | null;
-}
-/** A message written with `pg_logical_emit_message`. */
-interface LogicalMessage extends EventBase {
-    readonly operation: 'message';
-    readonly prefix: string;
-    readonly content: Uint8Array;
-    readonly transactional: boolean;
-}
-/** Everything a source can emit. */
-type ChangeEvent<Row extends object = JsonRow> = RowChange<Row> | Truncate | SchemaChange | LogicalMessage;
-/** True for an event about one row. */
-declare function isRowChange<Row extends object>(event: ChangeEvent<Row>): event is RowChange<Row>;
-
 /** One thing to deliver, made from an event. */
 interface Prepared<Item> {
     /** The identity of the mapped record. Items of one lane are delivered one after the other, in commit order. */
@@ -607,6 +473,16 @@ interface Sink<Item = unknown, Row extends object = JsonRow> {
     close?(): Promise<void>;
 }
 
+declare const ACTIONS: readonly ["omit", "park", "halt"];
+/** What becomes of a row of which a value cannot be seen. */
+type UnavailableAction = (typeof ACTIONS)[number];
+/** One action for all tables, or actions by `schema.table` with `*` for every other one. */
+type UnavailablePolicy = UnavailableAction | Readonly<Record<string, UnavailableAction>>;
+/** The columns that a record does not show although its row has them. */
+interface UnavailableColumns extends NamedTable {
+    readonly columns: readonly string[];
+}
+
 /** One record, written and ready to be sent. */
 interface CertyoItem {
     readonly database: string;
@@ -619,6 +495,8 @@ interface CertyoItem {
      * alive until it is sent, which is several times its size.
      */
     readonly body: Buffer;
+    /** The columns that the row has and the record does not show; missing where there are none. */
+    readonly unavailable?: UnavailableColumns | undefined;
 }
 
 /**
@@ -791,6 +669,16 @@ interface CertyoSinkOptions extends CertyoClientOptions {
      */
     readonly statusColumns?: readonly string[] | undefined;
     /**
+     * What becomes of a row of which a value cannot be seen, because the change left it alone and PostgreSQL does not send it
+     * (unchanged TOAST). `omit` delivers it without the value and names the column under `_unavailable`; `park` rejects it,
+     * so that the pipeline's `onRejected` decides; `halt` stops the pipeline with everything kept. The value is never read
+     * from the table, which may hold a later one. Per table by `schema.table`, with `*` for every other one. Columns that
+     * `columns` leaves out do not count.
+     *
+     * @default 'omit'
+     */
+    readonly unavailable?: UnavailablePolicy | undefined;
+    /**
      * Whether logical messages become records.
      *
      * @default 'deliver'
@@ -854,6 +742,12 @@ declare class SourceProtocolError extends CdcError {
     readonly code: "SOURCE_PROTOCOL";
     readonly retryable: false;
 }
+/** What a source keeps on disk could not be kept: no room, or more than its limit. */
+declare class SourceSpoolError extends CdcError {
+    readonly name: "SourceSpoolError";
+    readonly code: "SOURCE_SPOOL";
+    readonly retryable: false;
+}
 /** Notifications came faster than they were taken, and none is dropped in silence. */
 declare class NotificationsOverflowError extends CdcError {
     readonly name: "NotificationsOverflowError";
@@ -865,7 +759,11 @@ declare class GapError extends CdcError {
     readonly name: "GapError";
     readonly code: GapCode;
     readonly retryable: false;
-    constructor(code: GapCode, message: string, options?: CdcErrorOptions);
+    /** Names this gap in the option `recover` of a source that offers one; null where it does not. */
+    readonly fingerprint: string | null;
+    constructor(code: GapCode, message: string, options?: CdcErrorOptions & {
+        readonly fingerprint?: string | undefined;
+    });
 }
 
 /** The checkpoint could not be loaded or saved. */
@@ -901,6 +799,19 @@ declare class ValueError extends CdcError {
     readonly column: string | null;
     constructor(column: string | null, message: string, options?: CdcErrorOptions);
 }
+/**
+ * A change does not carry a large value that it left unchanged (unchanged TOAST), and the sink's option `unavailable` says that
+ * such a row is not to be delivered without it. Names the columns, never a value.
+ */
+declare class UnavailableValueError extends CdcError {
+    readonly name: "UnavailableValueError";
+    readonly code: "VALUE_UNAVAILABLE";
+    readonly retryable: false;
+    /** The table as `schema.table`. */
+    readonly table: string;
+    readonly columns: readonly string[];
+    constructor(table: string, columns: readonly string[]);
+}
 /** A record mapper threw, or the row does not match its schema. */
 declare class MappingError extends CdcError {
     readonly name: "MappingError";
@@ -909,6 +820,38 @@ declare class MappingError extends CdcError {
     readonly eventId: string;
     constructor(eventId: string, message: string, options?: CdcErrorOptions);
 }
+
+/** A row change as its JSON form has it. */
+type RowChangeJson = Omit<RowChange, 'canonicalRow' | 'toJSON'>;
+/** A truncate as its JSON form has it. */
+type TruncateJson = Omit<Truncate, 'toJSON'>;
+/** A schema change as its JSON form has it. */
+type SchemaChangeJson = Omit<SchemaChange, 'toJSON'>;
+/** A logical message as its JSON form has it: the content as `\x` and hexadecimal digits, like a `bytea`. */
+type LogicalMessageJson = Omit<LogicalMessage, 'content' | 'toJSON'> & {
+    readonly content: string;
+};
+/** A gap that somebody has accepted as its JSON form has it. */
+type AcceptedGapJson = Omit<AcceptedGap, 'toJSON'>;
+/**
+ * What `toJSON()` of an event gives, and what `changeEventSchema` reads.
+ *
+ * After a way through `JSON.stringify` a number inside `json` or `jsonb` that JavaScript cannot hold is a text;
+ * `canonicalJson` and `parseJson` keep it a number, digit by digit.
+ */
+type ChangeEventJson = RowChangeJson | TruncateJson | SchemaChangeJson | LogicalMessageJson | AcceptedGapJson;
+
+/**
+ * Reads the JSON form of an event, for example from a file or queue that `JSON.stringify(event)` was written to.
+ *
+ * Whatever an event of this library gives is read without loss: rows are handed on as they are. Fields that a newer
+ * version added are left out.
+ *
+ * @example
+ * const event = changeEventSchema.parse(JSON.parse(line));
+ * if (event.operation === 'insert') console.log(event.table.name, event.after);
+ */
+declare const changeEventSchema: z$1.ZodType<ChangeEventJson>;
 
 /**
  * Writes a value as the canonical JSON of RFC 8785: keys sorted by UTF-16 units, numbers as ECMAScript prints them, no
@@ -949,171 +892,6 @@ interface ParseJsonOptions {
  * @throws ValueError when the text is not one JSON value by RFC 8259, or is deeper than `maxDepth`.
  */
 declare function parseJson(text: string, options?: ParseJsonOptions): JsonValue;
-
-/** A point in a source's stream at a transaction end. Opaque outside the source that made it. */
-type Position = string & {
-    readonly __position: unique symbol;
-};
-/**
- * What a position is bound to. A source refuses a checkpoint whose identity differs from its own in any member.
- *
- * Replication: system identifier, timeline, database, slot, publications, tables.
- */
-type SourceIdentity = Readonly<Record<string, JsonValue>>;
-/** A position bound to the identity of its source. */
-interface Checkpoint {
-    readonly kind: string;
-    readonly identity: SourceIdentity;
-    readonly position: Position;
-    /** Leads every `version` of the source's events; grows with every change of source, restore and timeline. */
-    readonly epoch: number;
-    /** What the source needs to go on from here, for example type descriptors. */
-    readonly state: JsonValue;
-}
-/** A checkpoint as a store holds it. */
-interface StoredCheckpoint {
-    readonly checkpoint: Checkpoint;
-    /** Names this write; chosen by the writer. */
-    readonly revision: string;
-    /** When it was saved, milliseconds since 1970 by the store's clock. */
-    readonly savedAtMs: number;
-}
-/**
- * Where a pipeline keeps its checkpoint.
- *
- * One writer at a time: a save names the revision it replaces. A save whose own revision is already stored is a
- * repeat after a lost answer and succeeds; any other mismatch rejects with `CheckpointFencedError`, because another
- * process has taken over.
- */
-interface CheckpointStore {
-    load(name: string, options: {
-        readonly signal: AbortSignal;
-    }): Promise<StoredCheckpoint | null>;
-    save(name: string, checkpoint: Checkpoint, options: {
-        /** The revision that this write replaces; null when nothing may be stored yet. */
-        readonly replaces: string | null;
-        readonly revision: string;
-        readonly signal: AbortSignal;
-    }): Promise<void>;
-    /** Releases connections. Idempotent. */
-    close(): Promise<void>;
-}
-
-/** A parked item: it was rejected, or it belongs to a lane in which an earlier item is parked. */
-interface DeadLetter {
-    /** Grows with every letter of a pipeline; order of redrive. */
-    readonly sequence: string;
-    readonly lane: string;
-    readonly eventId: string;
-    /** Number of the item within its event (a key change has two). */
-    readonly itemIndex: number;
-    /** The item as `Sink.serialize` wrote it. */
-    readonly item: string;
-    /** Code and message of the error; no row values. */
-    readonly errorCode: string;
-    readonly errorMessage: string;
-    readonly parkedAtMs: number;
-}
-type NewDeadLetter = Omit<DeadLetter, 'sequence' | 'parkedAtMs'>;
-/**
- * Where parked records are kept. `park` resolves when the letters are durable; parking the same
- * `(eventId, itemIndex)` again changes nothing.
- */
-interface DeadLetterStore {
-    park(pipeline: string, letters: readonly NewDeadLetter[], options: {
-        readonly signal: AbortSignal;
-    }): Promise<void>;
-    /** Lanes that have parked letters. */
-    lanes(pipeline: string, options: {
-        readonly signal: AbortSignal;
-    }): Promise<readonly string[]>;
-    /** The oldest letters, of one lane or of all, in sequence order. */
-    list(pipeline: string, options: {
-        readonly lane?: string | undefined;
-        readonly after?: string | undefined;
-        readonly limit: number;
-        readonly signal: AbortSignal;
-    }): Promise<readonly DeadLetter[]>;
-    remove(pipeline: string, sequences: readonly string[], options: {
-        readonly signal: AbortSignal;
-    }): Promise<void>;
-    /** Releases connections. Idempotent. */
-    close(): Promise<void>;
-}
-
-/** What a source reports about itself. Carries no row values and no secrets. */
-type SourceEvent = {
-    readonly type: 'source-connected';
-    readonly position: string | null;
-} | {
-    readonly type: 'source-disconnected';
-    readonly error: Error;
-    readonly retryInMs: number;
-} | {
-    readonly type: 'source-reconnected';
-    readonly attempts: number;
-} | {
-    readonly type: 'source-waiting';
-    readonly reason: string;
-} | {
-    readonly type: 'source-warned';
-    readonly code: string;
-    readonly message: string;
-};
-
-/** What one socket read or one page gave. */
-interface ChangeBatch<Row extends object = JsonRow> {
-    readonly events: readonly ChangeEvent<Row>[];
-    /** Bytes that this batch keeps in memory while it is held: whole socket chunks, not only the rows. */
-    readonly bytes: number;
-    /**
-     * The newest position at which everything before it has been handed over, by this or earlier batches: set when a
-     * transaction ended inside the batch or when idle progress was learnt. Only an `end` is ever acknowledged.
-     */
-    readonly end: Position | null;
-}
-/** How far behind its server a source is. */
-interface SourceLag {
-    /** Bytes of log between the acknowledged position and the server's end, or null where that has no meaning. */
-    readonly bytes: number | null;
-    /** Milliseconds since the oldest change that is not acknowledged was committed, or null when there is none. */
-    readonly ms: number | null;
-}
-/**
- * An open stream of changes, in commit order. Reconnects on its own; rejects the iteration only with an error that
- * nobody can wait out (a gap, a refused login, a protocol error).
- */
-interface ChangeStream<Row extends object = JsonRow> extends AsyncIterable<ChangeBatch<Row>>, AsyncDisposable {
-    /** The checkpoint to save for an `end` that this stream has yielded. */
-    checkpoint(end: Position): Checkpoint;
-    /** Tells the server that everything up to `end` is safe. Call it only after the checkpoint is saved. */
-    acknowledge(end: Position): Promise<void>;
-    lag(): Promise<SourceLag>;
-    /** Resolves when everything that was committed before the call has been handed over by the iterator. */
-    caughtUp(options: {
-        readonly signal: AbortSignal;
-    }): Promise<void>;
-}
-/** What `open` gets from the pipeline. */
-interface OpenOptions {
-    /** Where to go on; null starts at the source's own beginning. */
-    readonly after: Checkpoint | null;
-    /** When `after` was saved, milliseconds since 1970 by its store's clock; where it is not known, undefined. */
-    readonly savedAtMs?: number | undefined;
-    readonly signal: AbortSignal;
-    /** Observes the source (reconnects, warnings). Must not throw. */
-    readonly onEvent?: ((event: SourceEvent) => void) | undefined;
-}
-/** Something that yields change events and can be told how far they are safe. */
-interface ChangeSource<Row extends object = JsonRow> {
-    readonly name: string;
-    readonly kind: string;
-    /** Where the checkpoint is kept when the pipeline's options name no store. */
-    readonly checkpoints?: CheckpointStore | undefined;
-    /** Where parked records are kept when the pipeline's options name no store. */
-    readonly deadLetters?: DeadLetterStore | undefined;
-    open(options: OpenOptions): Promise<ChangeStream<Row>>;
-}
 
 /** Options of `changes`. */
 interface ChangesOptions {
@@ -1409,6 +1187,10 @@ interface PipelineStatus {
     readonly breaker: 'closed' | 'open' | 'half-open';
     /** The newest saved position, else null. */
     readonly position: string | null;
+    /** The replication slot as the source last saw it; null where there is none, or nobody has looked yet. */
+    readonly slot: SlotHealth | null;
+    /** Tables that the source is copying, and how far it is. */
+    readonly copying: readonly CopyProgress[];
 }
 /**
  * A source joined with a sink.
@@ -1464,24 +1246,100 @@ interface Pipeline extends AsyncDisposable {
  */
 declare function createPipeline<Item, Row extends object = JsonRow>(source: ChangeSource<Row>, sink: Sink<Item, Row>, options?: PipelineOptions<Row>): Pipeline;
 
-export { type AcceptedRecord, type ApiKey, type BatchOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, type ChangeBatch, type ChangeEvent, type ChangeSource, type ChangeStream, type ChangesOptions, type Checkpoint, CheckpointError, CheckpointFencedError, type CheckpointStore, type CircuitBreakerOptions, type ColumnInfo, type ColumnPolicies, type ColumnPolicy, type DeadLetter, DeadLetterError, type DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, type EventSource, type FoundRecord, GapCode, GapError, HttpStatusError, JsonNumber, type JsonRow, type JsonValue, type LogicalMessage, type MappedOperation, type MappedRow, MappingError, type NewDeadLetter, NotificationsOverflowError, type OpenOptions, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, PipelineTime, type Position, type Prepared, type QueryParameters, type RecordMapper, type RecordMapperOptions, RecordRejectedError, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, type RowChange, type RowOperation, type SchemaChange, type Secret, type Sink, type Snapshot, SourceConnectionError, type SourceEvent, type SourceIdentity, type SourceLag, SourceProtocolError, SourceSetupError, type StoredCheckpoint, type TableInfo, type TableMapping, type TransactionInfo, type Truncate, type UnacknowledgedLimits, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changes, createCertyoClient, createPipeline, defaultCodecs, isRowChange, isSecret, minifyJson, parseJson, recordMapper, secret };
+/** What becomes of a consumer that lags beyond its limit. */
+type LaggardPolicy = 'pause' | 'detach';
+/** Options of `shareSource`. */
+interface ShareOptions {
+    /**
+     * Names of all consumers, started or not. What one of them has not acknowledged is kept for it, so that a name that is
+     * left out gives up what it has not had yet, and a new one begins where the source has been acknowledged to.
+     */
+    readonly consumers: readonly string[];
+    /**
+     * Name under which the position that all consumers have acknowledged is kept. A pipeline that ran under this name on
+     * the source itself is gone on from.
+     * @default the source's name
+     */
+    readonly name?: string | undefined;
+    /** Where that position is kept. Stays open. @default the source's own store */
+    readonly checkpoints?: CheckpointStore | undefined;
+    /**
+     * Bytes that are kept in memory for consumers that are not as far as others. While more would be needed, reading waits.
+     * @default 16_000_000
+     */
+    readonly maxBufferBytes?: number | undefined;
+    /**
+     * How long reading waits for a consumer that takes nothing at all, milliseconds, before it goes on without it. When
+     * that one takes again, the stream is read again from the slowest position, while the others wait. `false`: for ever.
+     * @default 5_000
+     */
+    readonly stallMs?: number | false | undefined;
+    /**
+     * What becomes of a consumer that lags beyond one of the limits below while another one is further. `pause`: nothing
+     * more is read until it has caught up; one that is not started does not count. `detach`: its stream ends with
+     * `GAP_CONSUMER_DETACHED`, and what it has not had is not kept for it any longer, whether it is started or not.
+     * @default 'pause'
+     */
+    readonly onLaggard?: LaggardPolicy | undefined;
+    /**
+     * Most bytes that may be read and not acknowledged by a consumer.
+     * @default 1_000_000_000
+     */
+    readonly maxLagBytes?: number | false | undefined;
+    /**
+     * Most events that may be read and not acknowledged by a consumer.
+     * @default false
+     */
+    readonly maxLagEvents?: number | false | undefined;
+    /**
+     * Longest time that something may be read and not acknowledged by a consumer, milliseconds.
+     * @default false
+     */
+    readonly maxLagMs?: number | false | undefined;
+    /** @default the clock and timers of the process */
+    readonly time?: PipelineTime | undefined;
+}
+
+/** A source that several pipelines read at once. */
+interface SharedSource<Row extends object = JsonRow> {
+    /**
+     * The source of one consumer, for a pipeline of its own. It is named `<source>/<consumer>`, and so is its checkpoint
+     * where the pipeline's options name it no other way.
+     *
+     * @throws ConfigurationError The consumer is not among those that were declared.
+     */
+    consumer(name: string): ChangeSource<Row>;
+}
+/**
+ * Lets several pipelines read one source, so that a database needs one slot and not one for each.
+ *
+ * The source is read once. Each consumer has its own checkpoint and goes on from it after a restart, whatever the others
+ * do; one that is closed, stops or fails does not stop the others. The source is told that a position is safe only when
+ * every declared consumer has acknowledged it, started or not, and that position has been saved under the source's own
+ * name. A consumer's events, ids, versions and ends are those of the source; it is not given again what its checkpoint
+ * covers. Memory is bounded by `maxBufferBytes` beside what the pipelines hold.
+ *
+ * All consumers have to run in one process: a slot has one reader. The source has to be able to share its stream
+ * (`ChangeStream.sharing`), as `replicationSource` is.
+ *
+ * @throws ConfigurationError for options that are missing or wrong.
+ * @example
+ * const shared = shareSource(source, { consumers: ['certyo', 'search'] });
+ * const certyo = createPipeline(shared.consumer('certyo'), certyoSink());
+ * const search = createPipeline(shared.consumer('search'), searchSink);
+ * await Promise.all([certyo.start(), search.start()]);
+ */
+declare function shareSource<Row extends object = JsonRow>(source: ChangeSource<Row>, options: ShareOptions): SharedSource<Row>;
+
+export { AcceptedGap, type AcceptedGapJson, type AcceptedRecord, type ApiKey, type BatchOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, ChangeEvent, type ChangeEventJson, ChangeSource, type ChangesOptions, CheckpointError, CheckpointFencedError, CheckpointStore, type CircuitBreakerOptions, type ColumnPolicies, type ColumnPolicy, CopyProgress, DeadLetterError, DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, type FoundRecord, GapCode, GapError, HttpStatusError, JsonRow, JsonValue, type LaggardPolicy, LogicalMessage, type LogicalMessageJson, type MappedOperation, type MappedRow, MappingError, NotificationsOverflowError, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, PipelineTime, type Prepared, type QueryParameters, type RecordMapper, type RecordMapperOptions, RecordRejectedError, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, RowChange, type RowChangeJson, SchemaChange, type SchemaChangeJson, type Secret, type ShareOptions, type SharedSource, type Sink, SlotHealth, type Snapshot, SourceConnectionError, SourceEvent, SourceLag, SourceProtocolError, SourceSetupError, SourceSpoolError, TableInfo, type TableMapping, Truncate, type TruncateJson, type UnacknowledgedLimits, type UnavailableAction, type UnavailableColumns, type UnavailablePolicy, UnavailableValueError, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changeEventSchema, changes, createCertyoClient, createPipeline, defaultCodecs, isSecret, minifyJson, parseJson, recordMapper, secret, shareSource };
 
 // internal.d.ts
 
-import { b as ConfigurationError } from './time.js';
-export { S as SYSTEM_TIME, s as sleep } from './time.js';
+import { b as JsonRow, k as ChangeBatch, o as ConfigurationError } from './time.js';
+export { H as SYSTEM_TIME, I as sleep, K as tableLabel } from './time.js';
 
-/** How a table is named in ids, collections, checkpoints and messages. */
-interface NamedTable {
-    readonly schema: string;
-    readonly name: string;
-}
-/**
- * The name of a table as one text that no other table has: `public.orders`. A part that is not a plain lower-case
- * identifier is quoted as in SQL, because a dot or quote in a name would make two tables look like one: `"a.b".c` is not
- * `a."b.c"`.
- */
-declare function tableLabel(table: NamedTable): string;
+/** The iterator of a stream that is closed when the loop over it is left; `next` gives null at its orderly end. */
+declare function batchIterator<Row extends object = JsonRow>(next: () => Promise<ChangeBatch<Row> | null>, stream: AsyncDisposable): AsyncIterator<ChangeBatch<Row>>;
 
 /** The known name that is nearest to a wrong one, upper and lower case being equal, or null when none is near. */
 declare function nearestName(name: string, known: readonly string[]): string | null;
@@ -1541,7 +1399,7 @@ declare class OptionReader {
     assertMethods(name: string, methods: readonly string[]): void;
 }
 
-export { MAX_TIMER_MS, OptionReader, abortable, nearestName, onAbort, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, tableLabel, wrongOption, wrongSecretOption };
+export { MAX_TIMER_MS, OptionReader, abortable, batchIterator, nearestName, onAbort, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, wrongOption, wrongSecretOption };
 
 // time.d.ts
 
@@ -1552,7 +1410,7 @@ interface ErrorCodeDescription {
     readonly remedy: string;
 }
 /** Every code that an error of this library can carry. */
-type ErrorCode = 'CONFIG_INVALID' | 'PIPELINE_STATE' | 'SOURCE_UNREACHABLE' | 'SOURCE_LOGIN_REFUSED' | 'SOURCE_TLS' | 'SOURCE_SETUP' | 'SOURCE_BUSY' | 'SOURCE_PROTOCOL' | 'NOTIFICATIONS_OVERFLOW' | 'VALUE_UNREPRESENTABLE' | 'MAPPING_FAILED' | 'GAP_SLOT_MISSING' | 'GAP_SLOT_LOST' | 'GAP_SLOT_AHEAD' | 'GAP_POSITION_AHEAD' | 'GAP_TIMELINE' | 'GAP_CHECKPOINT_FOREIGN' | 'GAP_TYPE_UNKNOWN' | 'GAP_PUBLICATION' | 'GAP_LOG' | 'GAP_TRIGGER' | 'GAP_TABLE' | 'GAP_SWITCH' | 'DELIVERY_CONNECTION' | 'DELIVERY_TIMEOUT' | 'HTTP_STATUS' | 'API_KEY_REFUSED' | 'REDIRECT_REFUSED' | 'RESPONSE_INVALID' | 'RECORD_REJECTED' | 'RETRIES_EXHAUSTED' | 'CHECKPOINT_STORE' | 'CHECKPOINT_FENCED' | 'DEAD_LETTER_STORE';
+type ErrorCode = 'CONFIG_INVALID' | 'PIPELINE_STATE' | 'SOURCE_UNREACHABLE' | 'SOURCE_LOGIN_REFUSED' | 'SOURCE_TLS' | 'SOURCE_SETUP' | 'SOURCE_BUSY' | 'SOURCE_PROTOCOL' | 'SOURCE_SPOOL' | 'NOTIFICATIONS_OVERFLOW' | 'VALUE_UNREPRESENTABLE' | 'VALUE_UNAVAILABLE' | 'MAPPING_FAILED' | 'GAP_SLOT_MISSING' | 'GAP_SLOT_LOST' | 'GAP_SLOT_AHEAD' | 'GAP_POSITION_AHEAD' | 'GAP_TIMELINE' | 'GAP_CHECKPOINT_FOREIGN' | 'GAP_TYPE_UNKNOWN' | 'GAP_PUBLICATION' | 'GAP_LOG' | 'GAP_TRIGGER' | 'GAP_TABLE' | 'GAP_SWITCH' | 'GAP_IDENTITY' | 'GAP_IN_STREAM' | 'GAP_CONSUMER_DETACHED' | 'DELIVERY_CONNECTION' | 'DELIVERY_TIMEOUT' | 'HTTP_STATUS' | 'API_KEY_REFUSED' | 'REDIRECT_REFUSED' | 'RESPONSE_INVALID' | 'RECORD_REJECTED' | 'RETRIES_EXHAUSTED' | 'CHECKPOINT_STORE' | 'CHECKPOINT_FENCED' | 'DEAD_LETTER_STORE';
 /** Every code that an error of this library can carry. A code never changes its meaning. */
 declare const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>>;
 /** The codes of states in which completeness can no longer be proved. */
@@ -1582,6 +1440,181 @@ declare abstract class CdcError extends Error {
     static is(error: unknown): error is CdcError;
 }
 
+/** Any JSON value; every PostgreSQL value is handed over as one (see the table in `docs/values.md`). */
+type JsonValue = null | boolean | number | string | JsonNumber | readonly JsonValue[] | {
+    readonly [key: string]: JsonValue;
+};
+/** A row as plain JSON values, by column name. Rows have no prototype. */
+type JsonRow = Readonly<Record<string, JsonValue>>;
+/**
+ * A number inside `json` or `jsonb` that a JavaScript number cannot hold exactly.
+ *
+ * `text` is the number as PostgreSQL wrote it. `canonicalJson` writes it verbatim; `JSON.stringify` writes it as a
+ * string, because it cannot write a number it cannot hold.
+ */
+declare class JsonNumber {
+    readonly text: string;
+    constructor(text: string);
+    /** True for a `JsonNumber`, also for one of another copy of the library. */
+    static is(value: unknown): value is JsonNumber;
+    toJSON(): string;
+    toString(): string;
+}
+
+/** What an event says happened to a row. `snapshot`: the row as a copy or a poll found it. */
+type RowOperation = 'insert' | 'update' | 'delete' | 'snapshot';
+/** One column as it was when the change was made. */
+interface ColumnInfo {
+    readonly name: string;
+    /** The type's oid in the captured database. */
+    readonly typeOid: number;
+    /** The type's name as `format_type` prints it, for example `character varying(20)` or `app.mood[]`. */
+    readonly typeName: string;
+    /** True for a column of the record key (the primary key unless the source's `key` option says otherwise). */
+    readonly isKey: boolean;
+    /** Whether the column accepts null, or null where the source could not learn it. */
+    readonly nullable: boolean | null;
+}
+/** The table of an event, with its columns as they were when the change was made. */
+interface TableInfo {
+    readonly database: string;
+    readonly schema: string;
+    readonly name: string;
+    /** The table's oid, or 0 where the source cannot see it. */
+    readonly oid: number;
+    readonly columns: readonly ColumnInfo[];
+}
+/** The transaction that made a change. */
+interface TransactionInfo {
+    /** The transaction id in decimal, or null where the source cannot see it. */
+    readonly xid: string | null;
+    /**
+     * Commit time, ISO 8601 in UTC with microseconds (`2026-01-31T12:00:00.123456Z`), or null. A source that cannot see
+     * it gives what comes nearest and stays the same: the change log the time at which the change was written down,
+     * polling the row's stamp.
+     */
+    readonly committedAt: string | null;
+    readonly beginLsn?: string | undefined;
+    readonly commitLsn?: string | undefined;
+}
+/** Where an event comes from. */
+interface EventSource {
+    /** The kind of source: `replication`, `listen-notify`, `polling`, `outbox`, `debezium`, `memory`. */
+    readonly kind: string;
+    readonly name: string;
+    /** `pg_control_system().system_identifier` in decimal, or null where the source cannot see it. */
+    readonly systemIdentifier: string | null;
+}
+interface EventBase {
+    /**
+     * Identity of this change: the same after redelivery, restart and re-read, and never shared by two changes.
+     */
+    readonly id: string;
+    /** Grows from change to change of a record and sorts as text; becomes Certyo's `recordVersion`. */
+    readonly version: string;
+    /**
+     * Where the change was written in the server's log (`16/B374D848`); missing where the source cannot see it. Changes of
+     * one statement may share it, and it does not grow from transaction to transaction: it is no position to go on from.
+     */
+    readonly lsn?: string | undefined;
+    readonly transaction: TransactionInfo | null;
+    readonly source: EventSource;
+    /** A plain object with every field, for `JSON.stringify`; `changeEventSchema` reads it. */
+    toJSON(): JsonValue;
+}
+/**
+ * One committed change of one row. Immutable.
+ *
+ * Rows are decoded when they are first read; reading one twice gives the same object.
+ */
+interface RowChange<Row extends object = JsonRow> extends EventBase {
+    readonly operation: RowOperation;
+    readonly table: TableInfo;
+    /** The record key: names and values of the key columns of the row (for a delete: of the old row). */
+    readonly key: JsonRow;
+    /** The key before an update that changed it, else null. */
+    readonly previousKey: JsonRow | null;
+    /** The old row as far as the source can see it, else null. */
+    readonly before: Row | null;
+    /** The new row; null for a delete. */
+    readonly after: Row | null;
+    /** Columns whose value the source could not see (unchanged TOAST). They are missing from the rows, never null. */
+    readonly unavailable: readonly string[];
+    /**
+     * The row as canonical JSON text, written from PostgreSQL's text without passing through JavaScript numbers.
+     *
+     * `after` for everything but deletes, which write `before` (the key where nothing else is known). Keys are sorted
+     * by their UTF-8 bytes; `unavailable` columns are left out and named under `_unavailable`.
+     *
+     * @param includes Which columns to write; all when omitted.
+     * @param image `before` writes `before` (the previous key, or the key, where nothing else is known) for every
+     * operation. @default 'after'
+     */
+    canonicalRow(includes?: (column: string) => boolean, image?: 'before' | 'after'): string;
+}
+/** A table was emptied by TRUNCATE. One event per table. A barrier for the lanes of its table. */
+interface Truncate extends EventBase {
+    readonly operation: 'truncate';
+    readonly table: TableInfo;
+    /** Whether CASCADE was said; null where the source cannot see it (a trigger cannot). */
+    readonly cascade: boolean | null;
+    /** Whether RESTART IDENTITY was said; null where the source cannot see it. */
+    readonly restartIdentity: boolean | null;
+}
+/** The columns of a table changed. A barrier for the lanes of its table. */
+interface SchemaChange extends EventBase {
+    readonly operation: 'schema';
+    readonly table: TableInfo;
+    /** The columns as they were before, or null when the table is seen for the first time. */
+    readonly previousColumns: readonly ColumnInfo[] | null;
+    /**
+     * The text of the statements that changed the table, as they were sent to the server, where the source was told
+     * (`ddl: true` of `replicationSource`). It holds whatever literals stand in them.
+     */
+    readonly statement?: string | undefined;
+}
+/** A message written with `pg_logical_emit_message`. */
+interface LogicalMessage extends EventBase {
+    readonly operation: 'message';
+    readonly prefix: string;
+    readonly content: Uint8Array;
+    readonly transactional: boolean;
+}
+/**
+ * Changes that are not in the stream, where somebody has decided to go on without them (the option `recover` of a source).
+ * A barrier for all lanes: everything before it is delivered before, everything after it after.
+ */
+interface AcceptedGap extends EventBase {
+    readonly operation: 'gap';
+    readonly database: string;
+    /** What happened, as the `GapError` said. */
+    readonly code: GapCode;
+    /** The position up to which everything was delivered. */
+    readonly from: string;
+    /** The position from which on changes are delivered again; of another history where the server was restored. */
+    readonly to: string;
+    /** `copy`: the rows of the tables follow as they are now; `accept`: they do not. */
+    readonly resolvedBy: 'accept' | 'copy';
+    /** The captured tables, as `schema.table`. */
+    readonly tables: readonly string[];
+}
+/** Everything a source can emit. */
+type ChangeEvent<Row extends object = JsonRow> = RowChange<Row> | Truncate | SchemaChange | LogicalMessage | AcceptedGap;
+/** True for an event about one row. */
+declare function isRowChange<Row extends object>(event: ChangeEvent<Row>): event is RowChange<Row>;
+
+/** How a table is named in ids, collections, checkpoints and messages. */
+interface NamedTable {
+    readonly schema: string;
+    readonly name: string;
+}
+/**
+ * The name of a table as one text that no other table has: `public.orders`. A part that is not a plain lower-case
+ * identifier is quoted as in SQL, because a dot or quote in a name would make two tables look like one: `"a.b".c` is not
+ * `a."b.c"`.
+ */
+declare function tableLabel(table: NamedTable): string;
+
 /** An option is missing or wrong. Thrown synchronously by factories. */
 declare class ConfigurationError extends CdcError {
     readonly name: "ConfigurationError";
@@ -1590,6 +1623,247 @@ declare class ConfigurationError extends CdcError {
     /** The option or environment variable that is wrong. */
     readonly option: string;
     constructor(option: string, message: string, options?: CdcErrorOptions);
+}
+
+/** A point in a source's stream at a transaction end. Opaque outside the source that made it. */
+type Position = string & {
+    readonly __position: unique symbol;
+};
+/**
+ * What a position is bound to. A source refuses a checkpoint whose identity differs from its own in any member.
+ *
+ * Replication: system identifier, timeline, database, slot, publications, tables.
+ */
+type SourceIdentity = Readonly<Record<string, JsonValue>>;
+/** A position bound to the identity of its source. */
+interface Checkpoint {
+    readonly kind: string;
+    readonly identity: SourceIdentity;
+    readonly position: Position;
+    /** Leads every `version` of the source's events; grows with every change of source, restore and timeline. */
+    readonly epoch: number;
+    /** What the source needs to go on from here, for example type descriptors. */
+    readonly state: JsonValue;
+}
+/** A checkpoint as a store holds it. */
+interface StoredCheckpoint {
+    readonly checkpoint: Checkpoint;
+    /** Names this write; chosen by the writer. */
+    readonly revision: string;
+    /** When it was saved, milliseconds since 1970 by the store's clock. */
+    readonly savedAtMs: number;
+}
+/**
+ * Where a pipeline keeps its checkpoint.
+ *
+ * One writer at a time: a save names the revision it replaces. A save whose own revision is already stored is a
+ * repeat after a lost answer and succeeds; any other mismatch rejects with `CheckpointFencedError`, because another
+ * process has taken over.
+ */
+interface CheckpointStore {
+    load(name: string, options: {
+        readonly signal: AbortSignal;
+    }): Promise<StoredCheckpoint | null>;
+    save(name: string, checkpoint: Checkpoint, options: {
+        /** The revision that this write replaces; null when nothing may be stored yet. */
+        readonly replaces: string | null;
+        readonly revision: string;
+        readonly signal: AbortSignal;
+    }): Promise<void>;
+    /** Releases connections. Idempotent. */
+    close(): Promise<void>;
+}
+
+/** A parked item: it was rejected, or it belongs to a lane in which an earlier item is parked. */
+interface DeadLetter {
+    /** Grows with every letter of a pipeline; order of redrive. */
+    readonly sequence: string;
+    readonly lane: string;
+    readonly eventId: string;
+    /** Number of the item within its event (a key change has two). */
+    readonly itemIndex: number;
+    /** The item as `Sink.serialize` wrote it. */
+    readonly item: string;
+    /** Code and message of the error; no row values. */
+    readonly errorCode: string;
+    readonly errorMessage: string;
+    readonly parkedAtMs: number;
+}
+type NewDeadLetter = Omit<DeadLetter, 'sequence' | 'parkedAtMs'>;
+/**
+ * Where parked records are kept. `park` resolves when the letters are durable; parking the same
+ * `(eventId, itemIndex)` again changes nothing.
+ */
+interface DeadLetterStore {
+    park(pipeline: string, letters: readonly NewDeadLetter[], options: {
+        readonly signal: AbortSignal;
+    }): Promise<void>;
+    /** Lanes that have parked letters. */
+    lanes(pipeline: string, options: {
+        readonly signal: AbortSignal;
+    }): Promise<readonly string[]>;
+    /** The oldest letters, of one lane or of all, in sequence order. */
+    list(pipeline: string, options: {
+        readonly lane?: string | undefined;
+        readonly after?: string | undefined;
+        readonly limit: number;
+        readonly signal: AbortSignal;
+    }): Promise<readonly DeadLetter[]>;
+    remove(pipeline: string, sequences: readonly string[], options: {
+        readonly signal: AbortSignal;
+    }): Promise<void>;
+    /** Releases connections. Idempotent. */
+    close(): Promise<void>;
+}
+
+/** How far the copy of one table is. */
+interface CopyProgress {
+    /** Names the copy: `first`, or the id of a backfill. */
+    readonly copy: string;
+    /** `schema.table`. */
+    readonly table: string;
+    /** Rows that were handed over. */
+    readonly rows: number;
+    /** Rows that the server believes the table to have, or null where it has no idea; in the end those that were copied. */
+    readonly estimate: number | null;
+    /** Rows per second since the copy began or was resumed; null at the beginning. */
+    readonly ratePerSecond: number | null;
+    /** Seconds until the table is copied at this rate; null where it is not known. */
+    readonly secondsLeft: number | null;
+}
+
+/** How a server keeps what a source has still to read: a replication slot as it was last seen. */
+interface SlotHealth {
+    readonly slot: string;
+    /** When it was looked at, milliseconds since 1970. */
+    readonly readAtMs: number;
+    readonly isActive: boolean;
+    /** `reserved`, `extended`, `unreserved` or `lost`; null where the server does not say. */
+    readonly walStatus: string | null;
+    /** Why the server has given the slot up, else null. */
+    readonly invalidation: string | null;
+    /** Bytes of log that the server keeps for the slot. */
+    readonly retainedBytes: number;
+    /** Bytes that may yet be written before the slot is in danger (`safe_wal_size`); null where nothing limits it. */
+    readonly safeBytes: number | null;
+    /** `max_slot_wal_keep_size`; null where nothing limits it. */
+    readonly maxRetainedBytes: number | null;
+    /** Bytes of log that the server writes in a second, over the last minutes; null until there are two looks. */
+    readonly walBytesPerSecond: number | null;
+    /**
+     * Milliseconds until `max_slot_wal_keep_size` is used up if what is kept goes on growing as it did over the last minutes;
+     * null when it does not grow or nothing limits it.
+     */
+    readonly exhaustedInMs: number | null;
+    /** Milliseconds since the oldest change that is not acknowledged was committed, or null when there is none. */
+    readonly unacknowledgedMs: number | null;
+}
+
+/** What a source reports about itself. Carries no row values and no secrets. */
+type SourceEvent = {
+    readonly type: 'source-connected';
+    readonly position: string | null;
+} | {
+    readonly type: 'source-disconnected';
+    readonly error: Error;
+    readonly retryInMs: number;
+} | {
+    readonly type: 'source-reconnected';
+    readonly attempts: number;
+} | {
+    readonly type: 'source-waiting';
+    readonly reason: string;
+} | {
+    readonly type: 'source-warned';
+    readonly code: string;
+    readonly message: string;
+} | ({
+    readonly type: 'copy-started' | 'copy-progressed' | 'copy-finished';
+} & CopyProgress);
+
+/**
+ * What `shareSource` has to know of a stream: where it began, and how its positions lie to each other and to its events.
+ *
+ * A stream that offers it gives the same events in the same order whenever it is opened at the same checkpoint; where
+ * its batches and their ends are may differ, but a batch without an end holds no end of a transaction. `checkpoint` of an
+ * end that it gave works also after it was closed.
+ */
+interface StreamSharing<Row extends object = JsonRow> {
+    /** Where the stream began; its `checkpoint(begin)` can be asked for from the start. */
+    readonly begin: Position;
+    /** Negative when `a` lies before `b`, 0 when they are the same place, else positive. */
+    compare(a: Position, b: Position): number;
+    /** Whether an event that this stream gave lies at or below a position. False where that cannot be told. */
+    isCovered(event: ChangeEvent<Row>, end: Position): boolean;
+    /**
+     * Judges another checkpoint as `open` would, without going there: rejects with the `GapError` that `open` would give
+     * for another server, another timeline, or a position that the server does not hold.
+     */
+    admit(checkpoint: Checkpoint, options: {
+        readonly signal: AbortSignal;
+    }): Promise<void>;
+    /** Ends before this one will not be asked for again, though nothing was acknowledged. */
+    forget(end: Position): void;
+}
+
+/** What one socket read or one page gave. */
+interface ChangeBatch<Row extends object = JsonRow> {
+    readonly events: readonly ChangeEvent<Row>[];
+    /** Bytes that this batch keeps in memory while it is held: whole socket chunks, not only the rows. */
+    readonly bytes: number;
+    /**
+     * The newest position at which everything before it has been handed over, by this or earlier batches: set when a
+     * transaction ended inside the batch or when idle progress was learnt. Only an `end` is ever acknowledged.
+     */
+    readonly end: Position | null;
+}
+/** How far behind its server a source is. */
+interface SourceLag {
+    /** Bytes of log between the acknowledged position and the server's end, or null where that has no meaning. */
+    readonly bytes: number | null;
+    /** Milliseconds since the oldest change that is not acknowledged was committed, or null when there is none. */
+    readonly ms: number | null;
+}
+/**
+ * An open stream of changes, in commit order. Reconnects on its own; rejects the iteration only with an error that
+ * nobody can wait out (a gap, a refused login, a protocol error).
+ */
+interface ChangeStream<Row extends object = JsonRow> extends AsyncIterable<ChangeBatch<Row>>, AsyncDisposable {
+    /** The checkpoint to save for an `end` that this stream has yielded. */
+    checkpoint(end: Position): Checkpoint;
+    /** Tells the server that everything up to `end` is safe. Call it only after the checkpoint is saved. */
+    acknowledge(end: Position): Promise<void>;
+    lag(): Promise<SourceLag>;
+    /** The replication slot as it was last looked at; null before the first look, absent where there is none. */
+    slotHealth?(): SlotHealth | null;
+    /** The tables that are being copied; absent where a source copies none. */
+    progress?(): readonly CopyProgress[];
+    /** Resolves when everything that was committed before the call has been handed over by the iterator. */
+    caughtUp(options: {
+        readonly signal: AbortSignal;
+    }): Promise<void>;
+    /** What `shareSource` needs; absent where a stream cannot be shared. */
+    readonly sharing?: StreamSharing<Row> | undefined;
+}
+/** What `open` gets from the pipeline. */
+interface OpenOptions {
+    /** Where to go on; null starts at the source's own beginning. */
+    readonly after: Checkpoint | null;
+    /** When `after` was saved, milliseconds since 1970 by its store's clock; where it is not known, undefined. */
+    readonly savedAtMs?: number | undefined;
+    readonly signal: AbortSignal;
+    /** Observes the source (reconnects, warnings). Must not throw. */
+    readonly onEvent?: ((event: SourceEvent) => void) | undefined;
+}
+/** Something that yields change events and can be told how far they are safe. */
+interface ChangeSource<Row extends object = JsonRow> {
+    readonly name: string;
+    readonly kind: string;
+    /** Where the checkpoint is kept when the pipeline's options name no store. */
+    readonly checkpoints?: CheckpointStore | undefined;
+    /** Where parked records are kept when the pipeline's options name no store. */
+    readonly deadLetters?: DeadLetterStore | undefined;
+    open(options: OpenOptions): Promise<ChangeStream<Row>>;
 }
 
 /** The clock and timers of a pipeline. */
@@ -1604,4 +1878,4 @@ declare const SYSTEM_TIME: PipelineTime;
 /** Resolves after `ms`; rejects with `signal.reason` when aborted, leaving no timer and no listener. */
 declare function sleep(time: PipelineTime, ms: number, signal: AbortSignal): Promise<void>;
 
-export { CdcError as C, ERROR_CODES as E, type GapCode as G, type PipelineTime as P, SYSTEM_TIME as S, type CdcErrorOptions as a, ConfigurationError as b, type ErrorCode as c, type ErrorCodeDescription as d, sleep as s };
+export { type AcceptedGap as A, type TransactionInfo as B, CdcError as C, type DeadLetterStore as D, ERROR_CODES as E, isRowChange as F, type GapCode as G, SYSTEM_TIME as H, sleep as I, type JsonValue as J, tableLabel as K, type LogicalMessage as L, type NamedTable as N, type OpenOptions as O, type PipelineTime as P, type RowChange as R, type SchemaChange as S, type TableInfo as T, type CdcErrorOptions as a, type JsonRow as b, type ChangeEvent as c, type Truncate as d, type CheckpointStore as e, type ChangeSource as f, type SourceEvent as g, type SlotHealth as h, type CopyProgress as i, type SourceLag as j, type ChangeBatch as k, type ChangeStream as l, type Checkpoint as m, type ColumnInfo as n, ConfigurationError as o, type DeadLetter as p, type ErrorCode as q, type ErrorCodeDescription as r, type EventSource as s, JsonNumber as t, type NewDeadLetter as u, type Position as v, type RowOperation as w, type SourceIdentity as x, type StoredCheckpoint as y, type StreamSharing as z };

@@ -1,7 +1,7 @@
 // index.d.ts
 
 import pg from 'pg';
-import { Checkpoint, SourceIdentity, Secret, CheckpointStore, DeadLetterStore, SourceEvent, ColumnInfo, JsonValue, TableInfo, RowOperation, TransactionInfo, EventSource, RowChange, LogicalMessage, SchemaChange, Truncate, SourceConnectionError, ChangeBatch, JsonRow, ChangeStream } from '@certyo-cdc/core';
+import { Checkpoint, SourceIdentity, Secret, CheckpointStore, DeadLetterStore, SourceEvent, ColumnInfo, JsonValue, TableInfo, RowOperation, TransactionInfo, EventSource, RowChange, GapCode, AcceptedGap, LogicalMessage, SchemaChange, Truncate, SourceConnectionError, JsonRow, ChangeStream } from '@certyo-cdc/core';
 import { Buffer as Buffer$1 } from 'node:buffer';
 import { OptionReader } from '@certyo-cdc/core/internal';
 
@@ -82,6 +82,10 @@ interface PublicationDescription {
     readonly delete: boolean;
     readonly truncate: boolean;
     readonly viaRoot: boolean;
+    /** Oids of the tables that it names itself; a partitioned one stands for its partitions. */
+    readonly listed: readonly number[];
+    /** The schemas that it covers; empty before PostgreSQL 15. */
+    readonly schemas: readonly string[];
     /** What it covers, with the tables of its schemas. */
     readonly tables: readonly PublicationTable[];
 }
@@ -597,6 +601,8 @@ declare class LeaseKeeper {
         readonly signal: AbortSignal;
     }): Promise<LeaseKeeper>;
     get guardSql(): string;
+    /** Of the lease that is kept now: aborts when it has ended by itself. */
+    get lost(): AbortSignal;
     get isHeld(): boolean;
     /**
      * Takes a lease that ended again, for example after the server was away for longer than it lasts.
@@ -896,6 +902,8 @@ interface RowChangeOptions {
     readonly operation: RowOperation;
     readonly id: string;
     readonly version: string;
+    /** Where in the bytes of the new tuple (of a delete: the old one) the change's log position stands, 8 bytes. */
+    readonly lsnAt?: number | undefined;
     readonly transaction: TransactionInfo | null;
     readonly source: EventSource;
     /** The old row as far as it was sent; columns beyond the key are marked as not sent where only the key was. */
@@ -918,6 +926,8 @@ declare function createRowChange(options: RowChangeOptions): RowChange;
 interface TableEventOptions {
     readonly id: string;
     readonly version: string;
+    /** Where it was written in the server's log (`16/B374D848`). */
+    readonly lsn?: string | undefined;
     readonly transaction: TransactionInfo | null;
     readonly source: EventSource;
 }
@@ -932,6 +942,8 @@ interface SchemaChangeOptions extends TableEventOptions {
     readonly table: TableInfo;
     /** The columns as they were before, or null when the table is seen for the first time. */
     readonly previousColumns: readonly ColumnInfo[] | null;
+    /** The text of the statements that changed it, where it is known. */
+    readonly statement?: string | undefined;
 }
 /** How a logical message is made. */
 interface LogicalMessageOptions extends TableEventOptions {
@@ -939,6 +951,17 @@ interface LogicalMessageOptions extends TableEventOptions {
     readonly content: Uint8Array;
     readonly transactional: boolean;
 }
+/** How the event of an accepted gap is made. */
+interface AcceptedGapOptions extends TableEventOptions {
+    readonly database: string;
+    readonly code: GapCode;
+    readonly from: string;
+    readonly to: string;
+    readonly resolvedBy: 'accept' | 'copy';
+    readonly tables: readonly string[];
+}
+/** Makes the event of a gap that somebody has accepted. It is frozen. */
+declare function createAcceptedGap(options: AcceptedGapOptions): AcceptedGap;
 /** Makes the event of one table that was emptied by TRUNCATE. It is frozen. */
 declare function createTruncate(options: TruncateOptions): Truncate;
 /** Makes the event of a table whose columns changed. It is frozen. */
@@ -1072,6 +1095,33 @@ interface SequenceLog<Column extends string = string, Guard extends string = str
  */
 declare function openSequenceLog<Column extends string, Guard extends string = never>(options: SequenceLogOptions<Column, Guard>): SequenceLog<Column, Guard>;
 
+/** An event trigger that tells of commands that change tables. */
+interface EventTrigger {
+    /** An event trigger has no schema. */
+    readonly name: string;
+    /** The function that it calls. */
+    readonly calls: QualifiedName;
+    /** The commands that it fires for, for example `ALTER TABLE`. */
+    readonly tags: readonly string[];
+}
+/** An event trigger as the catalog has it. */
+interface FoundEventTrigger {
+    readonly name: string;
+    /** `A` for ENABLE ALWAYS. */
+    readonly enabled: string;
+}
+/**
+ * The SQL that makes an event trigger, which takes a superuser. ENABLE ALWAYS: it fires under
+ * `session_replication_role = replica` too. https://www.postgresql.org/docs/current/sql-createeventtrigger.html
+ */
+declare function eventTriggerSql({ calls, name, tags }: EventTrigger): readonly string[];
+/** The SQL that removes an event trigger. */
+declare function dropEventTriggerSql(name: string): string;
+/** The event triggers that call a function, whatever their names. */
+declare function readEventTriggers(session: SqlExecutor, calls: QualifiedName, options: {
+    readonly signal: AbortSignal;
+}): Promise<readonly FoundEventTrigger[]>;
+
 /** How `setup` and `teardown` go about it. */
 interface SetupOptions {
     /** Only gives the SQL, for a DBA to run. @default false */
@@ -1153,8 +1203,12 @@ declare function readReconnect(reader: OptionReader): ReconnectDelays;
 
 /** Record keys that are not the primary key, by table label. */
 type RecordKeys = Readonly<Record<string, readonly string[]>>;
-/** Reads the option `keys`: lists of columns by table. */
-declare function readRecordKeys(value: unknown, listed: readonly QualifiedName[]): RecordKeys;
+/**
+ * Reads the option `keys`: lists of columns by table.
+ *
+ * @param schemas Those whose tables are captured without being listed.
+ */
+declare function readRecordKeys(value: unknown, listed: readonly QualifiedName[], schemas?: readonly string[]): RecordKeys;
 
 /** Options that every source over PostgreSQL has. */
 interface SourceOptions {
@@ -1196,6 +1250,8 @@ declare function normalizeSourceOptions(reader: OptionReader, options: SourceOpt
 
 /** Reads the option `stateSchema`. */
 declare function readStateSchema(reader: OptionReader): string;
+/** True for the schemas in which this library keeps its state: tables of them are never captured. */
+declare function isStateSchema(schema: string, stateSchema: string): boolean;
 
 /** Checks that the option `tables` is a list, and not empty; its entries are not looked at. */
 declare function readTableList(value: unknown): readonly unknown[];
@@ -1261,9 +1317,6 @@ declare class PostgresServerError extends Error {
 /** The SQLSTATE of an error of the server; null for anything else. */
 declare function sqlStateOf(error: unknown): string | null;
 
-/** The iterator of a stream that is closed when the loop over it is left; `next` gives null at its orderly end. */
-declare function batchIterator(next: () => Promise<ChangeBatch | null>, stream: AsyncDisposable): AsyncIterator<ChangeBatch>;
-
 /**
  * Splits what `record_out` prints (`(1,"a ""b""",,"")`, for example `NEW::text`) into the texts of its columns, with
  * null for NULL. `()` is one column that is null; a record without columns prints the same.
@@ -1311,4 +1364,4 @@ interface HintedStream<Row extends object = JsonRow> extends ChangeStream<Row> {
     offer(row: RowHint): boolean;
 }
 
-export { type AcceptedCheckpoint, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, FLUSHED_LSN_SQL, FUNCTION_VERSION_SQL, type FunctionState, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type Replacement, type ReplacementPlan, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, TLS_MODES, TRIGGER_VERSION_SQL, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, batchIterator, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, endClient, hasCapturedSince, isSameColumn, isSameLife, judgeSourceFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizeSourceOptions, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readObjectName, readPublication, readReconnect, readRecordKeys, readReplacements, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, replaceFunctionSql, replaceTriggerSql, replacementsSetupSql, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };
+export { type AcceptedCheckpoint, type AcceptedGapOptions, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, type EventTrigger, FLUSHED_LSN_SQL, FUNCTION_VERSION_SQL, type FoundEventTrigger, type FunctionState, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type Replacement, type ReplacementPlan, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, TLS_MODES, TRIGGER_VERSION_SQL, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createAcceptedGap, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, dropEventTriggerSql, endClient, eventTriggerSql, hasCapturedSince, isSameColumn, isSameLife, isStateSchema, judgeSourceFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizeSourceOptions, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readEventTriggers, readObjectName, readPublication, readReconnect, readRecordKeys, readReplacements, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, replaceFunctionSql, replaceTriggerSql, replacementsSetupSql, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };

@@ -4,7 +4,7 @@
 
 // index.d.ts
 
-import { PipelineTime, CheckpointStore, StoredCheckpoint, Checkpoint, DeadLetterStore, DeadLetter, NewDeadLetter, Verdict, Sink, ChangeEvent, Prepared, RowOperation, JsonRow, ChangeSource, Position, OpenOptions, SourceEvent, ChangeStream, ChangeBatch, RowChange } from '@certyo-cdc/core';
+import { ChangeEvent, PipelineTime, CheckpointStore, StoredCheckpoint, Checkpoint, DeadLetterStore, DeadLetter, NewDeadLetter, Verdict, Sink, Prepared, RowOperation, JsonRow, GapCode, ChangeSource, Position, OpenOptions, SourceEvent, ChangeStream, ChangeBatch, RowChange } from '@certyo-cdc/core';
 import { ClientConfig, Client, QueryResultRow } from 'pg';
 import { P as PostgresAddress, T as TestDatabase } from './test-database.js';
 
@@ -424,6 +424,12 @@ interface CertyoEmulatorOptions {
  */
 declare function startCertyoEmulator(options?: CertyoEmulatorOptions): Promise<CertyoEmulator>;
 
+/**
+ * Throws where `changeEventSchema` refuses the JSON form of an event, or where what it reads is not what was written: as
+ * `toJSON()` gives it, with numbers of any size, and after a way through JSON text.
+ */
+declare function checkJsonForm(event: ChangeEvent): void;
+
 /** A clock that moves when a test says so. */
 interface ManualTime extends PipelineTime {
     /** Moves on, firing timers in order; promises get their turn after each. */
@@ -530,12 +536,17 @@ type MemoryChange = {
     readonly before?: JsonRow | undefined;
     /** @default the key, for everything but deletes */
     readonly after?: JsonRow | undefined;
+    /** Columns whose value cannot be seen. @default none */
+    readonly unavailable?: readonly string[] | undefined;
 } | {
     readonly operation: 'truncate';
     readonly table?: string | undefined;
 } | {
     readonly operation: 'schema';
     readonly table?: string | undefined;
+} | {
+    readonly operation: 'gap';
+    readonly code: GapCode;
 } | {
     readonly operation: 'message';
     readonly prefix: string;
@@ -981,7 +992,7 @@ declare class StreamReader<Stream extends ChangeStream = ChangeStream> implement
 /** An event in one line: `insert t {"id":1,…}`. */
 declare function tell(event: ChangeEvent): string;
 
-export { type AnchoringStatus, type CertificateOptions, type CertyoApiKey, type CertyoEffect, type CertyoEmulator, type CertyoEmulatorOptions, type CertyoEnvironment, type CertyoFault, type CertyoFaults, type ChainBlock, type CollectionComparison, type Comparison, type CutHow, type CutOptions, type EffectFilter, type EmulatorClock, type EmulatorCounters, type EmulatorPhase, type EmulatorPhaseInfo, type EmulatorRateLimit, type FaultHandle, type FaultProxy, type FaultProxyOptions, type FaultTarget, type Faults, type FinalStateComparison, type FinalStateOptions, type HistoryTable, type KeyPair, type KeyRing, type ManualTime, type MemoryChange, type MemoryCheckpointStore, type MemoryCheckpointStoreOptions, type MemoryDeadLetterStore, type MemoryFault, type MemoryItem, type MemoryRequest, type MemorySink, type MemorySinkOptions, type MemorySource, type MemorySourceOptions, type MerkleStep, type OpenPostgresOptions, type OracleQuery, type PipeDirection, type PostgresAccess, PostgresAddress, type PostgresOptions, type PostgresServer, type PostgresStorage, type ProxyTarget, type ReaderOptions, type RecordDigest, type RequestLogEntry, type Retention, type SettingValue, type StopMode, StreamReader, type TestCertificates, TestDatabase, compareEffects, compareFinalStates, countHistory, createCertificates, faultProxy, installHistory, manualTime, memoryCheckpointStore, memoryDeadLetterStore, memoryItem, memorySink, memorySource, openPostgres, openReader, startCertyoEmulator, startPostgres, tell, verifyMerkleProof };
+export { type AnchoringStatus, type CertificateOptions, type CertyoApiKey, type CertyoEffect, type CertyoEmulator, type CertyoEmulatorOptions, type CertyoEnvironment, type CertyoFault, type CertyoFaults, type ChainBlock, type CollectionComparison, type Comparison, type CutHow, type CutOptions, type EffectFilter, type EmulatorClock, type EmulatorCounters, type EmulatorPhase, type EmulatorPhaseInfo, type EmulatorRateLimit, type FaultHandle, type FaultProxy, type FaultProxyOptions, type FaultTarget, type Faults, type FinalStateComparison, type FinalStateOptions, type HistoryTable, type KeyPair, type KeyRing, type ManualTime, type MemoryChange, type MemoryCheckpointStore, type MemoryCheckpointStoreOptions, type MemoryDeadLetterStore, type MemoryFault, type MemoryItem, type MemoryRequest, type MemorySink, type MemorySinkOptions, type MemorySource, type MemorySourceOptions, type MerkleStep, type OpenPostgresOptions, type OracleQuery, type PipeDirection, type PostgresAccess, PostgresAddress, type PostgresOptions, type PostgresServer, type PostgresStorage, type ProxyTarget, type ReaderOptions, type RecordDigest, type RequestLogEntry, type Retention, type SettingValue, type StopMode, StreamReader, type TestCertificates, TestDatabase, checkJsonForm, compareEffects, compareFinalStates, countHistory, createCertificates, faultProxy, installHistory, manualTime, memoryCheckpointStore, memoryDeadLetterStore, memoryItem, memorySink, memorySource, openPostgres, openReader, startCertyoEmulator, startPostgres, tell, verifyMerkleProof };
 
 // test-database.d.ts
 
