@@ -245,9 +245,9 @@ interface SetupStatement {
     /** True for what PostgreSQL refuses inside a transaction; it runs by itself, where it stands. @default false */
     readonly outsideTransaction?: boolean | undefined;
     /**
-     * The table of the application that it locks. Statements that follow each other and name one table share a transaction
-     * of their own: who holds the lock of one table while it waits for another may run into a deadlock with writers, and it
-     * is one of them that fails then.
+     * The table of the application that it locks, its name quoted. Statements that follow each other and name one table share a
+     * transaction of their own: who holds the lock of one table while it waits for another may run into a deadlock with
+     * writers, and it is one of them that fails then.
      */
     readonly locks?: string | undefined;
 }
@@ -693,7 +693,7 @@ interface FunctionState {
 declare function replaceFunctionSql(signature: string, plan: ReplacementPlan): string;
 /**
  * Drops a trigger and makes it again, and notes that it, and its copies on partitions, went over to the new one without a
- * moment between. DROP TRIGGER keeps writers out until the end of the transaction.
+ * moment between. The table is locked, which keeps writers out until the end of the transaction.
  *
  * @param trigger Its name; `plan.statements` have to drop it and make it again, `ENABLE ALWAYS`.
  * @param made The function that it calls then.

@@ -80,6 +80,17 @@ async function prepared(): Promise<TestDatabase> {
   return db;
 }
 
+/** Until somebody waits for the advisory lock 42. */
+async function someoneWaits(db: TestDatabase): Promise<void> {
+  await expect
+    .poll(() =>
+      db.query(
+        'SELECT FROM pg_locks WHERE objid = 42 AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())',
+      ),
+    )
+    .toHaveLength(1);
+}
+
 describe('replaceFunctionSql and replaceTriggerSql', () => {
   test.each([
     ['a function', [newFunction()]],
@@ -165,11 +176,6 @@ describe('replaceFunctionSql and replaceTriggerSql', () => {
     ['the function', newFunction, functionSql('by hand')],
     ['the trigger, its function', newTrigger, `${functionSql('by hand')} | ${functionSql('old')}`],
     [
-      'the trigger, itself',
-      newTrigger,
-      'ALTER TABLE t DISABLE TRIGGER a; ALTER TABLE t ENABLE ALWAYS TRIGGER a',
-    ],
-    [
       'the function, a trigger of it',
       newFunction,
       'ALTER TABLE t DISABLE TRIGGER a; ALTER TABLE t ENABLE ALWAYS TRIGGER a',
@@ -181,17 +187,29 @@ describe('replaceFunctionSql and replaceTriggerSql', () => {
     const setup = await db.client();
     await other.query('SELECT pg_advisory_lock(42)');
     const running = setup.query(replace('PERFORM pg_catalog.pg_advisory_xact_lock(42);'));
-    await expect
-      .poll(() =>
-        db.query(
-          'SELECT FROM pg_locks WHERE objid = 42 AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())',
-        ),
-      )
-      .toHaveLength(1);
+    await someoneWaits(db);
     for (const one of sql.split(' | ')) await other.query(one);
     await other.query('SELECT pg_advisory_unlock(42)');
     await running;
     expect(await captured(db, before)).toEqual([false, false]);
+    await other.end();
+    await setup.end();
+  });
+
+  test('keep others from the trigger while they run', async () => {
+    await using db = await prepared();
+    const before = await versions(db);
+    const other = await db.client();
+    const setup = await db.client();
+    await other.query("SELECT pg_advisory_lock(42), set_config('lock_timeout', '100ms', false)");
+    const running = setup.query(newTrigger('PERFORM pg_catalog.pg_advisory_xact_lock(42);'));
+    await someoneWaits(db);
+    await expect(other.query('ALTER TABLE t DISABLE TRIGGER a')).rejects.toMatchObject({
+      code: '55P03',
+    });
+    await other.query('SELECT pg_advisory_unlock(42)');
+    await running;
+    expect(await captured(db, before)).toEqual([true, true]);
     await other.end();
     await setup.end();
   });

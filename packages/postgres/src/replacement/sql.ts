@@ -1,5 +1,5 @@
 import { qualifiedName, type QualifiedName, quoteLiteral } from '../identifier/quote.ts';
-import { SETUP_LOCK } from '../setup/run-setup.ts';
+import { lockTableSql, SETUP_LOCK } from '../setup/run-setup.ts';
 
 /**
  * An expression over pg_trigger `t` and pg_proc `p`: names the very rows of the catalog. Whatever is altered, disabled or
@@ -71,7 +71,7 @@ export function replaceFunctionSql(signature: string, plan: ReplacementPlan): st
 
 /**
  * Drops a trigger and makes it again, and notes that it, and its copies on partitions, went over to the new one without a
- * moment between. DROP TRIGGER keeps writers out until the end of the transaction.
+ * moment between. The table is locked, which keeps writers out until the end of the transaction.
  *
  * @param trigger Its name; `plan.statements` have to drop it and make it again, `ENABLE ALWAYS`.
  * @param made The function that it calls then.
@@ -91,6 +91,8 @@ export function replaceTriggerSql(
   return recorded(plan, {
     declare: `v_table pg_catalog.regclass := ${quoteLiteral(qualifiedName(table))};`,
     items,
+    // DROP TRIGGER alone locks the partitions before their table, and writers the table before the partitions.
+    lock: `\n  ${lockTableSql(qualifiedName(table))}`,
     // The function before must not have been another one for a while, before the table was locked.
     condition: `EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE ${FUNCTION_VERSION_SQL} = item.function)
          AND EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE ${FUNCTION_VERSION_SQL} = now.function AND ${isAsMadeSql(made)})`,
@@ -117,7 +119,12 @@ function isAsMadeSql({ body, isDefiner, settings }: FunctionState): string {
  */
 function recorded(
   { provides, replacements, statements }: ReplacementPlan,
-  { condition, declare, items }: Readonly<Record<'condition' | 'declare' | 'items', string>>,
+  {
+    condition,
+    declare,
+    items,
+    lock = '',
+  }: Readonly<Record<'condition' | 'declare' | 'items', string>> & { readonly lock?: string },
 ): string {
   const block = `
 #variable_conflict use_column
@@ -129,7 +136,7 @@ BEGIN
   IF pg_catalog.current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
     RAISE EXCEPTION 'Run this at isolation level READ COMMITTED.';
   END IF;
-  PERFORM pg_catalog.pg_advisory_xact_lock(${SETUP_LOCK});
+  PERFORM pg_catalog.pg_advisory_xact_lock(${SETUP_LOCK});${lock}
   OPEN v_items FOR${items};
 ${statements.map((sql) => `  ${sql}\n`).join('')}  LOOP
     FETCH v_items INTO item;

@@ -7,9 +7,9 @@ export interface SetupStatement {
   /** True for what PostgreSQL refuses inside a transaction; it runs by itself, where it stands. @default false */
   readonly outsideTransaction?: boolean | undefined;
   /**
-   * The table of the application that it locks. Statements that follow each other and name one table share a transaction
-   * of their own: who holds the lock of one table while it waits for another may run into a deadlock with writers, and it
-   * is one of them that fails then.
+   * The table of the application that it locks, its name quoted. Statements that follow each other and name one table share a
+   * transaction of their own: who holds the lock of one table while it waits for another may run into a deadlock with
+   * writers, and it is one of them that fails then.
    */
   readonly locks?: string | undefined;
 }
@@ -23,6 +23,15 @@ export interface RunSetupOptions {
 
 /** Two set-ups at once would collide in `CREATE … IF NOT EXISTS`, which is not safe against itself. */
 export const SETUP_LOCK = '7166352098415034';
+
+/**
+ * Locks a table, then its partitions, as writers do.
+ *
+ * @param table Its name, quoted.
+ */
+export function lockTableSql(table: string): string {
+  return `LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE;`;
+}
 
 const LOCK = `SELECT pg_catalog.pg_advisory_xact_lock(${SETUP_LOCK})`;
 
@@ -72,7 +81,15 @@ async function runGroup(
     async (executor) => {
       await prepareToWrite(executor, signal);
       await executor.query(LOCK, [], { signal });
-      for (const { sql } of group) await executor.query(sql, [], { signal });
+      let isLocked = false;
+      for (const { sql, locks } of group) {
+        // DROP TRIGGER locks the partitions before their table, and writers the table before the partitions.
+        if (locks !== undefined && !isLocked && sql.startsWith('DROP TRIGGER')) {
+          await executor.query(lockTableSql(locks), [], { signal });
+          isLocked = true;
+        }
+        await executor.query(sql, [], { signal });
+      }
     },
     { signal },
   );

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { Client, type ClientConfig, escapeIdentifier, type QueryResultRow } from 'pg';
+import {
+  Client,
+  type ClientConfig,
+  escapeIdentifier,
+  escapeLiteral,
+  type QueryResultRow,
+} from 'pg';
 
 import type { PostgresAddress } from './postgres-address.ts';
 
@@ -66,7 +72,28 @@ export async function end(client: Client): Promise<void> {
 
 const DROP_DEADLINE_MS = 15_000;
 
-/** Drops a database with its replication slots, whoever uses them. */
+/** Rolls back what was prepared in a database and never decided: it would keep the database, and hold up the server. */
+async function rollBackPrepared(
+  admin: Client,
+  address: PostgresAddress,
+  database: string,
+  adminHost: string,
+): Promise<void> {
+  const { rows } = await admin.query<{ gid: string }>(
+    'SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = $1',
+    [database],
+  );
+  if (rows.length === 0) return;
+  // Only from within the same database.
+  const inside = await connect(address, database, { host: adminHost });
+  try {
+    for (const { gid } of rows) await inside.query(`ROLLBACK PREPARED ${escapeLiteral(gid)}`);
+  } finally {
+    await end(inside);
+  }
+}
+
+/** Drops a database with its replication slots and prepared transactions, whoever uses them. */
 async function dropDatabase(
   address: PostgresAddress,
   database: string,
@@ -86,6 +113,7 @@ async function dropDatabase(
             WHERE database = $1 AND active_pid IS NOT NULL`,
           [database],
         );
+        await rollBackPrepared(admin, address, database, adminHost);
         // Slots that nobody uses any more go with it.
         await admin.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(database)}`);
         return;

@@ -1,12 +1,13 @@
 import { describe, expect, inject, test } from 'vitest';
 
 import { connect, end, type TestDatabase } from '../postgres/test-database.ts';
+import { startPostgres } from '../postgres/start-postgres.ts';
 import { testDatabase } from './test-database.ts';
 
 const server = inject('postgres');
 
 async function remaining(sql: string, database: TestDatabase): Promise<unknown[]> {
-  const admin = await connect(server, 'postgres');
+  const admin = await connect(database, 'postgres');
   try {
     return (await admin.query(sql, [database.database])).rows;
   } finally {
@@ -67,6 +68,37 @@ describe('testDatabase', () => {
     expect(await remaining('SELECT datname FROM pg_database WHERE datname = $1', database)).toEqual(
       [],
     );
+  });
+
+  test('disposing rolls back what was prepared and never decided', async () => {
+    await using own = await startPostgres({
+      major: inject('postgresMajor'),
+      settings: { max_prepared_transactions: 2 },
+    });
+    const database = await own.createDatabase();
+    await database.query('CREATE TABLE t (id int)');
+    await database.query("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'it''s left'");
+    await database[Symbol.asyncDispose]();
+    expect(await remaining('SELECT datname FROM pg_database WHERE datname = $1', database)).toEqual(
+      [],
+    );
+  });
+
+  describe('the database of a test that is over', () => {
+    let left: TestDatabase | undefined;
+
+    test('is left behind', async () => {
+      left = await testDatabase();
+      const client = await left.client();
+      await client.query('BEGIN; SELECT pg_current_xact_id()');
+    });
+
+    test('is gone', async () => {
+      if (left === undefined) throw new Error('The test before this one has to run first.');
+      expect(await remaining('SELECT datname FROM pg_database WHERE datname = $1', left)).toEqual(
+        [],
+      );
+    });
   });
 
   test('its queries go on after their connection was cut', async () => {
