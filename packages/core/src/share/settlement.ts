@@ -1,4 +1,5 @@
 import type { Position } from '../checkpoint/checkpoint.ts';
+import type { StreamSharing } from '../source/stream-sharing.ts';
 import type { ConsumerLedger } from './consumer-ledger.ts';
 import type { Generation } from './generation.ts';
 import type { Members } from './members.ts';
@@ -19,6 +20,8 @@ export class Settlement<Row extends object> {
   readonly #parts: SettlementParts<Row>;
   #settling: Promise<void> | null = null;
   #position: Position | null = null;
+  /** Is being saved, and told next. */
+  #pending: Position | null = null;
 
   constructor(parts: SettlementParts<Row>) {
     this.#parts = parts;
@@ -27,6 +30,12 @@ export class Settlement<Row extends object> {
   /** What the source was told; null before the stream was opened. */
   get position(): Position | null {
     return this.#position;
+  }
+
+  /** The older of an end that is of use elsewhere and the one that is on its way to the source. */
+  oldestOf(used: Position | null, { compare }: StreamSharing<Row>): Position | null {
+    const pending = this.#pending;
+    return used === null || pending === null || compare(used, pending) < 0 ? used : pending;
   }
 
   /** The stream was opened here. */
@@ -54,6 +63,7 @@ export class Settlement<Row extends object> {
     const current = generation();
     const end = this.#next();
     if (current === null || end === null) return;
+    this.#pending = end;
     try {
       await checkpoints.save(current.checkpoint(end), ledger.detached, signal);
       await current.stream.acknowledge(end);
@@ -61,6 +71,8 @@ export class Settlement<Row extends object> {
     } catch (error) {
       fail(error);
       throw error;
+    } finally {
+      this.#pending = null;
     }
   }
 

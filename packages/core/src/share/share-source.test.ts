@@ -38,6 +38,33 @@ describe('shareSource', () => {
     expect(source.openStreams).toBe(0);
   });
 
+  test('what is acknowledged while an earlier end is being saved does not have that one forgotten', async () => {
+    const { share, source, store } = world();
+    let release = (): void => {};
+    const save = store.save.bind(store);
+    const shared = share({ maxBufferBytes: 1 });
+    const [a, b] = await Promise.all([open(shared, 'a'), open(shared, 'b')]);
+    push(source, 2);
+    await Promise.all([a.take(2), b.take(1)]);
+    store.save = async (...parameters) => {
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      await save(...parameters);
+    };
+    const first = Promise.all([a.acknowledge(), b.acknowledge()]);
+    await settle();
+    store.save = save;
+    await b.take(2);
+    const second = b.acknowledge();
+    await settle();
+    release();
+    await Promise.all([first, second]);
+    expect(source.acknowledged).toBe('0000000002');
+    await a.stream[Symbol.asyncDispose]();
+    await b.stream[Symbol.asyncDispose]();
+  });
+
   test('one that starts a moment later gets what is in memory; the source is not opened again', async () => {
     const { share, source } = world();
     const shared = share();

@@ -135,7 +135,9 @@ export class SharedStream<Row extends object> {
       ledger.acknowledge(member.name, end);
       member.laggingSinceMs = null;
       // Also while one that is not started holds everything back.
-      this.#generation?.forget((generation) => this.#members.oldestUse(generation));
+      this.#generation?.forget((generation) =>
+        this.#settlement.oldestOf(this.#members.oldestUse(generation), generation.sharing),
+      );
     }
     await this.#settlement.run();
     this.kick();

@@ -37,6 +37,8 @@ export class MemoryStream implements ChangeStream {
   #next: number;
   #offset = 0;
   #yieldedEnd = 0;
+  /** Ends before this number are not asked for again. */
+  #forgotten = 0;
   /** Number of the last transaction that the pull which is being handed over covers, and its events. */
   #pulled: { readonly last: number; readonly events: readonly ChangeEvent[] } | null = null;
   #error: { readonly reason: unknown } | null = null;
@@ -46,7 +48,12 @@ export class MemoryStream implements ChangeStream {
     this.#parts = parts;
     this.#next = parts.after + 1;
     this.#yieldedEnd = parts.after;
-    this.sharing = parts.shows === 'every-change' ? sharingOf(parts) : undefined;
+    this.sharing =
+      parts.shows === 'every-change'
+        ? sharingOf(parts, (end) => {
+            this.#forgotten = end;
+          })
+        : undefined;
     this.#unsubscribe = parts.log.subscribe(() => this.#wake());
     parts.signal.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -65,12 +72,14 @@ export class MemoryStream implements ChangeStream {
   }
 
   checkpoint(end: Position): Checkpoint {
+    this.#assertRemembered(end);
     return this.#parts.checkpoint(end);
   }
 
   async acknowledge(end: Position): Promise<void> {
     const { log, onAcknowledge } = this.#parts;
     const number = log.number(end);
+    this.#assertRemembered(end);
     if (number > this.#yieldedEnd) throw new Error(`${end} was acknowledged but not handed over.`);
     await onAcknowledge(end);
     if (this.#isClosed) return;
@@ -137,6 +146,10 @@ export class MemoryStream implements ChangeStream {
     return { events: part, bytes: part.length * eventBytes, end };
   }
 
+  #assertRemembered(end: Position): void {
+    if (this.#parts.log.number(end) < this.#forgotten) throw new Error(`${end} was forgotten.`);
+  }
+
   #pull(): { readonly last: number; readonly events: readonly ChangeEvent[] } {
     const { log, shows } = this.#parts;
     if (shows === 'every-change') return { last: this.#next, events: log.transaction(this.#next) };
@@ -157,12 +170,15 @@ export class MemoryStream implements ChangeStream {
 }
 
 /** A transaction's number stands in the ids of its events. */
-function sharingOf({ admit, after, log }: MemoryStreamParts): StreamSharing {
+function sharingOf(
+  { admit, after, log }: MemoryStreamParts,
+  forget: (number: number) => void,
+): StreamSharing {
   return {
     begin: log.position(after),
     compare: (a, b) => log.number(a) - log.number(b),
     isCovered: (event, end) => Number(event.transaction?.xid) <= log.number(end),
     admit: async (checkpoint) => admit(checkpoint),
-    forget: () => {},
+    forget: (end) => forget(log.number(end)),
   };
 }
