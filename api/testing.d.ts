@@ -1117,7 +1117,8 @@ declare function recordsFixture(db: TestDatabase, source: () => ChangeSource, op
 /**
  * Makes an empty database on the server that the running vitest project shares.
  *
- * Its slots are dropped with it, and their walsenders ended, when it is disposed of.
+ * Its slots are dropped with it, their walsenders ended and its prepared transactions rolled back, when it is disposed
+ * of: when the running test is over at the latest.
  *
  * @example
  * await using database = await testDatabase();
