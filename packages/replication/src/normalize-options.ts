@@ -104,6 +104,8 @@ export interface ReplicationSettings extends SourceSettings {
   readonly takeover: { readonly leaseMs: number } | false;
   readonly recover: Recover | null;
   readonly failover: { readonly standbys: readonly ResolvedConnection[] } | false;
+  /** The option says `false`: setup makes a failover slot an ordinary one again. */
+  readonly endsFailover: boolean;
   readonly primary: ResolvedConnection | null;
 }
 
@@ -164,6 +166,7 @@ export function normalizeReplicationOptions(
     takeover: takeover(reader),
     recover: recover(reader),
     failover: failover(reader, env),
+    endsFailover: reader.value('failover') === false,
     primary,
   };
   refuseForDecoder(settings);

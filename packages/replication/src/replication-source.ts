@@ -121,7 +121,9 @@ async function runSetup(
       ...(await careSetupSql(state, settings, { signal })),
     ];
     await runPrinted(state, stateSql, { dryRun, signal });
-    if (!dryRun) await runStatements(captured, missing, { signal, slotLockTimeoutMs });
+    if (!dryRun) {
+      await runStatements(captured, missing, { signal, slotLockTimeoutMs, settings });
+    }
     if (primary === null) return [...stateSql, ...missing];
     const standby = { dryRun, signal, slotLockTimeoutMs };
     return [...stateSql, ...(await setUpStandby(captured, primary, settings, standby))];

@@ -10,6 +10,8 @@ const ANSWER_TIMEOUT_MS = 3_000;
 const SYNCHRONIZED_SQL = `
   SELECT pg_catalog.current_setting('synchronized_standby_slots', true) AS wanted,
          pg_catalog.pg_is_in_recovery()::text AS is_standby,
+         (SELECT pg_catalog.to_json(f) ->> 'failover' FROM pg_catalog.pg_replication_slots f
+           WHERE f.slot_name = $1) AS failover,
          (SELECT coalesce(pg_catalog.string_agg(s.slot_name, ','), '') FROM pg_catalog.pg_replication_slots s
            WHERE s.slot_type = 'physical' AND s.active) AS active`;
 
@@ -32,8 +34,16 @@ export async function failoverWarnings(
 }
 
 async function primaryWarnings(query: TextQuery, slot: string): Promise<readonly Warning[]> {
-  const row = (await query(SYNCHRONIZED_SQL))[0];
+  const row = (await query(SYNCHRONIZED_SQL, [slot]))[0];
   if (row === undefined || row['is_standby'] === 'true') return [];
+  if (row['failover'] === 'false') {
+    return [
+      {
+        code: 'FAILOVER_NOT_SET',
+        message: `No standby copies the slot "${slot}": it was made without failover. Stop the pipeline, run source.setup(), which alters the slot, and start it again.`,
+      },
+    ];
+  }
   const wanted = (row['wanted'] ?? '').split(',').map((name) => name.trim().replaceAll('"', ''));
   const named = wanted.filter((name) => name !== '');
   if (named.length === 0) {

@@ -39,6 +39,8 @@ describe(judgeSlot, () => {
     walStatus: 'reserved',
     invalidation: null,
     twoPhase: false,
+    isTwoPhaseUnsettled: false,
+    knowsTwoPhaseAt: true,
     isFailover: false,
     isSynced: false,
   };

@@ -17,6 +17,7 @@ import {
   pluginProblems,
   refusedPluginError,
 } from '../decoders/plugin-library.ts';
+import { alterSlot, altersSlot, alterSlotSql } from './alter-slot.ts';
 import { problemError } from './assert-ready.ts';
 import { resolveCaptured } from './captured-tables.ts';
 import { featureProblems } from './features.ts';
@@ -56,8 +57,19 @@ export async function missingStatements(
   return [
     ...(await publicationStatements(session, tables, slot, settings, server, options)),
     ...(await ddlSetupSql(session, settings, options)),
-    ...(slot === null && !isSlotMadeByOpen(settings, server) ? [createSlotSql(settings)] : []),
+    ...slotStatements(slot, settings, server),
   ];
+}
+
+function slotStatements(
+  slot: SlotState | null,
+  settings: ReplicationSettings,
+  server: ServerInfo,
+): readonly string[] {
+  if (slot === null) return isSlotMadeByOpen(settings, server) ? [] : [createSlotSql(settings)];
+  // The primary's slot of this name is none of a source that reads from a standby, and what a standby copies is its primary's.
+  if (settings.primary !== null || server.isInRecovery) return [];
+  return alterSlotSql(slot, settings, server);
 }
 
 /** Other plugins than pgoutput know no publications. */
@@ -106,10 +118,19 @@ function isSlotMadeByOpen(settings: ReplicationSettings, server: ServerInfo): bo
 export async function runStatements(
   session: SqlExecutor,
   statements: readonly string[],
-  options: Options & { readonly slotLockTimeoutMs?: number | undefined },
+  options: Options & {
+    readonly slotLockTimeoutMs?: number | undefined;
+    /** For statements that only a replication connection takes. */
+    readonly settings?: ReplicationSettings | undefined;
+  },
 ): Promise<void> {
   const lockTimeoutMs = options.slotLockTimeoutMs ?? SLOT_LOCK_TIMEOUT_MS;
   for (const statement of statements) {
+    if (options.settings !== undefined && altersSlot(statement)) {
+      const { settings, signal } = options;
+      await alterSlot(statement, settings, { executor: session, timeoutMs: lockTimeoutMs, signal });
+      continue;
+    }
     const makesSlot = statement.includes('pg_create_logical_replication_slot');
     if (makesSlot) {
       await session.query(`SET lock_timeout = ${lockTimeoutMs}`, [], options);

@@ -1,6 +1,7 @@
 import { GapError, SourceConnectionError, SourceSetupError } from '@certyo-cdc/core';
 import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
 import type { TextQuery } from '../stream/text-query.ts';
+import { twoPhaseError } from './two-phase-error.ts';
 
 /** A row of pg_replication_slots. https://www.postgresql.org/docs/current/view-pg-replication-slots.html */
 export interface SlotState {
@@ -17,6 +18,13 @@ export interface SlotState {
   readonly invalidation: string | null;
   /** Prepared transactions are sent when they are prepared; false before PostgreSQL 14. */
   readonly twoPhase: boolean;
+  /**
+   * True where two_phase was turned on by ALTER_REPLICATION_SLOT (PostgreSQL 18 and newer): the server does not know since
+   * when, and does not send what was prepared before.
+   */
+  readonly isTwoPhaseUnsettled: boolean;
+  /** The server keeps, and tells standbys, since when two_phase holds; false before PostgreSQL 18. */
+  readonly knowsTwoPhaseAt: boolean;
   /** Standbys copy it; false before PostgreSQL 17. */
   readonly isFailover: boolean;
   /** The server is a standby, and the slot a copy of its primary's: nothing can be read from it yet. */
@@ -30,7 +38,8 @@ const SLOT_SQL = `
          s.confirmed_flush_lsn::text AS confirmed,
          pg_catalog.to_json(s) ->> 'wal_status' AS wal_status,
          pg_catalog.to_json(s) ->> 'two_phase' AS two_phase,
-         pg_catalog.to_json(s) ->> 'failover' AS failover, 
+         (pg_catalog.to_json(s) -> 'two_phase_at')::text AS two_phase_at,
+         pg_catalog.to_json(s) ->> 'failover' AS failover,
          CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.to_json(s) ->> 'synced' END AS synced,
          coalesce(pg_catalog.to_json(s) ->> 'invalidation_reason',
                   CASE WHEN pg_catalog.to_json(s) ->> 'conflicting' = 'true' THEN 'conflict' END) AS invalidation
@@ -52,6 +61,8 @@ export async function readSlot(query: TextQuery, name: string): Promise<SlotStat
     walStatus: row['wal_status'] ?? null,
     invalidation: row['invalidation'] ?? null,
     twoPhase: row['two_phase'] === 'true',
+    isTwoPhaseUnsettled: row['two_phase'] === 'true' && row['two_phase_at'] === 'null',
+    knowsTwoPhaseAt: row['two_phase_at'] != null,
     isFailover: row['failover'] === 'true',
     isSynced: row['synced'] === 'true',
   };
@@ -63,8 +74,9 @@ export interface SlotExpectation {
   readonly database: string;
   /** The position of the stored checkpoint, or null when there is none. */
   readonly after: Lsn | null;
-  /** The option. The server goes by the slot, once that says so. */
+  /** The option. The stream's start turns it on; from then on the server goes by the slot. */
   readonly twoPhase: boolean;
+
   /** @default 'pgoutput' */
   readonly decoder?: string | undefined;
 }
@@ -120,18 +132,7 @@ export function judgeSlot(state: SlotState | null, expected: SlotExpectation): L
       },
     );
   }
-  if (state.twoPhase !== expected.twoPhase) {
-    throw new SourceSetupError(
-      expected.twoPhase
-        ? `The slot "${slot}" was made without two_phase.`
-        : `The slot "${slot}" was made with two_phase, which the option twoPhase does not ask for.`,
-      {
-        remedy: expected.twoPhase
-          ? 'Leave twoPhase out; or make another slot: set the option slot to another name, and run source.setup().'
-          : 'Set twoPhase: true.',
-      },
-    );
-  }
+  judgeTwoPhase(state, expected);
   const confirmed = state.confirmedFlush;
   if (confirmed === null && after !== null) {
     throw new GapError(
@@ -154,4 +155,23 @@ export function judgeSlot(state: SlotState | null, expected: SlotExpectation): L
     );
   }
   return after;
+}
+
+/** START_REPLICATION with the option turns it on, from its position on. What it cannot do is take it back. */
+function judgeTwoPhase(state: SlotState, { slot, twoPhase }: SlotExpectation): void {
+  if (state.isTwoPhaseUnsettled) {
+    throw new SourceSetupError(
+      `The slot "${slot}" was given two_phase by ALTER_REPLICATION_SLOT: of transactions that were prepared before, the server would not send the changes.`,
+      {
+        remedy: `Run source.setup(), or on a replication connection: ALTER_REPLICATION_SLOT "${slot}" ( TWO_PHASE false ); the start of the pipeline turns it on.`,
+      },
+    );
+  }
+  if (state.twoPhase && !twoPhase) throw twoPhaseError(slot);
+  if (twoPhase && !state.twoPhase && state.isFailover && !state.knowsTwoPhaseAt) {
+    throw new SourceSetupError(
+      `The slot "${slot}" is a failover slot, and PostgreSQL 17 does not tell standbys since when it has two_phase: after a failover, prepared transactions could be missing.`,
+      { remedy: 'Leave failover or twoPhase out; or upgrade to PostgreSQL 18.' },
+    );
+  }
 }
