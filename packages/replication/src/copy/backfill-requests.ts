@@ -1,5 +1,6 @@
 import { CdcError, type SourceEvent } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
+import type { QualifiedName } from '@certyo-cdc/postgres';
 import type { BackfillRow, BackfillTable } from './backfill-table.ts';
 import type { BackfillStatus } from './backfill.ts';
 import { type CopyJob, type CopyState, newJob, withJob, withoutJob } from './copy-jobs.ts';
@@ -15,6 +16,8 @@ export interface BackfillRequestsOptions {
   readonly change: (state: CopyState) => void;
   /** What is left to copy at the newest end that is saved. */
   readonly saved: () => CopyState;
+  /** The tables under whose names the rows of some tables come. */
+  readonly tablesOf: (tables: readonly QualifiedName[]) => Promise<readonly QualifiedName[]>;
   readonly onDropped: (id: string) => void;
   readonly onEvent: (event: SourceEvent) => void;
   readonly signal: AbortSignal;
@@ -37,13 +40,15 @@ export class BackfillRequests {
   #isAgain = false;
   #timer: NodeJS.Timeout | undefined;
   #isWarned = false;
+  #hasLooked = false;
 
   constructor(options: BackfillRequestsOptions) {
     this.#options = options;
   }
 
-  isPaused(id: string): boolean {
-    return this.#paused.has(id);
+  /** Whether a backfill may go on. Nobody knows before the first look, for it may have been paused or cancelled meanwhile. */
+  mayRun(id: string): boolean {
+    return this.#hasLooked && !this.#paused.has(id);
   }
 
   /** A backfill that cannot be done. */
@@ -65,6 +70,9 @@ export class BackfillRequests {
     this.#work = this.#look()
       .then((exists) => {
         if (!exists) nextMs = MISSING_LOOK_MS;
+        if (this.#hasLooked) return;
+        this.#hasLooked = true;
+        this.#options.change(this.#options.state());
       })
       .catch((error: unknown) => this.#warn(error))
       .finally(() => {
@@ -125,8 +133,9 @@ export class BackfillRequests {
     if (isPaused) this.#paused.add(id);
     else this.#paused.delete(id);
     const { chunkRows, tables, where } = row;
-    const before = state();
-    const after = withJob(before, newJob(id, tables, { chunkRows, where }));
+    const isKnown = state().jobs.some((job) => job.id === id);
+    const copied = isKnown ? tables : await this.#options.tablesOf(tables);
+    const after = withJob(state(), newJob(id, copied, { chunkRows, where }));
     // Also when nothing is new: one that was paused may go on.
     change(after);
     await this.#write(row, isPaused ? 'paused' : 'running', progressOf(row, after));
@@ -164,11 +173,10 @@ export class BackfillRequests {
 
 function progressOf(row: BackfillRow, state: CopyState): BackfillStatus['tables'] {
   const job = state.jobs.find(({ id }) => id === row.id);
-  const before = row.progress as BackfillStatus['tables'];
-  return row.tables.map((name) => {
-    const table = tableLabel(name);
-    const task = job?.tasks.find((one) => tableLabel(one.table) === table);
-    if (task !== undefined) return { table, rows: task.rows, isWhole: task.cursor === null };
-    return before.find((one) => one.table === table) ?? { table, rows: 0, isWhole: false };
-  });
+  if (job === undefined) return row.progress as BackfillStatus['tables'];
+  return job.tasks.map(({ cursor, rows, table }) => ({
+    table: tableLabel(table),
+    rows,
+    isWhole: cursor === null,
+  }));
 }

@@ -162,11 +162,10 @@ async function readStatus(
     id,
     state: row.state,
     error: row.error,
-    tables: row.tables.map((name) => {
-      const label = tableLabel(name);
-      const known = progress.find((one) => one.table === label);
-      return known ?? { table: label, rows: 0, isWhole: false };
-    }),
+    tables:
+      progress.length > 0
+        ? progress
+        : row.tables.map((name) => ({ table: tableLabel(name), rows: 0, isWhole: false })),
   };
 }
 

@@ -1,17 +1,24 @@
 import { CdcError, type ChangeEvent, type Position, type SourceEvent } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME, tableLabel } from '@certyo-cdc/core/internal';
-import { type QualifiedName, type ReconnectDelays, reconnectDelayMs } from '@certyo-cdc/postgres';
+import {
+  qualifiedName,
+  type QualifiedName,
+  type ReconnectDelays,
+  reconnectDelayMs,
+} from '@certyo-cdc/postgres';
 import type { Lsn } from '../protocol/lsn.ts';
 import { lsnFromPosition } from '../stream/source-position.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 import { commitsFlushedTo } from '../stream/wal-end.ts';
+import { keysOf } from './chunk-keys.ts';
 import type { Chunk, ChunkReader } from './chunk-reader.ts';
 import type { CopiedTable } from './copied-table.ts';
-import { FROM_THE_START } from './copy-cursor.ts';
+import { cursorName, FROM_THE_START } from './copy-cursor.ts';
 import type { CopyJob, CopyTask } from './copy-jobs.ts';
 import { type CopiedAt, copiedEvents } from './row-events.ts';
+import { StreamedXids } from './streamed-xids.ts';
 import { ChunkWindow } from './window.ts';
-import { RUNNING_XIDS_SQL, type XidSnapshot } from './xid-snapshot.ts';
+import { RUNNING_XIDS_SQL, SNAPSHOT_SQL, XidSnapshot } from './xid-snapshot.ts';
 
 /** A part of a table that is put into the stream. */
 export interface CopiedChunk {
@@ -21,14 +28,13 @@ export interface CopiedChunk {
   /** The rows; the last batch has no end yet. */
   readonly batches: readonly { readonly events: readonly ChangeEvent[]; readonly bytes: number }[];
   readonly rows: number;
-  /** Rows that were read, those among them that were left out too. */
-  readonly read: number;
   readonly next: CopyTask['cursor'];
 }
 
 export interface BackfillerParts {
   readonly reader: ChunkReader;
-  readonly describe: (table: QualifiedName) => Promise<CopiedTable>;
+  /** Null when the table is not captured any more. */
+  readonly describe: (table: QualifiedName) => Promise<CopiedTable | null>;
   /** Chooses what to copy next; null when there is nothing. */
   readonly nextTask: () => { readonly job: CopyJob; readonly task: CopyTask } | null;
   readonly source: CopiedAt['source'];
@@ -41,8 +47,12 @@ export interface BackfillerParts {
   readonly asError: (error: unknown) => Error;
   /** A job cannot be done; throws when the stream has to end for it. */
   readonly onFailed: (job: CopyJob, error: Error) => void;
-  /** The table is another one than it was described as, and has to be looked at again. */
-  readonly onChanged: (job: CopyJob, task: CopyTask) => void;
+  /** There is no such table any more. */
+  readonly onGone: (job: CopyJob, task: CopyTask) => void;
+  /** The table may be another one than it was described as, and has to be looked at again. */
+  readonly onAltered: (table: QualifiedName) => void;
+  /** The table was written anew: where its rows lay says nothing any more. */
+  readonly onMoved: (job: CopyJob, task: CopyTask) => void;
   /** The stream should come by: there is something to open or to put in. */
   readonly onReady: () => void;
   readonly onEvent: (event: SourceEvent) => void;
@@ -51,8 +61,10 @@ export interface BackfillerParts {
 
 /** Time after which a wait for other transactions is told. */
 const WAIT_TOLD_AFTER_MS = 5_000;
-/** Attempts at a chunk with rows of which neither it nor the stream shows everything. */
-const MOST_INCOMPLETE = 10;
+/** Attempts at the smallest chunk while the stream goes on to touch its rows without showing all of them. */
+const MOST_INCOMPLETE = 20;
+/** Halvings after which the largest chunk has one row. */
+const SMALLEST = 20;
 
 type Phase =
   | { readonly at: 'idle' }
@@ -86,19 +98,19 @@ export class Backfiller {
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal;
   #phase: Phase = { at: 'idle' };
-  /** Transactions that were streamed and have not been seen to be visible; null while nothing is copied. */
-  #unconfirmed: Set<number> | null = null;
-  #newestXid: string | null = null;
+  /** Null while nothing is copied. */
+  #streamed: StreamedXids | null = null;
+  /** How often the chunk was halved, because what happened to it while it was large did not let it in. */
+  #halvings = 0;
+  #incomplete = 0;
+  /** An end of the log, and how far it has to be read for all commits before it. */
+  #flushed: { readonly written: Lsn; readonly to: Lsn } | null = null;
   #work: Promise<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(parts: BackfillerParts) {
     this.#parts = parts;
     this.#signal = AbortSignal.any([parts.signal, this.#closing.signal]);
-  }
-
-  get isActive(): boolean {
-    return this.#work !== null;
   }
 
   /** Begins to work, unless it does already. */
@@ -110,7 +122,7 @@ export class Backfiller {
       })
       .finally(() => {
         this.#work = null;
-        this.#unconfirmed = null;
+        this.#streamed = null;
         this.#phase = { at: 'idle' };
         this.#parts.onReady();
       });
@@ -124,19 +136,15 @@ export class Backfiller {
 
   /** Takes note of what is handed over. */
   saw(events: readonly ChangeEvent[]): void {
-    if (this.#unconfirmed === null) return;
-    for (const { transaction } of events) {
-      const xid = transaction?.xid ?? null;
-      if (xid === null || xid === this.#newestXid) continue;
-      this.#newestXid = xid;
-      this.#unconfirmed.add(Number(xid));
-    }
+    this.#streamed?.saw(events);
     this.#window?.saw(events);
   }
 
   /** The stream was cut, or goes on elsewhere: nobody knows what the chunk shows of it. */
   interrupted(): void {
     this.#window?.spoil('reconnect');
+    this.#streamed?.interrupted();
+    this.#flushed = null;
   }
 
   /** Throws what the copy failed with. */
@@ -153,7 +161,7 @@ export class Backfiller {
   standsAt(end: Position): CopiedChunk | null {
     const phase = this.#phase;
     if (phase.at === 'asking') {
-      const window = new ChunkWindow(phase.table, this.#unconfirmed ?? []);
+      const window = new ChunkWindow(phase.table, this.#streamed?.unconfirmed ?? []);
       this.#phase = { at: 'reading', window };
       phase.opened(window);
       return null;
@@ -175,27 +183,35 @@ export class Backfiller {
     const position = lsnFromPosition(end);
     const { epochAt, source } = this.#parts;
     const at = { source, epoch: epochAt(position), position, copy: `copy-${job.id}` };
-    // What is left out is numbered too: the next chunk may be put in at the same end.
-    let number = task.read;
+    // A row is named by its place behind the cursor, as the table is at this end, those that are left out too: whoever reads
+    // a chunk from the same cursor in the same place gives the same row the same name, and no other row.
+    const first = `${cursorName(task.cursor)}.`;
+    let number = 0;
     let rows = 0;
     const batches: { events: readonly ChangeEvent[]; bytes: number }[] = [];
     for (const piece of chunk.pieces) {
-      const all = copiedEvents(table, piece.rows, at, '', number);
+      const all = copiedEvents(table, piece.rows, at, first, number);
       number += all.length;
-      if (!held.mayLeaveOut && window.leavesOut(all)) {
-        window.spoil('incomplete');
-        return null;
+      if (window.leavesOut(all)) {
+        if (!held.mayLeaveOut) {
+          window.spoil('incomplete');
+          return null;
+        }
+        this.#parts.onEvent({
+          type: 'source-warned',
+          code: 'COPY_ROW_INCOMPLETE',
+          message: `A row of ${table.label} is changed again and again without its large values, so that its copy never fits in between: those values are not copied. To have them sent with every change: ALTER TABLE ${qualifiedName(table.name)} REPLICA IDENTITY FULL;`,
+        });
       }
       const events = window.untouched(all);
       rows += events.length;
       if (events.length > 0) batches.push({ events, bytes: piece.bytes });
     }
-    return { job, task, table, batches, rows, read: chunk.rows, next: chunk.next };
+    return { job, task, table, batches, rows, next: chunk.next };
   }
 
   async #run(): Promise<void> {
     let attempts = 0;
-    let incomplete = 0;
     while (!this.#signal.aborted) {
       const next = this.#parts.nextTask();
       if (next === null) {
@@ -203,9 +219,8 @@ export class Backfiller {
         return;
       }
       try {
-        if (this.#unconfirmed === null) await this.#beginTracking();
-        const isIn = await this.#copyChunk(next, incomplete >= MOST_INCOMPLETE);
-        incomplete = isIn ? 0 : incomplete + (this.#window?.spoilt === 'incomplete' ? 1 : 0);
+        this.#streamed ??= await this.#beginTracking();
+        await this.#copyChunk(next, this.#streamed);
         attempts = 0;
       } catch (error) {
         this.#signal.throwIfAborted();
@@ -234,35 +249,59 @@ export class Backfiller {
    * From here on every streamed transaction is noted. Those that were streamed before and are not visible yet are among
    * the running ones, so these are noted too.
    */
-  async #beginTracking(): Promise<void> {
-    this.#unconfirmed = new Set();
+  async #beginTracking(): Promise<StreamedXids> {
+    const streamed = new StreamedXids();
+    this.#streamed = streamed;
     // On a standby a transaction is visible before it is streamed.
-    if (this.#parts.isStandby) return;
+    if (this.#parts.isStandby) return streamed;
     const rows = await this.#parts.query(RUNNING_XIDS_SQL);
-    for (const row of rows) this.#unconfirmed.add(Number(row['xid']));
+    for (const row of rows) streamed.add(Number(row['xid']));
+    return streamed;
   }
 
   async #copyChunk(
     { job, task }: { readonly job: CopyJob; readonly task: CopyTask },
-    mayLeaveOut: boolean,
-  ): Promise<boolean> {
+    streamed: StreamedXids,
+  ): Promise<void> {
     const table = await this.#parts.describe(task.table);
-    if (table.movesUnseen && task.cursor?.by === 'ctid') {
-      this.#parts.onChanged(job, task);
-      return false;
-    }
+    if (table === null) return this.#parts.onGone(job, task);
+    if (table.movesUnseen && task.cursor?.by === 'ctid') return this.#parts.onMoved(job, task);
+    // Before the window, so that it is not open for long.
+    await this.#untilEnded(streamed.unconfirmed, streamed, table, null);
     const window = await this.#openWindow(task.table);
-    const chunk = await this.#readVisible(job, task, table, window);
-    if (chunk === null) return false;
-    const options = { signal: this.#signal };
-    await this.#parts.reached(
-      await commitsFlushedTo(this.#parts.query, chunk.readAt, options),
-      options,
-    );
-    return await this.#wait<boolean>((settled) => {
-      const held = { job, task, table, chunk, mayLeaveOut, settled };
-      this.#phase = { at: 'holding', window, chunk: held };
-    });
+    const chunk = await this.#readVisible(job, task, table, window, streamed);
+    if (chunk !== null) {
+      window.isRead(() => keysOf(table, chunk));
+      const options = { signal: this.#signal };
+      await this.#parts.reached(await this.#flushedTo(chunk.readAt), options);
+      const mayLeaveOut = this.#incomplete >= MOST_INCOMPLETE;
+      const isIn = await this.#wait<boolean>((settled) => {
+        const held = { job, task, table, chunk, mayLeaveOut, settled };
+        this.#phase = { at: 'holding', window, chunk: held };
+      });
+      if (isIn) {
+        this.#halvings = Math.max(0, this.#halvings - 1);
+        this.#incomplete = 0;
+        return;
+      }
+    }
+    this.#judge(window, task);
+  }
+
+  /** A chunk was not let in. What a large one met with again and again is less likely for a small one. */
+  #judge({ spoilt }: ChunkWindow, { table }: CopyTask): void {
+    if (spoilt === 'schema') this.#parts.onAltered(table);
+    if (spoilt !== 'overflow' && spoilt !== 'incomplete') return;
+    if (this.#halvings < SMALLEST) this.#halvings += 1;
+    else if (spoilt === 'incomplete') this.#incomplete += 1;
+  }
+
+  async #flushedTo(written: Lsn): Promise<Lsn> {
+    const known = this.#flushed;
+    if (known?.written === written) return known.to;
+    const to = await commitsFlushedTo(this.#parts.query, written, { signal: this.#signal });
+    this.#flushed = { written, to };
+    return to;
   }
 
   #openWindow(table: QualifiedName): Promise<ChunkWindow> {
@@ -292,24 +331,43 @@ export class Backfiller {
     task: CopyTask,
     table: CopiedTable,
     window: ChunkWindow,
+    streamed: StreamedXids,
   ): Promise<Chunk | null> {
-    const since = Date.now();
-    let isTold = false;
-    for (let attempt = 0; ; attempt++) {
+    while (window.spoilt === null) {
       const chunk = await this.#parts.reader.read({
         table,
         cursor: task.cursor ?? FROM_THE_START,
         where: job.where,
-        maxRows: job.chunkRows,
+        maxRows: Math.max(1, job.chunkRows >> this.#halvings),
         signal: this.#signal,
       });
       if ('isChanged' in chunk) {
-        this.#parts.onChanged(job, task);
+        this.#parts.onAltered(task.table);
+        if (task.cursor?.by === 'ctid') this.#parts.onMoved(job, task);
         return null;
       }
-      this.#confirm(chunk.snapshot);
+      streamed.confirm(chunk.snapshot);
       if (window.before.every((xid) => chunk.snapshot.hasEnded(xid))) return chunk;
-      if (window.spoilt !== null) return null;
+      await this.#untilEnded(window.before, streamed, table, window);
+    }
+    return null;
+  }
+
+  /** Waits until transactions can be seen to have ended. */
+  async #untilEnded(
+    xids: readonly number[],
+    streamed: StreamedXids,
+    table: CopiedTable,
+    window: ChunkWindow | null,
+  ): Promise<void> {
+    if (xids.length === 0) return;
+    const since = Date.now();
+    let isTold = false;
+    for (let attempt = 0; window === null || window.spoilt === null; attempt++) {
+      const [row] = await this.#parts.query(SNAPSHOT_SQL);
+      const snapshot = new XidSnapshot(row?.['snapshot'] ?? '');
+      streamed.confirm(snapshot);
+      if (xids.every((xid) => snapshot.hasEnded(xid))) return;
       if (!isTold && Date.now() - since > WAIT_TOLD_AFTER_MS) {
         isTold = true;
         this.#parts.onEvent({
@@ -319,14 +377,5 @@ export class Backfiller {
       }
       await sleep(SYSTEM_TIME, Math.min(1_000, 20 * 2 ** Math.min(attempt, 6)), this.#signal);
     }
-  }
-
-  /** Forgets the transactions that are visible. */
-  #confirm(snapshot: XidSnapshot): void {
-    const unconfirmed = this.#unconfirmed;
-    if (unconfirmed === null) return;
-    for (const xid of unconfirmed) if (snapshot.hasEnded(xid)) unconfirmed.delete(xid);
-    // One that is streamed again after a loss counts again.
-    this.#newestXid = null;
   }
 }

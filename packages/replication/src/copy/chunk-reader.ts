@@ -1,9 +1,11 @@
-import { SourceConnectionError, SourceProtocolError } from '@certyo-cdc/core';
+import { SourceConnectionError, SourceProtocolError, SourceSetupError } from '@certyo-cdc/core';
 import {
   connect,
   destroyClient,
   endClient,
+  qualifiedName,
   queryText,
+  quoteIdentifier,
   type ResolvedConnection,
   type Tuple,
 } from '@certyo-cdc/postgres';
@@ -127,7 +129,11 @@ export class ChunkReader {
       );
     }
     const shapes = table.leaves.map(({ shape }) => shape).join(' ');
-    const order = `${table.oid} ${row['versions'] ?? ''}`;
+    const order = JSON.stringify([
+      table.oid,
+      table.key.map(({ name, typeName }) => [name, typeName]),
+      row['versions'] ?? '',
+    ]);
     const read =
       (row['shapes'] ?? '') !== shapes
         ? null
@@ -153,8 +159,9 @@ export class ChunkReader {
     // The file is another one: rows do not lie where they lay.
     if (pending === undefined || range === undefined || leaf?.shape !== pending.shape) return null;
     const [from, end] = range;
-    const isLast = end === null && from + this.#blocks >= leaf.blocks;
-    const to = isLast ? null : Math.min(from + this.#blocks, end ?? Number.MAX_SAFE_INTEGER);
+    const blocks = Math.min(this.#blocks, maxRows);
+    const isLast = end === null && from + blocks >= leaf.blocks;
+    const to = isLast ? null : Math.min(from + blocks, end ?? Number.MAX_SAFE_INTEGER);
     const { columns, filter } = table;
     const sql = copyBlocksSql(leaf.name, { columns, filter, from, to });
     const copied = await this.#copy(client, table, sql, signal, this.#blocks > 1);
@@ -162,7 +169,7 @@ export class ChunkReader {
       this.#blocks >>= 1;
       return this.#readBlocks(client, request, cursor);
     }
-    if (copied.rows * 2 < maxRows) this.#blocks = Math.min(this.#blocks * 2, 4_096);
+    if (copied.rows * 2 < maxRows) this.#blocks = Math.min(blocks * 2, 4_096);
     else if (copied.rows > maxRows) this.#blocks = Math.max(1, this.#blocks >> 1);
     return { ...copied, next: withoutBlocks(cursor, leaf.oid, [from, to]) };
   }
@@ -174,6 +181,7 @@ export class ChunkReader {
     order: string,
   ): Promise<Pick<Chunk, 'pieces' | 'rows' | 'next'> | null> {
     const { table, where, signal } = request;
+    assertOrdered(table);
     // Under another order (S-05) what lies behind the last key is something else.
     const after = cursor.order === order ? cursor.after : null;
     const { columns, filter, isPartitioned, key } = table;
@@ -228,6 +236,19 @@ export class ChunkReader {
     }
     return { pieces, rows, bytes, isTooMuch };
   }
+}
+
+/** No key is greater than one with a null in it: such rows would be left out without a word. */
+function assertOrdered(table: CopiedTable): void {
+  const nullable = table.key.find(({ isNullable }) => isNullable);
+  if (nullable === undefined) return;
+  const column = quoteIdentifier(nullable.name);
+  throw new SourceSetupError(
+    `The key column ${column} of ${table.label} may be null, so its rows cannot be copied in the order of their key.`,
+    {
+      remedy: `Run: ALTER TABLE ${qualifiedName(table.name)} ALTER COLUMN ${column} SET NOT NULL;`,
+    },
+  );
 }
 
 /** The key of a row as PostgreSQL's text. */

@@ -11,6 +11,7 @@ import {
   type TableDescription,
 } from '@certyo-cdc/postgres';
 import type { RelationMessage } from '../protocol/pgoutput.ts';
+import type { KnownRelation } from '../stream/known-relation.ts';
 import type { Relation, RelationResolver } from '../stream/relation-resolver.ts';
 import { LEAVES_SQL } from './copy-sql.ts';
 
@@ -36,7 +37,11 @@ export interface CopiedTable {
   /** The publication's row filter as SQL, or null. */
   readonly filter: string | null;
   /** The record key with its types, in its order. */
-  readonly key: readonly { readonly name: string; readonly typeName: string }[];
+  readonly key: readonly {
+    readonly name: string;
+    readonly typeName: string;
+    readonly isNullable: boolean;
+  }[];
   readonly leaves: readonly CopiedLeaf[];
   /** How many rows the planner believes that it has; null where it has no idea. */
   readonly estimate: number | null;
@@ -49,6 +54,8 @@ export interface CopiedTableOptions {
   readonly resolver: RelationResolver;
   readonly versionNumber: number;
   readonly origin: 'any' | 'none';
+  /** The table as the stream last described it: its key has the same order there. */
+  readonly known: KnownRelation | null;
   readonly signal: AbortSignal;
 }
 
@@ -63,6 +70,8 @@ export async function describeCopiedTable(
 ): Promise<CopiedTable> {
   const { executor, resolver, signal, versionNumber } = options;
   const name = { schema: published.schema, name: published.name };
+  // First of all: what is altered from here on shows as another shape when rows are read.
+  const leaves = await executor.query(LEAVES_SQL, [String(published.oid)], { signal });
   const [table] = await resolveTables(executor, [name], { signal });
   if (table === undefined) throw new SourceSetupError(`${tableLabel(name)} does not exist.`);
   const columns = table.columns.filter((column) =>
@@ -70,8 +79,7 @@ export async function describeCopiedTable(
       ? column.generated === null
       : published.columns.includes(column.name),
   );
-  const relation = await resolver.resolve(asRelationMessage(table, columns), null);
-  const leaves = await executor.query(LEAVES_SQL, [String(table.oid)], { signal });
+  const relation = await resolver.resolve(asRelationMessage(table, columns), options.known);
   assertReadable(table, leaves.rows);
   const tuples = leaves.rows.map((row) => Number(row['tuples']));
   return {
@@ -83,10 +91,14 @@ export async function describeCopiedTable(
     relation,
     columns: columns.map((column) => column.name),
     filter: published.rowFilter,
-    key: relation.known.key.map((key) => ({
-      name: key,
-      typeName: relation.table.columns.find((column) => column.name === key)?.typeName ?? 'text',
-    })),
+    key: relation.known.key.map((key) => {
+      const column = relation.known.columns.find((one) => one.name === key);
+      return {
+        name: key,
+        typeName: column?.typeName ?? 'text',
+        isNullable: column?.nullable !== false,
+      };
+    }),
     leaves: leaves.rows.map((row) => ({
       oid: Number(row['oid']),
       name: { schema: row['schema'] ?? '', name: row['name'] ?? '' },

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { JsonValue } from '@certyo-cdc/core';
 
 /** Blocks of a table, from the first to the one before the second; null for all that follow. */
@@ -18,7 +19,7 @@ export interface KeyCursor {
   readonly by: 'keyset';
   /** The key of the last row, as text; null at the beginning. */
   readonly after: readonly string[] | null;
-  /** The table's oid and the versions of its key's collations: the order in which `after` has a meaning. */
+  /** The table's oid, its key and the versions of that one's collations: the order in which `after` has a meaning. */
   readonly order: string | null;
 }
 
@@ -63,4 +64,12 @@ export function cursorFromJson(value: JsonValue | undefined): CopyCursor | null 
   const cursor = value as { readonly by?: unknown; readonly leaves?: unknown } | null | undefined;
   if (cursor?.by === 'keyset') return cursor as KeyCursor;
   return cursor?.by === 'ctid' && Array.isArray(cursor.leaves) ? (cursor as BlockCursor) : null;
+}
+
+/** Names the place where a copy goes on, without saying what is in it. */
+export function cursorName(cursor: CopyCursor | null): string {
+  const [leaf] = cursor?.by === 'ctid' ? cursor.leaves : [];
+  const place =
+    cursor?.by === 'keyset' ? [cursor.after, cursor.order] : [leaf?.oid, leaf?.ranges[0]?.[0]];
+  return createHash('sha256').update(JSON.stringify(place)).digest('hex').slice(0, 16);
 }

@@ -20,9 +20,9 @@ const BEHIND_TEN: KeyCursor = { by: 'keyset', after: ['10'], order: '1 x' };
 describe('withProgress', () => {
   test('rows that are left out of a chunk are numbered all the same', () => {
     const begun = withJob(NOTHING_TO_COPY, newJob('one', [T, U], OPTIONS));
-    const state = withProgress(begun, 'one', T, { cursor: BEHIND_TEN, rows: 8, read: 10 });
-    expect(taskOf(state, 'one', 'public.t')).toMatchObject({ rows: 8, read: 10 });
-    expect(taskOf(state, 'one', 'public.u')).toMatchObject({ rows: 0, read: 0 });
+    const state = withProgress(begun, 'one', T, { cursor: BEHIND_TEN, rows: 8 });
+    expect(taskOf(state, 'one', 'public.t')).toMatchObject({ rows: 8 });
+    expect(taskOf(state, 'one', 'public.u')).toMatchObject({ rows: 0 });
     expect(taskOf(begun, 'one', 'public.t')?.cursor).toBe(FROM_THE_START);
   });
 
@@ -43,7 +43,7 @@ describe('withProgress', () => {
 describe('copyStateFromJson', () => {
   test('gives what was kept; nothing for what is something else', () => {
     const begun = withJob(NOTHING_TO_COPY, newJob('one', [T], OPTIONS));
-    const state = withProgress(begun, 'one', T, { cursor: BEHIND_TEN, rows: 8, read: 10 });
+    const state = withProgress(begun, 'one', T, { cursor: BEHIND_TEN, rows: 8 });
     const kept = JSON.parse(JSON.stringify(copyStateToJson(state))) as never;
     expect(copyStateFromJson(kept)).toEqual(state);
     expect(copyStateFromJson(undefined)).toBe(NOTHING_TO_COPY);

@@ -19,8 +19,6 @@ export interface CopyTask {
   readonly cursor: CopyCursor | null;
   /** Rows that were handed over. */
   readonly rows: number;
-  /** Rows that were read in chunks, those among them that were left out too: they number the rows. */
-  readonly read: number;
 }
 
 /** Tables that are to be copied, one after the other. */
@@ -52,7 +50,6 @@ export function newJob(
     table: { schema, name },
     cursor: FROM_THE_START,
     rows: 0,
-    read: 0,
   }));
   return { id, chunkRows, where, tasks };
 }
@@ -61,7 +58,34 @@ export function newJob(
 export function withJob(state: CopyState, job: CopyJob): CopyState {
   const isKnown = [...state.jobs, ...state.finished].some(({ id }) => id === job.id);
   if (isKnown) return state;
-  return { ...state, jobs: [...state.jobs, job] };
+  return settled({ ...state, jobs: [...state.jobs, job] }, job.id);
+}
+
+/** Adds tables to those of the first copy, from the beginning. */
+export function withTables(
+  state: CopyState,
+  tables: readonly QualifiedName[],
+  options: { readonly chunkRows: number },
+): CopyState {
+  const added = newJob(FIRST_COPY, tables, { ...options, where: null });
+  if (!state.jobs.some(({ id }) => id === FIRST_COPY)) return withJob(state, added);
+  const labels = new Set(tables.map(tableLabel));
+  const jobs = state.jobs.map((job) => {
+    if (job.id !== FIRST_COPY) return job;
+    const others = job.tasks.filter(({ table }) => !labels.has(tableLabel(table)));
+    return { ...job, tasks: [...others, ...added.tasks] };
+  });
+  return { ...state, jobs };
+}
+
+/** A job of which nothing is left is finished. Nobody waits to be told of the first copy's end. */
+function settled(state: CopyState, id: string): CopyState {
+  const job = state.jobs.find((one) => one.id === id);
+  if (job === undefined || job.tasks.some(({ cursor }) => cursor !== null)) return state;
+  return {
+    jobs: state.jobs.filter((one) => one !== job),
+    finished: id === FIRST_COPY ? state.finished : [...state.finished, job],
+  };
 }
 
 export function withoutJob(state: CopyState, id: string): CopyState {
@@ -79,7 +103,6 @@ export function withProgress(
   progress: {
     readonly cursor: CopyCursor | null;
     readonly rows: number;
-    readonly read?: number | undefined;
   },
 ): CopyState {
   const label = tableLabel(table);
@@ -90,23 +113,12 @@ export function withProgress(
           ...job,
           tasks: job.tasks.map((task) =>
             tableLabel(task.table) === label
-              ? {
-                  ...task,
-                  cursor: progress.cursor,
-                  rows: task.rows + progress.rows,
-                  read: task.read + (progress.read ?? 0),
-                }
+              ? { ...task, cursor: progress.cursor, rows: task.rows + progress.rows }
               : task,
           ),
         },
   );
-  const job = jobs.find((one) => one.id === id);
-  if (job === undefined || job.tasks.some(({ cursor }) => cursor !== null))
-    return { ...state, jobs };
-  return {
-    jobs: jobs.filter((one) => one !== job),
-    finished: id === FIRST_COPY ? state.finished : [...state.finished, job],
-  };
+  return settled({ ...state, jobs }, id);
 }
 
 /** Notes that a part of a table was copied as the first snapshot shows it. */

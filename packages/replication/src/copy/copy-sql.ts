@@ -6,14 +6,17 @@ import {
 } from '@certyo-cdc/postgres';
 
 /**
- * The table's file and columns in one text. The file is another one after VACUUM FULL, CLUSTER, TRUNCATE and whatever else
- * writes the table anew.
+ * The table's file, name, columns and keys in one text. The file is another one after VACUUM FULL, CLUSTER, TRUNCATE and
+ * whatever else writes the table anew.
  */
 const SHAPE = `
-  c.oid || '/' || coalesce(pg_catalog.pg_relation_filenode(c.oid)::pg_catalog.text, '-') || '/' || (
-    SELECT pg_catalog.md5(coalesce(pg_catalog.string_agg(
-             a.attnum || ' ' || a.attname || ' ' || a.atttypid || ' ' || a.atttypmod || ' ' || a.attisdropped, ',' ORDER BY a.attnum), ''))
-      FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)`;
+  c.oid || '/' || coalesce(pg_catalog.pg_relation_filenode(c.oid)::pg_catalog.text, '-') || '/' || pg_catalog.md5(
+    c.relnamespace || ' ' || c.relname::pg_catalog.text || ' ' || c.relreplident::pg_catalog.text || ' ' || coalesce((
+      SELECT pg_catalog.string_agg(
+               a.attnum || ' ' || a.attname || ' ' || a.atttypid || ' ' || a.atttypmod || ' ' || a.attisdropped, ',' ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0), '') || ' ' || coalesce((
+      SELECT pg_catalog.string_agg(i.indkey::pg_catalog.text, ',' ORDER BY i.indkey::pg_catalog.text)
+        FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND (i.indisprimary OR i.indisreplident)), ''))`;
 
 /** $1 oid of a captured table. The tables that hold its rows: itself, or its partitions. */
 export const LEAVES_SQL: string = `

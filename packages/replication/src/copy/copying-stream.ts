@@ -30,6 +30,8 @@ import type { CopiedPiece, SnapshotCopy } from './snapshot-copy.ts';
 export interface CopyingStreamParts {
   readonly inner: ReplicationStream;
   readonly state: CopyState;
+  /** Ends of copied rows that there were before at this position. */
+  readonly copies: number;
   /** Rows that come before the first change. */
   readonly first: SnapshotCopy | null;
   readonly backfiller: (stream: CopyingStream) => Backfiller;
@@ -62,7 +64,7 @@ export class CopyingStream implements ChangeStream {
   readonly #ends = new Map<Position, CopyState>();
   #acknowledged: CopyState = NOTHING_TO_COPY;
   #queue: ChangeBatch[] = [];
-  #copies = 0;
+  #copies: number;
   #isPulling = false;
   #arrived: Arrived | null = null;
   /** The end of the batch that was handed over last, as long as nothing behind it was asked for. */
@@ -79,6 +81,7 @@ export class CopyingStream implements ChangeStream {
     this.#changes = parts.inner[Symbol.asyncIterator]();
     this.#first = parts.first;
     this.#state = parts.state;
+    this.#copies = parts.copies;
     this.#backfiller = parts.backfiller(this);
     const { sharing } = parts.inner;
     this.sharing = Object.freeze({
@@ -176,7 +179,6 @@ export class CopyingStream implements ChangeStream {
 
   /** The table was written anew: where its rows lay says nothing any more. */
   restart(job: CopyJob, task: CopyTask): void {
-    if (task.cursor?.by !== 'ctid') return;
     this.change(withProgress(this.#state, job.id, task.table, { cursor: FROM_THE_START, rows: 0 }));
   }
 
@@ -272,11 +274,11 @@ export class CopyingStream implements ChangeStream {
     return true;
   }
 
-  #noteChunk({ job, next, read, rows, table, task }: CopiedChunk): void {
+  #noteChunk({ job, next, rows, table, task }: CopiedChunk): void {
     const { progress } = this.#parts;
     const copy = { id: job.id, table: table.label, estimate: table.estimate };
     progress.copied(copy, rows, task.rows);
-    this.change(withProgress(this.#state, job.id, task.table, { cursor: next, rows, read }));
+    this.change(withProgress(this.#state, job.id, task.table, { cursor: next, rows }));
     if (next === null) progress.finished(copy);
   }
 

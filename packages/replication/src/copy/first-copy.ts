@@ -1,6 +1,8 @@
 import {
   destroyClient,
   type PublicationTable,
+  type QualifiedName,
+  quoteIdentifier,
   readPublication,
   type ServerInfo,
   type SqlExecutor,
@@ -8,6 +10,7 @@ import {
 import { sleep, SYSTEM_TIME, tableLabel } from '@certyo-cdc/core/internal';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { readSlot } from '../setup/slot.ts';
+import type { KnownRelation } from '../stream/known-relation.ts';
 import type { RelationResolver } from '../stream/relation-resolver.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 import { type CopiedTable, describeCopiedTable } from './copied-table.ts';
@@ -38,38 +41,72 @@ export interface FirstCopy {
 /** TID range scans came with PostgreSQL 14. */
 const RANGE_SCANS_SINCE = 140_000;
 
-/** The tables of the publication that the source captures, under the names under which their changes come. */
-export async function publishedTables(context: CopyContext): Promise<readonly PublicationTable[]> {
-  const { executor, query, settings, signal } = context;
-  const publication = await readPublication(executor, settings.publication, { signal });
-  const listed = new Set(settings.tables.map(tableLabel));
-  const tables: PublicationTable[] = [];
-  for (const table of publication?.tables ?? []) {
-    if (table.schema === settings.stateSchema) continue;
-    if (listed.has(tableLabel(table)) || settings.schemas.includes(table.schema)) {
-      tables.push(table);
-    } else if (settings.partitions === 'leaf') {
-      const ancestors = await query(ANCESTORS_SQL, [String(table.oid)]);
-      const names = ancestors.map((row) =>
-        tableLabel({ schema: row['schema'] ?? '', name: row['name'] ?? '' }),
-      );
-      if (names.some((name) => listed.has(name))) tables.push(table);
-    }
-  }
-  return tables;
+/** A table of the publication that the source captures, under the name under which its changes come. */
+export interface CapturedTable {
+  readonly table: PublicationTable;
+  /** The names in the options by which it may be meant: its own, its schema's, those of the tables above it. */
+  readonly meantBy: readonly string[];
 }
 
-export function describeTable(
-  table: PublicationTable,
-  { executor, resolver, server, settings, signal }: CopyContext,
-): Promise<CopiedTable> {
-  return describeCopiedTable(table, {
-    executor,
-    resolver,
-    versionNumber: server.versionNumber,
-    origin: settings.origin,
-    signal,
-  });
+/** A schema as a checkpoint names it among the tables. */
+export function schemaLabel(schema: string): string {
+  return `${quoteIdentifier(schema)}.*`;
+}
+
+export async function capturedTables(context: CopyContext): Promise<readonly CapturedTable[]> {
+  const { executor, query, settings, signal } = context;
+  const publication = await readPublication(executor, settings.publication, { signal });
+  const wanted = new Set([
+    ...settings.tables.map(tableLabel),
+    ...settings.schemas.map((schema) => schemaLabel(schema)),
+  ]);
+  const captured: CapturedTable[] = [];
+  for (const table of publication?.tables ?? []) {
+    if (table.schema === settings.stateSchema) continue;
+    const meantBy = [tableLabel(table), schemaLabel(table.schema)];
+    if (settings.partitions === 'leaf') {
+      for (const row of await query(ANCESTORS_SQL, [String(table.oid)])) {
+        meantBy.push(tableLabel({ schema: row['schema'] ?? '', name: row['name'] ?? '' }));
+      }
+    }
+    if (meantBy.some((name) => wanted.has(name))) captured.push({ table, meantBy });
+  }
+  return captured;
+}
+
+/**
+ * Describes captured tables, all of them or one.
+ *
+ * @param known The table of an oid as the stream last described it.
+ */
+export async function describeTables(
+  context: CopyContext,
+  known: (oid: number) => KnownRelation | null,
+  only: QualifiedName | null = null,
+): Promise<readonly CopiedTable[]> {
+  const { executor, resolver, server, settings, signal } = context;
+  const label = only === null ? null : tableLabel(only);
+  const read = async (): Promise<readonly PublicationTable[]> =>
+    (await capturedTables(context))
+      .map(({ table }) => table)
+      .filter((table) => label === null || tableLabel(table) === label);
+  for (;;) {
+    const tables = await read();
+    const described: CopiedTable[] = [];
+    for (const table of tables) {
+      const options = {
+        executor,
+        resolver,
+        versionNumber: server.versionNumber,
+        origin: settings.origin,
+        known: known(table.oid),
+        signal,
+      };
+      described.push(await describeCopiedTable(table, options));
+    }
+    // A column may have come between what is published and what the table holds.
+    if (JSON.stringify(await read()) === JSON.stringify(tables)) return described;
+  }
 }
 
 /**
@@ -81,12 +118,9 @@ export async function beginFirstCopy(
   copy: CopySettings,
   context: CopyContext,
 ): Promise<FirstCopy | null> {
-  const { query, server, settings, signal } = context;
-  if (server.isInRecovery || (await readSlot(query, settings.slot)) !== null) return null;
-  const tables: CopiedTable[] = [];
-  for (const table of await publishedTables(context)) {
-    tables.push(await describeTable(table, context));
-  }
+  const { server, settings, signal } = context;
+  if (server.isInRecovery || (await hasSlot(copy, context))) return null;
+  const tables = await describeTables(context, () => null);
   const job = newJob(
     FIRST_COPY,
     tables.map(({ name }) => name),
@@ -111,7 +145,7 @@ export async function beginFirstCopy(
     chunkRows: copy.chunkRows,
     maxBufferedBytes,
     maxMessageBytes,
-    query,
+    query: context.query,
     canRangeScan: server.versionNumber >= RANGE_SCANS_SINCE,
     signal,
   };
@@ -125,7 +159,7 @@ export async function beginFirstCopy(
     } finally {
       await made.release();
     }
-    await untilVisible(snapshot, query, signal);
+    await untilVisible(snapshot, context);
   } catch (error) {
     readers.forEach(destroyClient);
     throw error;
@@ -137,11 +171,28 @@ export async function beginFirstCopy(
         table: table.name,
         cursor: blocksOf(table),
         rows: 0,
-        read: 0,
       })),
     },
     snapshot,
   };
+}
+
+/**
+ * Whether the slot is there. One that is still being made is waited for: whoever makes it may be a life that was killed
+ * meanwhile, whose server process goes on until the slot is whole, or gives it up.
+ */
+async function hasSlot(
+  copy: CopySettings,
+  { query, settings, signal }: CopyContext,
+): Promise<boolean> {
+  const until = Date.now() + copy.slotLockTimeoutMs;
+  for (;;) {
+    const slot = await readSlot(query, settings.slot);
+    if (slot === null) return false;
+    const isBeingMade = slot.confirmedFlush === null && slot.activePid !== null;
+    if (!isBeingMade || Date.now() >= until) return true;
+    await sleep(SYSTEM_TIME, 50, signal);
+  }
 }
 
 function blocksOf(table: CopiedTable): CopyJob['tasks'][number]['cursor'] {
@@ -157,10 +208,9 @@ function blocksOf(table: CopiedTable): CopyJob['tasks'][number]['cursor'] {
  * do. To look at a row in that moment would make it look aborted, for everybody and for good (S-08). So nothing is read before
  * all that the snapshot shows has ended there too.
  */
-async function untilVisible(
-  snapshot: SnapshotCopy,
-  query: TextQuery,
-  signal: AbortSignal,
+export async function untilVisible(
+  snapshot: Pick<SnapshotCopy, 'shows'>,
+  { query, signal }: Pick<CopyContext, 'query' | 'signal'>,
 ): Promise<void> {
   const shows = await snapshot.shows();
   const running = await query(RUNNING_XIDS_SQL);

@@ -19,13 +19,15 @@ import {
   type CopyState,
   type CopyTask,
   FIRST_COPY,
-  newJob,
   withJob,
   withoutJob,
+  withProgress,
+  withTables,
 } from './copy-jobs.ts';
+import { CHUNK_ROWS } from './copy-settings.ts';
 import { CopyProgressReport } from './copy-progress.ts';
 import { CopyingStream } from './copying-stream.ts';
-import { type CopyContext, describeTable, type FirstCopy, publishedTables } from './first-copy.ts';
+import { capturedTables, type CopyContext, describeTables, type FirstCopy } from './first-copy.ts';
 import { onNudge } from './nudges.ts';
 import { formatLsn, type Lsn } from '../protocol/lsn.ts';
 
@@ -36,7 +38,9 @@ export interface CopyingOptions {
   readonly state: CopyState;
   readonly first: FirstCopy | null;
   /** Tables that have to be copied and are not known to be. */
-  readonly missing: { readonly id: string; readonly tables: readonly QualifiedName[] } | null;
+  readonly missing: readonly QualifiedName[];
+  /** Ends of copied rows that there were before at this position. */
+  readonly copies: number;
   readonly source: EventSource & { readonly systemIdentifier: string };
   readonly begin: Lsn;
   readonly onEvent: (event: SourceEvent) => void;
@@ -52,22 +56,20 @@ export function openCopyingStream(options: CopyingOptions): {
   const { user } = settings.connection;
   const asError = (error: unknown): Error => asCopyError(error, { user });
   const progress = new CopyProgressReport(options.onEvent);
-  const described = new Map<string, Promise<CopiedTable>>();
-  const describe = (name: QualifiedName): Promise<CopiedTable> => {
+  const described = new Map<string, CopiedTable>();
+  const describe = async (name: QualifiedName): Promise<CopiedTable | null> => {
     const label = tableLabel(name);
     const known = described.get(label);
     if (known !== undefined) return known;
-    const description = describePublished(name, context);
-    described.set(label, description);
-    description.catch(() => described.delete(label));
-    return description;
+    const [table] = await describeTables(context, (oid) => inner.known.get(oid) ?? null, name);
+    if (table !== undefined) described.set(label, table);
+    return table ?? null;
   };
   let state = options.state;
   if (first !== null) state = withJob(state, first.job);
-  else if (options.missing !== null) {
-    const { id, tables } = options.missing;
-    const chunkRows = settings.copy?.chunkRows ?? 10_000;
-    state = withJob(state, newJob(id, tables, { chunkRows, where: null }));
+  else if (options.missing.length > 0) {
+    const chunkRows = settings.copy?.chunkRows ?? CHUNK_ROWS;
+    state = withTables(state, options.missing, { chunkRows });
   }
   first?.snapshot?.begin({ source, epoch: inner.epochAt(begin), position: begin, copy: 'copy' });
   let backfiller: Backfiller | null = null;
@@ -81,6 +83,7 @@ export function openCopyingStream(options: CopyingOptions): {
     state: () => stream.state,
     change: (changed) => stream.change(changed),
     saved: () => stream.acknowledged,
+    tablesOf: (tables) => copiedTables(tables, context),
     onDropped: (id) => progress.dropped(id),
     onEvent: options.onEvent,
     signal,
@@ -88,6 +91,7 @@ export function openCopyingStream(options: CopyingOptions): {
   const stream: CopyingStream = new CopyingStream({
     inner,
     state,
+    copies: options.copies,
     first: first?.snapshot ?? null,
     progress,
     signal,
@@ -115,7 +119,7 @@ export function openCopyingStream(options: CopyingOptions): {
           maxMessageBytes: settings.maxMessageBytes,
         }),
         describe,
-        nextTask: () => nextTask(self.state, (id) => requests.isPaused(id)),
+        nextTask: () => nextTask(self.state, (id) => requests.mayRun(id)),
         source,
         epochAt: (end) => inner.epochAt(end),
         query: context.query,
@@ -123,47 +127,70 @@ export function openCopyingStream(options: CopyingOptions): {
         isStandby: context.server.isInRecovery,
         delays: settings.reconnect,
         asError,
-        onChanged: (job, task) => {
-          described.delete(tableLabel(task.table));
-          self.restart(job, task);
+        onAltered: (table) => described.delete(tableLabel(table)),
+        onMoved: (job, task) => self.restart(job, task),
+        onGone: (job, task) => {
+          const label = tableLabel(task.table);
+          if (job.id !== FIRST_COPY) return failed(job, notCaptured(label));
+          self.change(withProgress(self.state, job.id, task.table, { cursor: null, rows: 0 }));
+          options.onEvent({
+            type: 'source-warned',
+            code: 'COPY_TABLE_GONE',
+            message: `${label} is not captured any more: what was left of it is not copied.`,
+          });
         },
         onFailed: (job, error) => {
           if (job.id === FIRST_COPY) throw error;
-          progress.dropped(job.id);
-          self.change(withoutJob(self.state, job.id));
-          requests.failed(job, error);
-          options.onEvent({
-            type: 'source-warned',
-            code: 'BACKFILL_FAILED',
-            message: `The backfill ${job.id} cannot be done: ${error.message}`,
-          });
+          failed(job, error);
         },
         onReady: () => self.nudge(),
         onEvent: options.onEvent,
         signal,
       })),
   });
+  const failed = (job: CopyJob, error: Error): void => {
+    progress.dropped(job.id);
+    stream.change(withoutJob(stream.state, job.id));
+    requests.failed(job, error);
+    options.onEvent({
+      type: 'source-warned',
+      code: 'BACKFILL_FAILED',
+      message: `The backfill ${job.id} cannot be done: ${error.message}`,
+    });
+  };
   const forgetNudge = onNudge(settings, () => requests.look());
   requests.look();
   return { stream, interrupted: () => backfiller?.interrupted() };
 }
 
-async function describePublished(name: QualifiedName, context: CopyContext): Promise<CopiedTable> {
-  const label = tableLabel(name);
-  const table = (await publishedTables(context)).find((one) => tableLabel(one) === label);
-  if (table === undefined) {
-    throw new SourceSetupError(`The table ${label} is not captured, so it cannot be copied.`);
-  }
-  return describeTable(table, context);
+/** The tables under whose names the rows of some tables come: those of their partitions, where the leaves are captured. */
+async function copiedTables(
+  tables: readonly QualifiedName[],
+  context: CopyContext,
+): Promise<readonly QualifiedName[]> {
+  if (context.settings.partitions !== 'leaf') return tables;
+  const captured = await capturedTables(context);
+  const found = tables.flatMap((wanted) => {
+    const label = tableLabel(wanted);
+    const meant = captured.filter(({ meantBy }) => meantBy.includes(label));
+    return meant.length === 0 ? [wanted] : meant.map(({ table }) => table);
+  });
+  return [
+    ...new Map(found.map(({ schema, name }) => [`${schema}.${name}`, { schema, name }])).values(),
+  ];
+}
+
+function notCaptured(label: string): SourceSetupError {
+  return new SourceSetupError(`The table ${label} is not captured, so it cannot be copied.`);
 }
 
 /** The first table of the oldest job that is not whole. */
 function nextTask(
   state: CopyState,
-  isPaused: (id: string) => boolean,
+  mayRun: (id: string) => boolean,
 ): { readonly job: CopyJob; readonly task: CopyTask } | null {
   for (const job of state.jobs) {
-    if (isPaused(job.id)) continue;
+    if (job.id !== FIRST_COPY && !mayRun(job.id)) continue;
     const task = job.tasks.find(({ cursor }) => cursor !== null);
     if (task !== undefined) return { job, task };
   }

@@ -6,14 +6,15 @@ import type {
   SourceEvent,
 } from '@certyo-cdc/core';
 import { tableLabel } from '@certyo-cdc/core/internal';
-import type { ServerInfo, SqlExecutor, TypeRegistry } from '@certyo-cdc/postgres';
+import type { QualifiedName, ServerInfo, SqlExecutor, TypeRegistry } from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import type { Lsn } from '../protocol/lsn.ts';
 import { RelationResolver } from '../stream/relation-resolver.ts';
+import { copiesAt } from '../stream/source-position.ts';
 import type { ReplicationStream } from '../stream/replication-stream.ts';
 import type { TextQuery } from '../stream/text-query.ts';
-import { copyStateFromJson, FIRST_COPY } from './copy-jobs.ts';
-import { beginFirstCopy, type CopyContext, publishedTables } from './first-copy.ts';
+import { copyStateFromJson } from './copy-jobs.ts';
+import { beginFirstCopy, capturedTables, type CopyContext, schemaLabel } from './first-copy.ts';
 import { openCopyingStream } from './open-copying.ts';
 
 export interface PrepareCopiesOptions {
@@ -68,8 +69,8 @@ export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copi
   const { copy } = settings;
   const isFirst = copy !== null && resume === null;
   const first = isFirst && checkpoint === null ? await beginFirstCopy(copy, context) : null;
-  const missing =
-    isFirst && first === null ? { id: FIRST_COPY, tables: await publishedTables(context) } : null;
+  const missing = first === null ? await missingTables(context, resume) : [];
+  if (missing.length > 0 && copy === null) options.onEvent(notCopied(missing));
   let interrupted = (): void => undefined;
   return {
     into: (stream, begin) => {
@@ -78,7 +79,8 @@ export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copi
         stream,
         state: copyStateFromJson(stored?.copy),
         first,
-        missing,
+        missing: copy === null ? [] : missing,
+        copies: resume === null ? 0 : copiesAt(resume.position),
         source,
         begin,
         onEvent: options.onEvent,
@@ -88,5 +90,35 @@ export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copi
     },
     interrupted: () => interrupted(),
     close: async () => first?.snapshot?.close(),
+  };
+}
+
+/**
+ * Captured tables whose rows from before nobody has copied: all where nobody knows what was copied, else those that were not
+ * captured when the checkpoint was saved.
+ */
+async function missingTables(
+  context: CopyContext,
+  resume: Checkpoint | null,
+): Promise<readonly QualifiedName[]> {
+  if (resume === null && context.settings.copy === null) return [];
+  const stored = resume?.identity['tables'];
+  const before = new Set(Array.isArray(stored) ? stored.map(String) : []);
+  const { schemas, tables } = context.settings;
+  const now = [...tables.map(tableLabel), ...schemas.map((schema) => schemaLabel(schema))];
+  if (resume !== null && now.every((name) => before.has(name))) return [];
+  return (await capturedTables(context))
+    .filter(({ meantBy }) => !meantBy.some((name) => before.has(name)))
+    .map(({ table: { schema, name } }) => ({ schema, name }));
+}
+
+/** What a table held before it was added is missing, and stays so unless somebody asks for it. */
+function notCopied(tables: readonly QualifiedName[]): SourceEvent {
+  const names = tables.map(tableLabel);
+  const list = names.map((name) => `'${name}'`).join(', ');
+  return {
+    type: 'source-warned',
+    code: 'TABLES_ADDED',
+    message: `Captured from now on: ${names.join(', ')}. Rows from before are not handed over. To have them, call source.backfill({ tables: [${list}] }) once; or set the option copy before tables are added.`,
   };
 }

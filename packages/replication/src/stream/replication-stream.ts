@@ -74,6 +74,8 @@ export class ReplicationStream implements ChangeStream {
   #behindEnd: ChangeBatch | null = null;
   /** What is left of a piece of the stream behind a transaction that is being replayed. */
   #undecoded: { readonly session: ReplicationSession; readonly bytes: Buffer } | null = null;
+  /** Whether what comes before everything that is read is still to be given, or the consumer has it and has not come back. */
+  #opening: 'due' | 'given' | 'over';
   /** Changes were handed over since the newest end. */
   #isBehindEnd = false;
   readonly #publicationTimer: NodeJS.Timeout;
@@ -91,6 +93,7 @@ export class ReplicationStream implements ChangeStream {
     this.#idle = new IdleProgress(readTo, Date.now());
     this.#yieldedFrom = parts.keeper.told;
     this.#behindEnd = parts.opening;
+    this.#opening = parts.opening === null ? 'over' : 'due';
     this.#unacknowledged.yielded(readTo, parts.decoder.known, parts.keeper.told);
     this.sharing = replicationSharing(
       positionFromLsn(readTo),
@@ -197,11 +200,16 @@ export class ReplicationStream implements ChangeStream {
    * behind it has. Null within a transaction, and while the consumer has not come back from what it was given.
    */
   stand(): Position | null {
-    if (this.#failure !== null || this.#isBehindEnd || this.#yieldedTo !== this.#handedOver) {
-      return null;
-    }
+    const isOpening = this.#opening !== 'over';
+    const isUnderWay = this.#isBehindEnd || this.#yieldedTo !== this.#handedOver;
+    if (this.#failure !== null || isOpening || isUnderWay) return null;
     this.#unacknowledged.yielded(this.#handedOver, this.#yieldedKnown, this.#yieldedFrom);
     return positionFromLsn(this.#handedOver);
+  }
+
+  /** The tables as the stream has described them. */
+  get known(): KnownRelations {
+    return this.#parts.decoder.known;
   }
 
   /** The epoch of everything up to an end. */
@@ -235,6 +243,7 @@ export class ReplicationStream implements ChangeStream {
     this.#moved();
     const behindEnd = this.#behindEnd;
     this.#behindEnd = null;
+    this.#opening = this.#opening === 'due' ? 'given' : 'over';
     if (behindEnd !== null && this.#closed === null && !signal.aborted) {
       this.#note(behindEnd.events);
       return behindEnd;

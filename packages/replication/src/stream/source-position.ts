@@ -25,7 +25,12 @@ export function comparePositions(a: Position, b: Position): number {
   const left = lsnFromPosition(a);
   const right = lsnFromPosition(b);
   if (left !== right) return left < right ? -1 : 1;
-  return Number(a.split('#', 2)[1] ?? '0') - Number(b.split('#', 2)[1] ?? '0');
+  return copiesAt(a) - copiesAt(b);
+}
+
+/** How many ends of copied rows there are at a position up to this one. */
+export function copiesAt(position: Position): number {
+  return Number(position.split('#', 2)[1] ?? '0');
 }
 
 /** The n-th end of copied rows at a position. */
