@@ -23,6 +23,7 @@ import { careSetupSql, careTeardownSql } from './care/care-tables.ts';
 import { ddlTeardownSql } from './ddl/ddl-trigger.ts';
 import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
 import type { ReplicationSourceOptions } from './options.ts';
+import { assertBackfillable } from './setup/features.ts';
 import { missingStatements, runStatements, teardownStatements } from './setup/setup.ts';
 import { SLOT_LOCK_TIMEOUT_MS } from './setup/slot-lock-timeout.ts';
 import { openReplicationStream } from './stream/open-stream.ts';
@@ -87,7 +88,10 @@ export function replicationSource(options: ReplicationSourceOptions): Replicatio
     kind: 'replication' as const,
     ...stateStores(settings, options),
     open: (open) => openReplicationStream(settings, open),
-    backfill: (backfill) => requestBackfill(settings, backfill, () => nudge(settings)),
+    backfill: async (backfill) => {
+      await assertBackfillable(settings, backfill.signal ?? new AbortController().signal);
+      return requestBackfill(settings, backfill, () => nudge(settings));
+    },
     backfills: (backfills = {}) =>
       openBackfills(settings, backfills.signal ?? new AbortController().signal, () =>
         nudge(settings),

@@ -31,7 +31,7 @@ export interface Scenario {
   readonly before: readonly string[];
   readonly options: Omit<ReplicationSourceOptions, 'connection'>;
   /** Runs behind `source.setup()`. */
-  readonly afterSetup?: (db: TestDatabase) => Promise<void>;
+  readonly afterSetup?: (db: TestDatabase, source: Source) => Promise<void>;
   /** Writes, waits and throws what is not as it should be: that is a failure, and no refusal. */
   readonly run: (running: Running) => Promise<void>;
 }
@@ -49,7 +49,7 @@ export async function runScenario(server: PostgresServer, scenario: Scenario): P
     asked: tap.asked,
   });
   let reader;
-  let source;
+  let source: Source;
   try {
     source = replicationSource({
       connection: connection.href,
@@ -58,7 +58,7 @@ export async function runScenario(server: PostgresServer, scenario: Scenario): P
       ...scenario.options,
     });
     await source.setup();
-    await scenario.afterSetup?.(db);
+    await scenario.afterSetup?.(db, source);
     reader = await openReader(source);
   } catch (error) {
     return outcome(codeOf(error));

@@ -281,8 +281,10 @@ export const SCENARIOS = {
   backfill: {
     before: [TABLE, `INSERT INTO t VALUES (1, 'copied')`],
     options: { tables: ['t'] },
+    afterSetup: async (_, source) => void (await source.backfill({ tables: ['t'] })),
     run: async ({ source, reader }) => {
-      const { done } = await source.backfill({ tables: ['t'] });
+      const asked = await source.backfills();
+      const done = Promise.all(asked.map((backfill) => backfill.done));
       const acknowledging = setInterval(() => {
         if (reader.end !== null) void reader.stream.acknowledge(reader.end);
       }, 20);
@@ -296,6 +298,7 @@ export const SCENARIOS = {
       } finally {
         clearInterval(acknowledging);
       }
+      same(asked.length, 1);
       same(reader.told, ['snapshot t {"id":1,"v":"copied"}']);
     },
   },

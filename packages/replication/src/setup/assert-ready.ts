@@ -9,7 +9,7 @@ import { ddlProblems } from '../ddl/ddl-trigger.ts';
 import { decoderWarnings, pluginProblems } from '../decoders/plugin-library.ts';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { resolveCaptured } from './captured-tables.ts';
-import { featureProblems } from './features.ts';
+import { featureProblems, partitionedTableProblems } from './features.ts';
 import { minorVersionWarnings } from './minor-versions.ts';
 import { publicationProblems } from './publication-problems.ts';
 import { type Problem, serverProblems, tableProblems, warnings } from './readiness.ts';
@@ -44,6 +44,7 @@ export async function assertReady(
     : null;
   const problems = [
     ...serverProblems(server),
+    ...partitionedTableProblems(server, tables),
     ...tableProblems(tables, settings),
     ...tableProblems(partitions, { keys }),
     ...(isPublished

@@ -20,7 +20,7 @@ import {
 import { alterSlot, altersSlot, alterSlotSql } from './alter-slot.ts';
 import { problemError } from './assert-ready.ts';
 import { resolveCaptured } from './captured-tables.ts';
-import { featureProblems } from './features.ts';
+import { featureProblems, partitionedTableProblems } from './features.ts';
 import { publicationProblems } from './publication-problems.ts';
 import { serverProblems, tableProblems } from './readiness.ts';
 import { rowFilterProblems } from './row-filters.ts';
@@ -48,6 +48,7 @@ export async function missingStatements(
   const blocking = [
     ...serverProblems(server),
     ...(tooOld === null ? [] : [tooOld]),
+    ...partitionedTableProblems(server, tables),
     ...tableProblems(tables, settings),
     ...tableProblems(partitions, { keys }),
     ...(await pluginProblems(session, settings.decoder, tables, options)),
