@@ -1,6 +1,6 @@
 import { startPostgres } from '@certyo-cdc/testing';
 import { expect, inject, test } from 'vitest';
-import { columnInDocument, readDocument } from './support/document.ts';
+import { columnInDocument, disagreements, readDocument } from './support/document.ts';
 import { columnOf } from './support/find-out.ts';
 import { CONFORMANCE_SETTINGS } from './support/scenarios.ts';
 
@@ -8,7 +8,7 @@ test('docs/conformance.md says what this server and the library do', async () =>
   const major = inject('postgresMajor');
   await using server = await startPostgres({ major, settings: CONFORMANCE_SETTINGS });
   const found = await columnOf(server);
-  expect(Object.fromEntries(columnInDocument(await readDocument(), major))).toEqual(
-    Object.fromEntries(found),
-  );
+  const documented = columnInDocument(await readDocument(), major);
+  expect(found.size).toBeGreaterThan(50);
+  expect(disagreements(found, documented)).toEqual([]);
 }, 120_000);

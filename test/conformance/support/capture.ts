@@ -1,4 +1,4 @@
-import { CdcError } from '@certyo-cdc/core';
+import { CdcError, type SourceEvent } from '@certyo-cdc/core';
 import { replicationSource, type ReplicationSourceOptions } from '@certyo-cdc/replication';
 import {
   openReader,
@@ -14,6 +14,8 @@ export interface Outcome {
   readonly refusal: string | null;
   /** What was seen on the library's own connections; see `factsOf`. */
   readonly seen: ReadonlyMap<string, number>;
+  /** Codes of the warnings at the start. */
+  readonly warned: readonly string[];
   /** The START_REPLICATION that the library sent. */
   readonly asked: readonly string[];
 }
@@ -43,10 +45,12 @@ export async function runScenario(server: PostgresServer, scenario: Scenario): P
   for (const statement of scenario.before) await db.query(statement);
   const connection = new URL(db.url);
   connection.port = String(tap.port);
+  const sourceEvents: SourceEvent[] = [];
   const outcome = (refusal: string | null): Outcome => ({
     refusal,
     seen: tap.seen,
     asked: tap.asked,
+    warned: sourceEvents.flatMap((event) => (event.type === 'source-warned' ? [event.code] : [])),
   });
   let reader;
   let source: Source;
@@ -59,7 +63,7 @@ export async function runScenario(server: PostgresServer, scenario: Scenario): P
     });
     await source.setup();
     await scenario.afterSetup?.(db, source);
-    reader = await openReader(source);
+    reader = await openReader(source, { sourceEvents });
   } catch (error) {
     return outcome(codeOf(error));
   }

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Column } from './find-out.ts';
-import { SECTIONS } from './rows.ts';
+import { SECTIONS, SERVER_SECTION } from './rows.ts';
 
 const FILE = fileURLToPath(new URL('../../../docs/conformance.md', import.meta.url));
 
@@ -62,6 +62,16 @@ export function columnInDocument(text: string, major: number): Column {
     else if (what !== '---') column.set(`${title}: ${what}`, cells[at] ?? '');
   }
   return column;
+}
+
+/** What the document says otherwise than a server. Another minor version than that of the document has its own defects. */
+export function disagreements(found: Column, documented: Column): readonly string[] {
+  const tested = `${SERVER_SECTION}: tested with`;
+  const isSame = found.get(tested) === documented.get(tested);
+  return [...new Set([...found.keys(), ...documented.keys()])]
+    .filter((what) => isSame || !what.startsWith(SERVER_SECTION))
+    .filter((what) => found.get(what) !== documented.get(what))
+    .map((what) => `${what} is ${found.get(what) ?? '?'}, not ${documented.get(what) ?? '?'}`);
 }
 
 export async function readDocument(): Promise<string> {

@@ -21,7 +21,7 @@ async function findOut(server: PostgresServer): Promise<Findings> {
   const answers: Partial<Record<QuestionName, ServerAnswer>> = {};
   for (const [name, ask] of Object.entries(QUESTIONS))
     answers[name as QuestionName] = await ask(server);
-  return { outcomes, answers } as Findings;
+  return { version: server.version, outcomes, answers } as Findings;
 }
 
 /** The column of this server. */

@@ -49,6 +49,9 @@ export const QUESTIONS = {
   generated: statements(
     'CREATE PUBLICATION p FOR TABLE t WITH (publish_generated_columns = stored)',
   ),
+  twoPhaseSlot: statements(
+    "SELECT pg_create_logical_replication_slot('$slot', 'pgoutput', false, true)",
+  ),
   failover: statements(
     "SELECT pg_create_logical_replication_slot('$slot', 'pgoutput', false, false, true)",
   ),

@@ -6,6 +6,8 @@ import type { Fact } from './wire-facts.ts';
 
 /** What was found out about one server. */
 export interface Findings {
+  /** For example `18.4`. */
+  readonly version: string;
   readonly outcomes: Readonly<Record<ScenarioName, Outcome>>;
   readonly answers: Readonly<Record<QuestionName, ServerAnswer>>;
 }
@@ -86,7 +88,19 @@ function asked(text: string, scenario: ScenarioName, asks: QuestionName | null):
   };
 }
 
+/** Depends on the minor version, too. */
+export const SERVER_SECTION = 'The server';
+
 export const SECTIONS: readonly Section[] = [
+  {
+    title: SERVER_SECTION,
+    rows: [
+      row('tested with', ({ version }) => version),
+      row('warned of at the start, for its defects', ({ outcomes }) =>
+        outcomes.plain.warned.includes('SERVER_DEFECTS') ? '`SERVER_DEFECTS`' : 'no',
+      ),
+    ],
+  },
   {
     title: 'Messages',
     rows: [
@@ -165,7 +179,7 @@ export const SECTIONS: readonly Section[] = [
     rows: [
       row('permanent', works('plain')),
       row('temporary', works('temporary')),
-      row('`two_phase`', works('twoPhase', 'twoPhase')),
+      row('`two_phase`', works('twoPhase', 'twoPhaseSlot')),
       row('`failover`: option `failover`', works('failover', 'failover')),
     ],
   },
