@@ -1,396 +1,384 @@
 import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
-import { createPipeline, GapError, type GapCode, type Pipeline } from '@certyo-cdc/core';
+import type { Pipeline } from '@certyo-cdc/core';
 import {
   faultProxy,
   memoryCheckpointStore,
-  type MemoryCheckpointStore,
-  memoryDeadLetterStore,
   memorySink,
-  type MemorySink,
-  type PostgresAccess,
   type PostgresServer,
   startPostgres,
 } from '@certyo-cdc/testing';
 import { describe, expect, inject, test } from 'vitest';
-import type { ReplicationSourceOptions } from './options.ts';
-import { type Captured, captured, optionsOf } from './testing/captured.ts';
-import { replicationSource } from './replication-source.ts';
+import {
+  BEFORE,
+  type Damage,
+  deliverBefore,
+  expectGap,
+  inserts,
+  run,
+  told,
+  type Watched,
+  watched,
+} from './testing/gap-list.ts';
 
 /**
- * The list of what may befall a slot. Each time the pipeline stops with the code of what happened, within 15 seconds and
- * with nothing delivered past the hole (O7), or goes on with nothing lost.
+ * The list of what may befall a slot, while the pipeline is away and while it runs. Each time it stops with the code of
+ * what happened, within 15 seconds and with nothing delivered past the hole (O7), and goes on by each way out. Failovers:
+ * failover-drill.pg.test.ts.
  */
 
 const major = inject('postgresMajor');
-const STOPS_WITHIN_MS = 15_000;
-const TABLES = ['CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE u (v text)'];
-const OPTIONS = { tables: ['t'], care: { everyMs: 100 } } as const;
+const TIME_MS = 120_000;
 
-interface Watched extends Captured {
-  readonly sink: MemorySink;
-  readonly checkpoints: MemoryCheckpointStore;
-  /** A pipeline over the same sink and checkpoints as all others of `it`. */
-  readonly pipeline: (options?: Partial<ReplicationSourceOptions>) => Pipeline;
+/** Ends the server's side of the connection; the pipeline comes back a second later. */
+async function cut(it: Watched, pipeline: Pipeline | null): Promise<void> {
+  if (pipeline === null) return;
+  await run(
+    it,
+    'SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = $slot',
+  );
 }
 
-async function watched(server?: PostgresAccess): Promise<Watched> {
-  const it = await captured(TABLES, OPTIONS, server);
-  const sink = memorySink();
-  const checkpoints = memoryCheckpointStore();
-  return {
-    ...it,
-    sink,
-    checkpoints,
-    pipeline: (options = {}) =>
-      createPipeline(replicationSource({ ...optionsOf(it.db, OPTIONS), ...options }), sink, {
-        name: 'p',
-        checkpoints,
-        deadLetters: memoryDeadLetterStore(),
-        batch: { lingerMs: 1 },
-      }),
+/** Statements one by one: in one query string they would be one transaction. */
+function statements(...list: readonly string[]): Damage['happen'] {
+  return async (it, pipeline) => {
+    await cut(it, pipeline);
+    for (const statement of list) await run(it, statement);
   };
 }
 
-/** Delivers row 1 and stops in order. */
-async function deliverOne(it: Watched): Promise<void> {
-  await using pipeline = it.pipeline();
-  await pipeline.start();
-  await it.db.query('INSERT INTO t VALUES (1)');
-  await pipeline.caughtUp();
-  expect(delivered(it)).toEqual([1]);
-  await pipeline.drain();
-  // The server notices the end of a connection a moment later.
-  const active = 'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND active';
-  await expect.poll(() => it.db.query(active, [it.db.database])).toEqual([]);
-}
-
-function delivered(it: Watched): number[] {
-  return it.sink.effects.map(({ payload }) => (JSON.parse(payload) as { id: number }).id);
-}
-
-/** Starts, or watches over, a pipeline that has to stop with this code and nothing behind row 1. */
-async function expectGap(it: Watched, code: GapCode, pipeline = it.pipeline()): Promise<GapError> {
-  const startedAtMs = Date.now();
-  if (pipeline.status().state === 'idle') await pipeline.start().catch(() => undefined);
-  const error = await pipeline.closed;
-  expect(Date.now() - startedAtMs).toBeLessThan(STOPS_WITHIN_MS);
-  expect(error).toMatchObject({ code });
-  expect(error).toBeInstanceOf(GapError);
-  expect((error as GapError).remedy).toMatch(/\S/);
-  expect(pipeline.status().state).toBe('gap');
-  expect(delivered(it)).toEqual([1]);
-  return error as GapError;
-}
-
-/** A pipeline that runs and has delivered row 1. */
-async function running(
-  it: Watched,
-  options: Partial<ReplicationSourceOptions> = {},
-): Promise<Pipeline> {
-  const pipeline = it.pipeline(options);
-  await pipeline.start();
-  await it.db.query('INSERT INTO t VALUES (1)');
-  await pipeline.caughtUp();
-  return pipeline;
-}
-
-function slotSql(statement: string): (it: Watched) => Promise<unknown> {
-  return (it) => it.db.query(statement.replaceAll('$slot', `'${it.db.database}'`));
-}
-
-const dropSlot = slotSql('SELECT pg_drop_replication_slot($slot)');
-const createSlot = slotSql(`SELECT pg_create_logical_replication_slot($slot, 'pgoutput')`);
-const killSender = slotSql(
-  'SELECT pg_terminate_backend(active_pid, 5000) FROM pg_replication_slots WHERE slot_name = $slot',
-);
-
-async function writeMuch(it: Watched): Promise<void> {
-  for (let i = 0; i < 4; i++) {
-    await it.db.query(`INSERT INTO u SELECT repeat('x', 900) FROM generate_series(1, 20000)`);
-    await it.db.query('SELECT pg_switch_wal()');
-    await it.db.query('CHECKPOINT');
-  }
-}
+const DROP_SLOT = 'SELECT pg_drop_replication_slot($slot)';
+const MAKE_SLOT = `SELECT pg_create_logical_replication_slot($slot, 'pgoutput')`;
+const LOST_ROW = 'INSERT INTO t VALUES (50)';
 
 async function walStatus(it: Watched): Promise<string | undefined> {
   const sql = 'SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1';
   return (await it.db.query<{ wal_status: string }>(sql, [it.db.database]))[0]?.wal_status;
 }
 
-const SMALL_LOG = { max_slot_wal_keep_size: '1MB', max_wal_size: '32MB', min_wal_size: '32MB' };
+/** The scene on a server of its own. */
+function ownServer(
+  settings: Readonly<Record<string, string>> = {},
+): () => Promise<Watched & { readonly server: PostgresServer }> {
+  return async () => {
+    const server = await startPostgres({ major, settings });
+    const it = await watched(server);
+    return Object.assign(it, {
+      server,
+      [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+    });
+  };
+}
 
 describe('the slot', () => {
-  test('R-11: lost by max_slot_wal_keep_size while the pipeline was away', async () => {
-    await using server = await startPostgres({ major, settings: SMALL_LOG });
-    await using it = await watched(server);
-    await deliverOne(it);
-    await it.db.query('INSERT INTO t VALUES (2)');
-    await writeMuch(it);
-    expect(await walStatus(it)).toBe('lost');
-    const error = await expectGap(it, 'GAP_SLOT_LOST');
-    expect(error.message).toContain('pg_drop_replication_slot');
-  }, 60_000);
+  test(
+    'R-11: lost by max_slot_wal_keep_size, while nobody read or the sink stood still',
+    async () => {
+      const damage: Damage = {
+        code: 'GAP_SLOT_LOST',
+        message: 'pg_drop_replication_slot',
+        happen: async (it, pipeline) => {
+          if (pipeline !== null) {
+            // Nothing is delivered and nothing acknowledged until the pipeline has ended.
+            it.sink.faults = ({ signal }) =>
+              new Promise((_resolve, reject) => {
+                signal.addEventListener('abort', () => reject(signal.reason as Error));
+              });
+          }
+          await run(it, LOST_ROW);
+          if (pipeline !== null) await expect.poll(() => it.sink.active).toBe(1);
+          for (let i = 0; i < 4; i++) {
+            await run(it, `INSERT INTO u SELECT repeat('x', 900) FROM generate_series(1, 20000)`);
+            await run(it, 'SELECT pg_switch_wal()');
+            await run(it, 'CHECKPOINT');
+          }
+          await expect.poll(() => walStatus(it)).toBe('lost');
+        },
+      };
+      await expectGap(
+        damage,
+        ownServer({
+          max_slot_wal_keep_size: '1MB',
+          max_wal_size: '32MB',
+          min_wal_size: '32MB',
+        }),
+      );
+    },
+    TIME_MS,
+  );
 
-  test('R-11: lost while the sink stood still', async () => {
-    await using server = await startPostgres({ major, settings: SMALL_LOG });
-    await using it = await watched(server);
-    await using pipeline = await running(it);
-    let release = (): void => undefined;
-    const held = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    it.sink.faults = async () => {
-      await held;
-      return null;
-    };
-    await it.db.query('INSERT INTO t VALUES (2)');
-    await expect.poll(() => it.sink.active).toBe(1);
-    await writeMuch(it);
-    await expectGap(it, 'GAP_SLOT_LOST', pipeline);
-    release();
-  }, 60_000);
+  test(
+    'R-11: given up for being idle (PostgreSQL 18)',
+    async ({ skip }) => {
+      skip(major < 18, 'idle_replication_slot_timeout came with PostgreSQL 18');
+      const damage: Damage = {
+        code: 'GAP_SLOT_LOST',
+        message: 'idle_timeout',
+        // A slot that is read is not idle.
+        whileRunning: false,
+        happen: async (it) => {
+          await run(it, LOST_ROW);
+          await expect
+            .poll(async () => {
+              await run(it, 'CHECKPOINT');
+              return await walStatus(it);
+            })
+            .toBe('lost');
+          // The slot that recovery makes is to live longer.
+          await run(it, `ALTER SYSTEM SET idle_replication_slot_timeout = '0'`);
+          await run(it, 'SELECT pg_reload_conf()');
+        },
+      };
+      await expectGap(damage, ownServer({ idle_replication_slot_timeout: '1s' }));
+    },
+    TIME_MS,
+  );
 
-  test('R-11: given up for being idle (PostgreSQL 18)', async ({ skip }) => {
-    skip(major < 18, 'idle_replication_slot_timeout came with PostgreSQL 18');
-    await using server = await startPostgres({
-      major,
-      settings: { idle_replication_slot_timeout: '1s' },
-    });
-    await using it = await watched(server);
-    await deliverOne(it);
-    await expect
-      .poll(async () => {
-        await it.db.query('CHECKPOINT');
-        return await walStatus(it);
-      })
-      .toBe('lost');
-    const error = await expectGap(it, 'GAP_SLOT_LOST');
-    expect(error.message).toContain('idle_timeout');
-  }, 60_000);
-
-  test('R-14: dropped while the pipeline was away', async () => {
-    await using it = await watched();
-    await deliverOne(it);
-    await it.db.query('INSERT INTO t VALUES (2)');
-    await dropSlot(it);
-    await expectGap(it, 'GAP_SLOT_MISSING');
-  });
-
-  test('R-14: dropped while the pipeline ran', async () => {
-    await using it = await watched();
-    await using pipeline = await running(it, { reconnect: { minDelayMs: 1_000 } });
-    await killSender(it);
-    await dropSlot(it);
-    await it.db.query('INSERT INTO t VALUES (2)');
-    await expectGap(it, 'GAP_SLOT_MISSING', pipeline);
-  });
-
-  test('R-12: dropped and made again', async () => {
-    await using it = await watched();
-    await deliverOne(it);
-    await dropSlot(it);
-    await it.db.query('INSERT INTO t VALUES (2)');
-    await createSlot(it);
-    await it.db.query('INSERT INTO t VALUES (3)');
-    await expectGap(it, 'GAP_SLOT_AHEAD');
-  });
-
-  test('R-12: dropped and made again while the pipeline ran', async () => {
-    await using it = await watched();
-    await using pipeline = await running(it, { reconnect: { minDelayMs: 1_000 } });
-    await killSender(it);
-    await dropSlot(it);
-    await it.db.query('INSERT INTO t VALUES (2)');
-    await createSlot(it);
-    await it.db.query('INSERT INTO t VALUES (3)');
-    await expectGap(it, 'GAP_SLOT_AHEAD', pipeline);
-  });
-
-  test.each([
+  test.each<[string, Damage]>([
+    ['R-14: dropped', { code: 'GAP_SLOT_MISSING', happen: statements(LOST_ROW, DROP_SLOT) }],
     [
-      'pg_replication_slot_advance',
-      'pg_replication_slot_advance($slot, pg_current_wal_flush_lsn())',
+      'R-12: dropped and made again',
+      {
+        code: 'GAP_SLOT_AHEAD',
+        happen: statements(DROP_SLOT, LOST_ROW, MAKE_SLOT, 'INSERT INTO t VALUES (51)'),
+      },
     ],
     [
-      'another reader',
-      `count(*) FROM pg_logical_slot_get_binary_changes($slot, NULL, NULL, 'proto_version', '1', 'publication_names', 'certyo_cdc')`,
+      'advanced behind our back by pg_replication_slot_advance',
+      {
+        code: 'GAP_SLOT_AHEAD',
+        happen: statements(
+          LOST_ROW,
+          'SELECT pg_replication_slot_advance($slot, pg_current_wal_flush_lsn())',
+        ),
+      },
     ],
-  ])('advanced behind our back by %s', async (_name, call) => {
-    await using it = await watched();
-    await deliverOne(it);
-    await it.db.query('INSERT INTO t VALUES (2)');
-    await slotSql(`SELECT ${call}`)(it);
-    await it.db.query('INSERT INTO t VALUES (3)');
-    await expectGap(it, 'GAP_SLOT_AHEAD');
-  });
-
-  test('R-34: an old checkpoint is no way back behind the slot', async () => {
-    await using it = await watched();
-    await deliverOne(it);
-    const old = it.checkpoints.peek('p')?.checkpoint;
-    {
-      await using pipeline = it.pipeline();
-      await pipeline.start();
-      await it.db.query('INSERT INTO t VALUES (2)');
-      await pipeline.caughtUp();
-    }
-    if (old !== undefined) it.checkpoints.overwrite('p', old);
-    await using pipeline = it.pipeline();
-    await expect(pipeline.start()).rejects.toMatchObject({ code: 'GAP_SLOT_AHEAD' });
-    expect(delivered(it)).toEqual([1, 2]);
-  });
+    [
+      'advanced behind our back by another reader',
+      {
+        code: 'GAP_SLOT_AHEAD',
+        happen: statements(
+          LOST_ROW,
+          `SELECT count(*) FROM pg_logical_slot_get_binary_changes($slot, NULL, NULL, 'proto_version', '1', 'publication_names', 'certyo_cdc')`,
+        ),
+      },
+    ],
+  ])('%s', (_name, damage) => expectGap(damage, watched), TIME_MS);
 });
 
-describe('the publication', () => {
-  test.each([
-    ['R-16: dropped', 'DROP PUBLICATION certyo_cdc'],
-    ['R-17: without the table', 'ALTER PUBLICATION certyo_cdc SET TABLE u'],
-    ['R-17: without deletes', `ALTER PUBLICATION certyo_cdc SET (publish = 'insert, update')`],
-    [
-      'R-17: dropped and made again',
-      `DROP PUBLICATION certyo_cdc; INSERT INTO t VALUES (5); CREATE PUBLICATION certyo_cdc FOR TABLE t`,
-    ],
-    [
-      'R-17: the table removed and added again',
-      `ALTER PUBLICATION certyo_cdc DROP TABLE t; INSERT INTO t VALUES (5); ALTER PUBLICATION certyo_cdc ADD TABLE t`,
-    ],
-  ])(
-    '%s, while the pipeline was away and while it ran',
-    async (_name, statements) => {
-      for (const isRunning of [false, true]) {
-        await using it = await watched();
-        let pipeline: Pipeline | undefined;
-        if (isRunning) pipeline = await running(it);
-        else await deliverOne(it);
-        // One by one: in one query string they would be one transaction.
-        for (const statement of statements.split('; ')) await it.db.query(statement);
-        if (!isRunning) await it.db.query('INSERT INTO t VALUES (2)');
-        await expectGap(it, 'GAP_PUBLICATION', pipeline);
-      }
+describe('the checkpoint', () => {
+  test(
+    'R-13: ahead of the server',
+    async () => {
+      const damage: Damage = {
+        code: 'GAP_POSITION_AHEAD',
+        // The stored one is read at the start only.
+        whileRunning: false,
+        happen: (it) => overwrite(it, 'FFFF/0'),
+      };
+      await expectGap(damage, watched);
     },
-    60_000,
+    TIME_MS,
+  );
+
+  test(
+    'R-34: an old one is no way back behind the slot',
+    async () => {
+      const damage: Damage = {
+        code: 'GAP_SLOT_AHEAD',
+        whileRunning: false,
+        // Another life goes on from it, and what is stored here is what it had begun with.
+        happen: async (it) => {
+          const checkpoints = memoryCheckpointStore();
+          const stored = it.checkpoints.peek('p');
+          if (stored !== null) checkpoints.overwrite('p', stored.checkpoint);
+          await using other = it.pipeline({}, { sink: memorySink(), checkpoints });
+          await other.start();
+          await run(it, LOST_ROW);
+          await other.caughtUp();
+        },
+      };
+      await expectGap(damage, watched);
+    },
+    TIME_MS,
   );
 });
 
-describe('the server', () => {
-  test('R-13: restored from a copy that is older than the checkpoint', async () => {
-    await using server = await startPostgres({ major });
-    await using it = await watched(server);
-    await server.stop();
-    const copy = `${server.dataDirectory}.copy`;
-    execFileSync('cp', ['-a', server.dataDirectory, copy]);
-    await server.start();
-    await deliverOne(it);
-    await server.stop();
-    await rm(server.dataDirectory, { recursive: true });
-    execFileSync('mv', [copy, server.dataDirectory]);
-    await server.start();
-    await expectGap(it, 'GAP_POSITION_AHEAD');
-  }, 60_000);
+async function overwrite(it: Watched, position: string): Promise<void> {
+  const stored = it.checkpoints.peek('p')?.checkpoint;
+  if (stored === undefined) throw new Error('Nothing was saved.');
+  it.checkpoints.overwrite('p', { ...stored, position: position as typeof stored.position });
+  return Promise.resolve();
+}
+
+describe('the publication', () => {
+  const again = `CREATE PUBLICATION certyo_cdc FOR TABLE t WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = true)`;
+  // While the pipeline runs nothing is cut: it has to notice by itself.
+  const noticed =
+    (...list: readonly string[]): Damage['happen'] =>
+    async (it) => {
+      for (const statement of list) await run(it, statement);
+    };
+  test.each<[string, Damage]>([
+    [
+      'R-16: dropped, also on 18, where the server leaves everything out without a word',
+      {
+        code: 'GAP_PUBLICATION',
+        happen: noticed('DROP PUBLICATION certyo_cdc', LOST_ROW),
+        repair: (it) => run(it, again),
+      },
+    ],
+    [
+      'R-17: without the table',
+      {
+        code: 'GAP_PUBLICATION',
+        happen: noticed('ALTER PUBLICATION certyo_cdc SET TABLE u', LOST_ROW),
+        repair: (it) => run(it, 'ALTER PUBLICATION certyo_cdc SET TABLE t'),
+      },
+    ],
+    [
+      'R-17: without inserts',
+      {
+        code: 'GAP_PUBLICATION',
+        happen: noticed(
+          `ALTER PUBLICATION certyo_cdc SET (publish = 'update, delete, truncate')`,
+          LOST_ROW,
+        ),
+        repair: (it) =>
+          run(
+            it,
+            `ALTER PUBLICATION certyo_cdc SET (publish = 'insert, update, delete, truncate')`,
+          ),
+      },
+    ],
+    [
+      'R-17: dropped and made again',
+      {
+        code: 'GAP_PUBLICATION',
+        happen: noticed('DROP PUBLICATION certyo_cdc', LOST_ROW, again),
+      },
+    ],
+    [
+      'R-17: the table removed and added again',
+      {
+        code: 'GAP_PUBLICATION',
+        happen: noticed(
+          'ALTER PUBLICATION certyo_cdc DROP TABLE t',
+          LOST_ROW,
+          'ALTER PUBLICATION certyo_cdc ADD TABLE t',
+        ),
+      },
+    ],
+  ])('%s', (_name, damage) => expectGap(damage, watched), TIME_MS);
 });
 
-describe('failover', () => {
-  /** A primary and its standby behind one address, with row 1 delivered and present on both. */
-  async function pair(
-    primary: PostgresServer,
-    standby: PostgresServer,
-    prepare: (it: Watched) => Promise<void> = () => Promise.resolve(),
-  ): Promise<Watched & { readonly run: Pipeline; readonly failOver: () => Promise<void> }> {
-    const it = await watched(primary);
-    await prepare(it);
-    const proxy = await faultProxy({ target: { host: primary.host, port: primary.port } });
-    const connection = it.db.url.replace(`:${primary.port}/`, `:${proxy.port}/`);
-    const run = await running(it, { connection });
-    await expect.poll(() => rowsOn(standby, it.db.database), { timeout: 20_000 }).toEqual([1]);
-    return {
-      ...it,
-      run,
-      failOver: async () => {
-        await primary.crash();
-        await standby.promote();
-        proxy.retarget({ host: standby.host, port: standby.port });
-      },
-      [Symbol.asyncDispose]: async () => {
-        await run.stop();
-        await proxy[Symbol.asyncDispose]();
-        await it[Symbol.asyncDispose]();
-      },
-    };
-  }
+describe('the server', () => {
+  test(
+    'R-13: put back to a copy of its files that is older than the checkpoint',
+    async () => {
+      const servers = new WeakMap<Watched, PostgresServer>();
+      const damage: Damage = {
+        code: 'GAP_POSITION_AHEAD',
+        happen: async (it) => {
+          const server = servers.get(it);
+          if (server === undefined) throw new Error('The server is not known.');
+          await server.crash();
+          await rm(server.dataDirectory, { recursive: true });
+          execFileSync('mv', [`${server.dataDirectory}.copy`, server.dataDirectory]);
+          await server.start();
+        },
+      };
+      await expectGap(damage, async () => {
+        const it = await ownServer()();
+        const { server } = it;
+        await server.stop();
+        execFileSync('cp', ['-a', server.dataDirectory, `${server.dataDirectory}.copy`]);
+        await server.start();
+        servers.set(it, server);
+        return it;
+      });
+    },
+    TIME_MS,
+  );
 
-  async function withFailoverSlot(it: Watched): Promise<void> {
-    await dropSlot(it);
-    await slotSql(`SELECT pg_create_logical_replication_slot($slot, 'pgoutput', failover => true)`)(
-      it,
-    );
-  }
+  test(
+    'R-13, R-26: restored from a base backup to a point before the checkpoint',
+    async () => {
+      const restores = new WeakMap<Watched, () => Promise<void>>();
+      const damage: Damage = {
+        code: 'GAP_TIMELINE',
+        happen: (it) => restores.get(it)?.() ?? Promise.reject(new Error('Nothing to restore.')),
+      };
+      await expectGap(damage, () => restorable(restores));
+    },
+    TIME_MS,
+  );
+});
 
-  async function rowsOn(server: PostgresServer, database: string): Promise<number[] | string> {
-    const client = await server.client({ database }).catch(() => null);
-    if (client === null) return 'no connection';
-    try {
-      const { rows } = await client.query<{ id: number }>('SELECT id FROM t ORDER BY id');
-      return rows.map(({ id }) => id);
-    } catch (error) {
-      return (error as Error).message;
-    } finally {
-      await client.end();
-    }
-  }
-
-  test('R-14: to a standby that does not have the slot', async () => {
-    await using primary = await startPostgres({ major });
-    await using standby = await startPostgres({ standbyOf: primary });
-    await using it = await pair(primary, standby);
-    await it.failOver();
-    const client = await standby.client({ database: it.db.database });
-    await client.query('INSERT INTO t VALUES (2)');
-    await expectGap(it, 'GAP_SLOT_MISSING', it.run);
-  }, 90_000);
-
-  test('R-14: with a synchronised slot nothing is lost (PostgreSQL 17)', async ({ skip }) => {
-    skip(major < 17, 'slots are synchronised from PostgreSQL 17 on');
-    await using primary = await startPostgres({ major });
-    await using standby = await startPostgres({ standbyOf: primary });
-    await using it = await pair(primary, standby, withFailoverSlot);
-    await expect
-      .poll(
-        () =>
-          standby.query(
-            `SELECT slot_name::text AS slot FROM pg_replication_slots
-              WHERE synced AND NOT temporary AND invalidation_reason IS NULL`,
-          ),
-        { timeout: 45_000, interval: 200 },
-      )
-      .toEqual([{ slot: it.db.database }]);
-    await it.failOver();
-    const client = await standby.client({ database: it.db.database });
-    await client.query('INSERT INTO t VALUES (2), (3)');
-    await expect.poll(() => delivered(it), { timeout: STOPS_WITHIN_MS }).toEqual([1, 2, 3]);
-    expect(it.run.status().state).toBe('running');
-  }, 90_000);
-
-  test('R-15, R-26: to a standby that lacks what was delivered', async ({ skip }) => {
-    skip(major < 17, 'before, the slot is missing there: the gap is that one');
-    await using primary = await startPostgres({ major });
-    await using standby = await startPostgres({ standbyOf: primary });
-    await using it = await pair(primary, standby, withFailoverSlot);
-    const synced = `SELECT 1 FROM pg_replication_slots WHERE synced AND NOT temporary`;
-    await expect.poll(() => standby.query(synced), { timeout: 45_000 }).toHaveLength(1);
-    await standby.query(`ALTER SYSTEM SET primary_conninfo = ''`);
-    await standby.query('SELECT pg_reload_conf()');
-    await expect.poll(() => standby.query('SELECT 1 FROM pg_stat_wal_receiver')).toEqual([]);
-    await it.db.query('INSERT INTO t VALUES (2)');
-    await it.run.caughtUp();
-    expect(delivered(it)).toEqual([1, 2]);
-    await it.failOver();
-    const client = await standby.client({ database: it.db.database });
-    await client.query('INSERT INTO t VALUES (3)');
-    // So that the position beyond the switch exists in the new history as well, with other content.
+/** The pipeline's address leads to the server, and to the one that is restored from its backup once it was. */
+async function restorable(restores: WeakMap<Watched, () => Promise<void>>): Promise<Watched> {
+  const server = await startPostgres({ major });
+  const it = await watched(server);
+  const backup = await startPostgres({ standbyOf: server });
+  // It replays to here and no further, as with recovery_target_lsn.
+  await expect
+    .poll(() => backup.query('SELECT 1 FROM pg_database WHERE datname = $1', [it.db.database]))
+    .toHaveLength(1);
+  const { lsn } = (
+    await server.query<{ lsn: string }>('SELECT pg_current_wal_lsn() AS lsn')
+  )[0] ?? {
+    lsn: '0/0',
+  };
+  await expect
+    .poll(() => backup.query('SELECT 1 WHERE pg_last_wal_replay_lsn() >= $1::pg_lsn', [lsn]))
+    .toHaveLength(1);
+  await backup.query(`ALTER SYSTEM SET primary_conninfo = ''`);
+  await backup.query('SELECT pg_reload_conf()');
+  await expect.poll(() => backup.query('SELECT 1 FROM pg_stat_wal_receiver')).toEqual([]);
+  const proxy = await faultProxy({ target: { host: server.host, port: server.port } });
+  const { db } = it;
+  it.always = { connection: db.url.replace(`:${server.port}/`, `:${proxy.port}/`) };
+  const restored: Watched = Object.assign(it, {
+    [Symbol.asyncDispose]: async () => {
+      await proxy[Symbol.asyncDispose]();
+      await backup[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  });
+  restores.set(restored, async () => {
+    await server.crash();
+    await backup.promote();
+    proxy.retarget({ host: backup.host, port: backup.port });
+    const client = await backup.client({ database: db.database });
+    Object.assign(restored, { db: { ...db, query: queryOf(client) } });
+    // So that the checkpoint's position exists in the new history as well, with other content.
+    await client.query(LOST_ROW);
     await client.query('SELECT pg_switch_wal()');
-    const error = await it.run.closed;
-    expect(error).toMatchObject({ code: 'GAP_TIMELINE' });
-    expect(delivered(it)).toEqual([1, 2]);
-  }, 90_000);
+    await client.query('INSERT INTO t VALUES (51)');
+  });
+  return restored;
+}
+
+type Client = Awaited<ReturnType<PostgresServer['client']>>;
+
+function queryOf(client: Client): Watched['db']['query'] {
+  return async (sql, values = []) => {
+    const { rows } = await client.query(sql, [...values]);
+    return rows as never;
+  };
+}
+
+describe('none of these', () => {
+  test('is a change that another table of the publication sees: it goes on with nothing lost', async () => {
+    await using it = await watched();
+    await deliverBefore(it);
+    await run(it, 'ALTER PUBLICATION certyo_cdc ADD TABLE u');
+    await run(it, 'INSERT INTO t VALUES (4)');
+    await using pipeline = it.pipeline();
+    await pipeline.start();
+    await run(it, 'ALTER PUBLICATION certyo_cdc DROP TABLE u');
+    await run(it, 'INSERT INTO t VALUES (5)');
+    await pipeline.caughtUp();
+    expect(told(it)).toEqual(inserts([...BEFORE, 4, 5]));
+  });
 });

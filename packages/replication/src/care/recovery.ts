@@ -10,6 +10,7 @@ import { createAcceptedGap, type SqlExecutor, versionText } from '@certyo-cdc/po
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { formatLsn, type Lsn, parseLsn, sortableLsn } from '../protocol/lsn.ts';
 import { createSlotSql, dropSlotSql, runStatements } from '../setup/setup.ts';
+import { publicationFingerprint } from '../setup/publication-watch.ts';
 import { readSlot } from '../setup/slot.ts';
 import { lsnFromPosition, positionFromLsn } from '../stream/source-position.ts';
 import type { TextQuery } from '../stream/text-query.ts';
@@ -55,8 +56,8 @@ export function withWaysOut(gap: GapError, fingerprint: string): GapError {
  * The checkpoint to go on from behind a gap: in the next epoch, so that every later version is greater than what the lost
  * stretch may have held.
  *
- * Behind a publication that was away reading goes on where it stopped, since what was published is still there. Where the
- * slot begins later, it begins there; a slot that is gone or lost is made again. A gap that only shows in the stream
+ * Behind a publication that was altered reading goes on where it stopped, since what was published is still there; behind
+ * one that was away, before PostgreSQL 18, at the end of the log. Where the slot begins later, it begins there; a slot that is gone or lost is made again. A gap that only shows in the stream
  * is passed by at the end of the log.
  *
  * @param error What the start failed with, or null when it did not.
@@ -108,9 +109,33 @@ async function beginBehind(
     await runStatements(session, statements, { signal });
     return (await readSlot(query, settings.slot))?.confirmedFlush ?? 0n;
   }
+  if (error.code === 'GAP_PUBLICATION' && (await isUnreadable(stored, settings, query))) {
+    return await walFlushedTo(query, { settle: true, signal });
+  }
   const position = lsnFromPosition(stored.position);
   const confirmed = slot.confirmedFlush ?? position;
   return error.code === 'GAP_PUBLICATION' && confirmed < position ? position : confirmed;
+}
+
+// The oid tells a publication that was made again from one that was altered.
+const PUBLICATION_SQL = `
+  SELECT p.oid::text AS oid, pg_catalog.current_setting('server_version_num') AS version
+    FROM (VALUES ($1)) AS w(name) LEFT JOIN pg_catalog.pg_publication p ON p.pubname = w.name`;
+
+/**
+ * What was written while there was no publication cannot be read: before PostgreSQL 18 the server fails there, each time.
+ * Only behind it can be gone on.
+ */
+async function isUnreadable(
+  stored: Checkpoint,
+  settings: ReplicationSettings,
+  query: TextQuery,
+): Promise<boolean> {
+  const now = (await query(PUBLICATION_SQL, [settings.publication]))[0];
+  if (Number(now?.['version'] ?? '0') >= 180_000) return false;
+  const state = stored.state as { readonly [key: string]: JsonValue } | null;
+  const before = publicationFingerprint(state?.['publication'])?.publication.split('.', 1)[0];
+  return before !== now?.['oid'];
 }
 
 // The newest checkpoint of a server that was promoted a moment ago still shows its old timeline.
