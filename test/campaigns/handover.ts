@@ -141,6 +141,7 @@ async function live(
   // Behind a batch of a chunk that is not its last one.
   const isToBeInside = random() < 0.6;
   let toCut = moment === 'cut';
+  let cutting: Promise<void> | undefined;
   const kill = (): void => {
     isDead = true;
     reader.kill();
@@ -153,7 +154,7 @@ async function live(
       if (left === 0 && toCut) {
         toCut = false;
         left = 1 + Math.floor(random() * 6);
-        cutReader(database, random() < 0.5).catch(() => undefined);
+        cutting = cutReader(database, random() < 0.5).catch(() => undefined);
       } else if (left <= 0 && !(isToBeInside && batch.checkpoint !== null)) {
         isAtCopy = true;
         isInside = batch.checkpoint === null;
@@ -170,6 +171,7 @@ async function live(
     await reader.closed;
   } finally {
     clearTimeout(timer);
+    await cutting;
   }
   return { saved, isAtCopy, isInside };
 }
