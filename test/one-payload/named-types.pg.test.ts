@@ -66,6 +66,12 @@ describe('I6: one row version has one payload', () => {
       }
     }
 
+    // What is copied has come as rows that were there, and not by the stream.
+    for (const way of ['first copy', 'backfill'] as const) {
+      const operations = new Set((ways.get(way) ?? []).map(({ operation }) => operation));
+      expect([...operations]).toEqual(['snapshot']);
+    }
+
     // All rows, edges too, and every version of them.
     const wholeOf = (way: (typeof WAYS)[number]) =>
       (ways.get(way) ?? []).filter((one) => one.table === 'public.whole');
