@@ -85,6 +85,19 @@ describe(StreamDecoder, () => {
     expect(await decoder.decode(again, 0)).toMatchObject({ events: [], committedTo: null });
   });
 
+  test('R-31: a message, a copy message or a frame of a kind that nobody knows stops the stream', async () => {
+    for (const bytes of [
+      stream(message.begin(50n), T, Buffer.from('Z\0\0\0\0')),
+      message.frame('d', Buffer.from('q')),
+      message.frame('Q', Buffer.from('')),
+    ]) {
+      const { error, events } = await newDecoder().decode(bytes, 0);
+      expect(error).toBeInstanceOf(SourceProtocolError);
+      expect(String(error)).toMatch(/of kind/);
+      expect(events).toEqual([]);
+    }
+  });
+
   test('R-03: a keepalive within a transaction says nothing about what was read', async () => {
     const decoder = newDecoder();
     await decoder.decode(stream(message.begin(50n), T, ...rows(0, 1)), 0);
