@@ -25,7 +25,7 @@ const WAYS = ['ctid', 'keyset', 'backfill'] as const;
 const MOMENTS = ['chunk', 'time', 'chunk', 'cut'] as const;
 
 /** A life that copies nothing any more is ended after that. */
-const LIFE_MS = 1_000;
+const LIFE_MS = 800;
 /** Longer than any run takes. */
 const LAST_LIFE_MS = 60_000;
 
@@ -50,7 +50,7 @@ async function handover(
   await using database = await server.createDatabase();
   await database.query(HANDOVER_SQL);
   const way = WAYS[turn % WAYS.length] ?? 'ctid';
-  const chunkRows = 20 + Math.floor(random() * 600);
+  const chunkRows = 50 + Math.floor(random() * 600);
   const isStreaming = random() < 0.3;
   if (isStreaming) {
     await database.query(
@@ -137,7 +137,7 @@ async function live(
   let isAtCopy = false;
   let isInside = false;
   // Copied batches that come before something happens.
-  let left = 1 + Math.floor(random() * 12);
+  let left = 1 + Math.floor(random() * 5);
   // Behind a batch of a chunk that is not its last one.
   const isToBeInside = random() < 0.6;
   let toCut = moment === 'cut';
@@ -153,7 +153,7 @@ async function live(
       left -= 1;
       if (left === 0 && toCut) {
         toCut = false;
-        left = 1 + Math.floor(random() * 6);
+        left = 1 + Math.floor(random() * 3);
         cutting = cutReader(database, random() < 0.5).catch(() => undefined);
       } else if (left <= 0 && !(isToBeInside && batch.checkpoint !== null)) {
         isAtCopy = true;

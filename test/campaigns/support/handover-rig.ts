@@ -22,9 +22,9 @@ export const HANDOVER_SQL = `
   CREATE TABLE p (id int PRIMARY KEY, rev bigint, v text) PARTITION BY RANGE (id);
   CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (MINVALUE) TO (1000);
   CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (1000) TO (MAXVALUE);
-  INSERT INTO a SELECT i, 0, repeat('first ', 30), CASE WHEN i % 10 < 2 THEN repeat(md5(i::text), 80) END FROM generate_series(0, 1999) i;
-  INSERT INTO b SELECT chr(97 + i % 3), i, 0, repeat('first ', 30) FROM generate_series(0, 1499) i;
-  INSERT INTO p SELECT i, 0, repeat('first ', 30) FROM generate_series(250, 1749) i;
+  INSERT INTO a SELECT i, 0, repeat('first ', 100), CASE WHEN i % 10 < 2 THEN repeat(md5(i::text), 80) END FROM generate_series(0, 1999) i;
+  INSERT INTO b SELECT chr(97 + i % 3), i, 0, repeat('first ', 100) FROM generate_series(0, 1499) i;
+  INSERT INTO p SELECT i, 0, repeat('first ', 100) FROM generate_series(250, 1749) i;
   CREATE FUNCTION number_it() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN NEW.rev := nextval('revision'); RETURN NEW; END $$;
   CREATE FUNCTION note_it() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -152,7 +152,7 @@ const REWRITES = [
   'CLUSTER b USING b_pkey',
   'VACUUM a, b, p',
   'ALTER TABLE a ADD COLUMN more int; ALTER TABLE a DROP COLUMN more',
-  'ALTER TABLE p ALTER v TYPE varchar(1000); ALTER TABLE p ALTER v TYPE text',
+  'ALTER TABLE p ALTER v TYPE varchar(2000); ALTER TABLE p ALTER v TYPE text',
 ];
 
 async function rewriteOnce(client: Client, random: () => number): Promise<boolean> {
