@@ -98,6 +98,18 @@ describe(StreamDecoder, () => {
     }
   });
 
+  test('R-23: what the last session described is unknown in the next one', async () => {
+    const decoder = newDecoder();
+    const first = stream(message.begin(50n), T, ...rows(0, 1), message.commit(50n, 60n));
+    expect((await decoder.decode(first, 0)).events.map(tell)).toEqual([
+      'insert t {"id":0,"v":"x"}',
+    ]);
+    await decoder.beginSession(60n);
+    const { error, events } = await decoder.decode(stream(message.begin(80n), ...rows(1, 2)), 0);
+    expect(error).toBeInstanceOf(SourceProtocolError);
+    expect(events).toEqual([]);
+  });
+
   test('R-03: a keepalive within a transaction says nothing about what was read', async () => {
     const decoder = newDecoder();
     await decoder.decode(stream(message.begin(50n), T, ...rows(0, 1)), 0);
