@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openReader, startPostgres } from '@certyo-cdc/testing';
@@ -40,6 +40,35 @@ describe(replicationSource, () => {
     await it.db.query(`INSERT INTO t VALUES (0, 'kept')`);
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t {"id":0,"v":"kept"}']);
+    await expect.poll(files).toEqual([]);
+  });
+
+  test('R-24: what is rolled back to a savepoint never comes, though it was streamed', async () => {
+    const { directory, files } = await spoolFolder();
+    await using it = await captured([...TABLE, LEAST_DECODING_MEMORY], {
+      tables: ['t'],
+      streaming: { directory },
+    });
+    await using reader = await openReader(it.source);
+    const writer = await it.db.client();
+    await writer.query('BEGIN');
+    await writer.query(`INSERT INTO t ${MANY}(1, 1000) i`);
+    await writer.query('SAVEPOINT a');
+    await writer.query(`INSERT INTO t ${MANY}(1001, 6000) i`);
+    const spooled = async (): Promise<number> => {
+      const sizes = (await files()).map(async (name) => (await stat(join(directory, name))).size);
+      return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    };
+    // More than the rows before the savepoint can be.
+    await expect.poll(spooled).toBeGreaterThan(1000 * 400);
+    await writer.query('ROLLBACK TO a');
+    await writer.query(`INSERT INTO t ${MANY}(1001, 2000) i`);
+    await writer.query('COMMIT');
+    await reader.caughtUp();
+    expect(reader.rows.map((row) => row.key['id'])).toEqual(
+      Array.from({ length: 2000 }, (_, i) => i + 1),
+    );
+    expect(new Set(reader.events.map(({ id }) => id)).size).toBe(2000);
     await expect.poll(files).toEqual([]);
   });
 
