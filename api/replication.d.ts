@@ -119,7 +119,8 @@ interface ReplicationSourceOptions extends SourceOptions {
     readonly replaces?: Exclude<ReplacedKind, 'replication'> | undefined;
     /**
      * Before the first change, hands over the tables' rows as they are, as `snapshot` events. `open()` makes the slot then, and
-     * not `setup()`, so that the copy shows exactly what lies before it. Takes SELECT on the tables. @default false
+     * not `setup()`, so that the copy shows exactly what lies before it. Takes SELECT on the tables, and PostgreSQL 13 or newer.
+     * @default false
      */
     readonly copy?: boolean | CopyOptions | undefined;
     /**

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { testDatabase } from '@certyo-cdc/testing/vitest';
 import { describe, expect, test } from 'vitest';
-import { differences, lastShown, readEveryWay, versions, type Way } from './support/every-way.ts';
+import {
+  differences,
+  lastShown,
+  readEveryWay,
+  versions,
+  type Way,
+  WAYS,
+} from './support/every-way.ts';
 
 describe('I6: one row version has one payload', () => {
   test('generated columns and columns of this library are nobody’s, wherever they stand', async () => {
@@ -53,7 +60,7 @@ describe('I6: one row version has one payload', () => {
     });
     // What polling and a copy find is the row as its table is now; the others show each row as it was then.
     const asNow = `{"a":"$3.00","id":3,"z":"2025-12-31T18:30:00.000000Z","Ä":0.1}`;
-    for (const way of ['polling', 'copy', 'change log', 'replication'] as const)
+    for (const way of WAYS)
       expect(lastShown(ways.get(way) ?? []).get('public.moved 3')?.payload).toBe(asNow);
     expect(versions(ways.get('replication') ?? [])).toEqual(versions(ways.get('change log') ?? []));
     for (const one of [...ways.values()].flat()) expect(one.held).toBe(one.payload);

@@ -5,6 +5,7 @@ import {
   readTeardownOptions,
   runSetup as runPrinted,
   type SetupOptions as CommonSetupOptions,
+  type SqlSession,
   stateSetupSql,
   stateStores,
   stateTeardownSql,
@@ -24,6 +25,7 @@ import { ddlTeardownSql } from './ddl/ddl-trigger.ts';
 import { normalizeReplicationOptions, type ReplicationSettings } from './normalize-options.ts';
 import type { ReplicationSourceOptions } from './options.ts';
 import { assertBackfillable } from './setup/features.ts';
+import { lockedError, waitedForLock } from './setup/locked-tables.ts';
 import { missingStatements, runStatements, teardownStatements } from './setup/setup.ts';
 import { SLOT_LOCK_TIMEOUT_MS } from './setup/slot-lock-timeout.ts';
 import { openReplicationStream } from './stream/open-stream.ts';
@@ -119,7 +121,9 @@ async function runSetup(
   );
   const { primary } = settings;
   return withSetupSessions(settings, { signal }, async (captured, state) => {
-    const missing = primary === null ? await missingStatements(captured, settings, { signal }) : [];
+    // Whoever locks a captured table would hold the setup up without an end, and without a word.
+    await captured.query(`SET lock_timeout = ${slotLockTimeoutMs}`, [], { signal });
+    const missing = primary === null ? await missingUnlocked(captured, settings, { signal }) : [];
     const stateSql = [
       ...(await stateSetupSql(state, settings.stateSchema, { signal })),
       ...(await careSetupSql(state, settings, { signal })),
@@ -132,6 +136,18 @@ async function runSetup(
     const standby = { dryRun, signal, slotLockTimeoutMs };
     return [...stateSql, ...(await setUpStandby(captured, primary, settings, standby))];
   });
+}
+
+async function missingUnlocked(
+  captured: SqlSession,
+  settings: ReplicationSettings,
+  options: { readonly signal: AbortSignal },
+): Promise<readonly string[]> {
+  try {
+    return await missingStatements(captured, settings, options);
+  } catch (error) {
+    throw waitedForLock(error) ? await lockedError(captured, error, options) : error;
+  }
 }
 
 async function runTeardown(

@@ -18,7 +18,14 @@ import {
 } from '@certyo-cdc/testing';
 
 /** The ways in which a row can come to Certyo. */
-export const WAYS = ['replication', 'change log', 'polling', 'copy'] as const;
+export const WAYS = [
+  'replication',
+  'change log',
+  'polling',
+  'copy',
+  'first copy',
+  'backfill',
+] as const;
 export type Way = (typeof WAYS)[number];
 
 /** A change of a row as one way showed it. */
@@ -37,11 +44,28 @@ export interface Shown {
 
 interface PreparedSource extends ChangeSource {
   setup(): Promise<readonly string[]>;
+  /** Has rows read beside the stream that is open; resolves when all of them have been handed over. */
+  readBesides?(): Promise<unknown>;
 }
 
 export interface Captured {
   readonly db: TestDatabase;
   readonly tables: readonly string[];
+}
+
+/** A source over a slot that begins when all is written, whose rows it reads beside the stream. */
+function filledSource({ db, tables }: Captured): PreparedSource {
+  const source = replicationSource({
+    connection: db.url,
+    tables,
+    slot: `${db.database}_fill`,
+    publication: 'filled',
+  });
+  return {
+    ...source,
+    setup: () => source.setup(),
+    readBesides: async () => (await source.backfill({ tables, chunkRows: 500 })).done,
+  };
 }
 
 function makeSource(way: Way, { db, tables }: Captured): PreparedSource {
@@ -56,6 +80,12 @@ function makeSource(way: Way, { db, tables }: Captured): PreparedSource {
     case 'copy':
       // Its log is made when all is written: what it shows it has read from the tables.
       return listenNotifySource({ connection, tables, log: 'copied', copy: true });
+    case 'first copy': {
+      const slot = `${db.database}_copy`;
+      return replicationSource({ connection, tables, slot, publication: 'copied', copy: true });
+    }
+    case 'backfill':
+      return filledSource({ db, tables });
   }
 }
 
@@ -68,7 +98,8 @@ export async function readEveryWay(
   for (const way of ['polling', 'change log', 'replication'] as const)
     await makeSource(way, captured).setup();
   await write();
-  await makeSource('copy', captured).setup();
+  for (const way of ['copy', 'first copy', 'backfill'] as const)
+    await makeSource(way, captured).setup();
   const shown = new Map<Way, readonly Shown[]>();
   for (const way of WAYS) shown.set(way, await read(makeSource(way, captured)));
   return shown;
@@ -97,8 +128,12 @@ async function read(source: PreparedSource): Promise<readonly Shown[]> {
     { checkpoints: memoryCheckpointStore() },
   );
   await pipeline.start();
+  const isRead = async (): Promise<void> => {
+    await source.readBesides?.();
+    await pipeline.caughtUp({ signal: AbortSignal.timeout(120_000) });
+  };
   await Promise.race([
-    pipeline.caughtUp({ signal: AbortSignal.timeout(120_000) }),
+    isRead(),
     pipeline.closed.then((error) => {
       if (error !== null) throw error;
     }),

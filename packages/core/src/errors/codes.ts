@@ -81,9 +81,10 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
     remedy: 'Run the SQL in the message, or source.setup().',
   },
   SOURCE_BUSY: {
-    happened: 'The slot is in use by another connection.',
-    cause: 'Another instance runs, or the server has not yet noticed that the last one died.',
-    remedy: 'Stop the other instance, or wait.',
+    happened: 'The slot is in use by another connection, or a table to be looked at is locked.',
+    cause:
+      'Another instance runs, or the server has not yet noticed that the last one died; or a transaction holds ACCESS EXCLUSIVE on a captured table.',
+    remedy: 'Stop the other instance, or wait; end the transaction that the error names.',
   },
   SOURCE_PROTOCOL: {
     happened: 'The server sent something that this version does not understand.',

@@ -1,6 +1,7 @@
-import type { Position } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint, Position } from '../checkpoint/checkpoint.ts';
 import { CdcError } from '../errors/cdc-error.ts';
 import { GapError } from '../errors/source-error.ts';
+import type { StreamSharing } from '../source/stream-sharing.ts';
 
 export function isGap(error: unknown): boolean {
   return CdcError.is(error) && error.code.startsWith('GAP_');
@@ -25,4 +26,15 @@ export function detached(name: string, at: Position): GapError {
     `Consumer ${JSON.stringify(name)} was detached at ${at}: it lagged beyond its limit.`,
     { remedy: 'Declare it under a new name and copy its tables again; raise the limit.' },
   );
+}
+
+/**
+ * The checkpoint that a consumer goes on from. Null where it begins with the stream: it has none, or the stream goes on
+ * behind a gap that it stands before, which was decided for all.
+ */
+export function ownPlace(
+  after: Checkpoint | null,
+  sharing: Pick<StreamSharing<object>, 'succeeds'>,
+): Checkpoint | null {
+  return after !== null && sharing.succeeds?.(after) === true ? null : after;
 }

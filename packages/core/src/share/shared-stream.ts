@@ -14,7 +14,7 @@ import { Members } from './members.ts';
 import { openGeneration } from './open-generation.ts';
 import { dropTaken, makeRoom, passHad } from './room.ts';
 import { Settlement } from './settlement.ts';
-import { detached, givenUp, isGap } from './share-gaps.ts';
+import { detached, givenUp, isGap, ownPlace } from './share-gaps.ts';
 import type { ShareSettings } from './share-options.ts';
 import type { SharedCheckpoints } from './shared-checkpoints.ts';
 
@@ -211,28 +211,29 @@ export class SharedStream<Row extends object> {
     first: Generation<Row>,
   ): Promise<void> {
     const { ledger, settings } = this.#parts;
-    const { signal } = this.#abort;
     const { name } = member;
     const from = after?.position ?? ledger.detachedAt(name);
     let generation = first;
     for (;;) {
-      if (after !== null) await generation.sharing.admit(after, { signal });
-      if (from !== null) this.#assertKept(name, from, generation);
+      const own = ownPlace(after, generation.sharing);
+      if (own !== null) await generation.sharing.admit(own, { signal: this.#abort.signal });
+      if (from !== null && own === after) this.#assertKept(name, from, generation);
       if (!this.#members.has(member)) return;
-      if (generation.holds(after?.position ?? generation.sharing.begin)) break;
+      if (generation.holds(own?.position ?? generation.sharing.begin)) break;
       generation = await this.#readAgain(name);
     }
+    const own = ownPlace(after, generation.sharing);
     const { begin, compare } = generation.sharing;
     ledger.attach(name);
     member.lastTakenAtMs = settings.time.now();
-    if (after === null) {
+    if (own === null) {
       member.place(begin, generation.checkpoint, { cursor: 0, begin });
       return;
     }
     const known = ledger.of(name);
-    if (known === null || compare(after.position, known) > 0)
-      ledger.acknowledge(name, after.position);
-    member.place(after.position, () => after, { cursor: generation.window.first, begin });
+    const at = own.position;
+    if (known === null || compare(at, known) > 0) ledger.acknowledge(name, at);
+    member.place(at, () => own, { cursor: generation.window.first, begin });
   }
 
   /** Refuses a position behind which something was given up, were it in memory still: after a crash it would not be. */
@@ -379,8 +380,7 @@ export class SharedStream<Row extends object> {
 
   #close(reason: unknown): void {
     if (this.#closed !== null) return;
-    this.#closed = this.#release(reason);
-    // Whoever leaves is told; there may be nobody.
+    this.#closed = this.#release(reason); // Whoever leaves is told; there may be nobody.
     this.#closed.catch(() => {});
   }
 

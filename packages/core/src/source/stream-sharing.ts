@@ -21,6 +21,11 @@ export interface StreamSharing<Row extends object = JsonRow> {
    * for another server, another timeline, or a position that the server does not hold.
    */
   admit(checkpoint: Checkpoint, options: { readonly signal: AbortSignal }): Promise<void>;
+  /**
+   * Whether the stream goes on behind a gap that this checkpoint stands before: its consumer begins where the stream does,
+   * with the record of the gap. @default never
+   */
+  succeeds?(checkpoint: Checkpoint): boolean;
   /** Ends before this one will not be asked for again, though nothing was acknowledged. */
   forget(end: Position): void;
 }

@@ -5,6 +5,8 @@ import type pg from 'pg';
 /** `pg`'s connection object is not part of its types. */
 interface ClientWithConnection {
   readonly connection: { readonly stream: Duplex };
+  /** False as soon as the server has said that it ends the connection, before the socket is closed. */
+  readonly _queryable?: boolean | undefined;
 }
 
 function socketOf(client: pg.Client): Duplex {
@@ -27,7 +29,9 @@ export async function withinDeadline<T>(
   } catch (error) {
     const isNamed =
       CdcError.is(error) || (error as { readonly code?: unknown } | null)?.code !== undefined;
-    if (!socket.destroyed || isNamed) throw error;
+    const isLost =
+      socket.destroyed || (client as unknown as ClientWithConnection)._queryable === false;
+    if (!isLost || isNamed) throw error;
     throw new SourceConnectionError(
       'SOURCE_UNREACHABLE',
       'The connection to PostgreSQL was lost while a statement ran.',

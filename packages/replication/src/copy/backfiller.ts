@@ -71,7 +71,7 @@ type Phase =
   /** Waits for an end at which to open a window. */
   | {
       readonly at: 'asking';
-      readonly table: QualifiedName;
+      readonly table: CopiedTable;
       readonly opened: (w: ChunkWindow) => void;
     }
   | { readonly at: 'reading'; readonly window: ChunkWindow }
@@ -161,7 +161,7 @@ export class Backfiller {
   standsAt(end: Position): CopiedChunk | null {
     const phase = this.#phase;
     if (phase.at === 'asking') {
-      const window = new ChunkWindow(phase.table, this.#streamed?.unconfirmed ?? []);
+      const window = new ChunkWindow(phase.table.relation.table, this.#streamed?.unconfirmed ?? []);
       this.#phase = { at: 'reading', window };
       phase.opened(window);
       return null;
@@ -268,7 +268,7 @@ export class Backfiller {
     if (table.movesUnseen && task.cursor?.by === 'ctid') return this.#parts.onMoved(job, task);
     // Before the window, so that it is not open for long.
     await this.#untilEnded(streamed.unconfirmed, streamed, table, null);
-    const window = await this.#openWindow(task.table);
+    const window = await this.#openWindow(table);
     const chunk = await this.#readVisible(job, task, table, window, streamed);
     if (chunk !== null) {
       window.isRead(() => keysOf(table, chunk));
@@ -304,7 +304,7 @@ export class Backfiller {
     return to;
   }
 
-  #openWindow(table: QualifiedName): Promise<ChunkWindow> {
+  #openWindow(table: CopiedTable): Promise<ChunkWindow> {
     return this.#wait<ChunkWindow>((opened) => {
       this.#phase = { at: 'asking', table, opened };
     });

@@ -1,5 +1,4 @@
-import { type ChangeEvent, isRowChange } from '@certyo-cdc/core';
-import type { QualifiedName } from '@certyo-cdc/postgres';
+import { type ChangeEvent, isRowChange, type TableInfo } from '@certyo-cdc/core';
 
 /** Keys that a window remembers before its chunk is read, and beyond which it asks for the chunk's own. */
 const MAX_TOUCHED = 100_000;
@@ -18,7 +17,10 @@ export type Spoilt = 'truncate' | 'schema' | 'reconnect' | 'overflow' | 'incompl
  * the chunk has been read only its own rows matter.
  */
 export class ChunkWindow {
-  readonly #table: QualifiedName;
+  readonly #table: TableInfo;
+  readonly #keyShape: string;
+  /** The newest description that the stream had of the table. */
+  #described: TableInfo | null = null;
   /** By key: whether the newest change showed the whole row. */
   readonly #touched = new Map<string, boolean>();
   readonly #maxTouched: number;
@@ -29,8 +31,10 @@ export class ChunkWindow {
   /** Transactions that were streamed before the window was opened and may not be visible yet. */
   readonly before: readonly number[];
 
-  constructor(table: QualifiedName, before: Iterable<number>, maxTouched: number = MAX_TOUCHED) {
+  /** @param table As whoever reads the chunk sees it. */
+  constructor(table: TableInfo, before: Iterable<number>, maxTouched: number = MAX_TOUCHED) {
     this.#table = table;
+    this.#keyShape = keyShape(table);
     this.before = [...before];
     this.#maxTouched = maxTouched;
   }
@@ -60,6 +64,11 @@ export class ChunkWindow {
       if (!('table' in event)) continue;
       if (event.table.name !== name || event.table.schema !== schema) continue;
       if (isRowChange(event)) {
+        // The stream tells of a change of the table only when it had told of the table before.
+        if (event.table !== this.#described) {
+          this.#described = event.table;
+          if (keyShape(event.table) !== this.#keyShape) this.spoil('schema');
+        }
         this.#touch(event.key, event.unavailable.length === 0);
         if (event.previousKey !== null) this.#touch(event.previousKey, true);
       } else if (event.operation === 'truncate' || event.operation === 'schema') {
@@ -101,4 +110,13 @@ export class ChunkWindow {
 
 function keyText(key: object): string {
   return JSON.stringify(Object.values(key));
+}
+
+/** Of which columns and types the key is made: where they differ, keys cannot be compared. */
+function keyShape({ columns }: TableInfo): string {
+  return columns
+    .filter(({ isKey }) => isKey)
+    .map(({ name, typeOid }) => `${typeOid} ${name}`)
+    .sort()
+    .join(',');
 }

@@ -18,6 +18,7 @@ import {
   refusedPluginError,
 } from '../decoders/plugin-library.ts';
 import { alterSlot, altersSlot, alterSlotSql } from './alter-slot.ts';
+import { lockedError, waitedForLock } from './locked-tables.ts';
 import { problemError } from './assert-ready.ts';
 import { resolveCaptured } from './captured-tables.ts';
 import { featureProblems, partitionedTableProblems } from './features.ts';
@@ -142,7 +143,8 @@ export async function runStatements(
       const state = sqlStateOf(error);
       if (state === '42501') throw await refusedStatement(session, error, statement, options);
       if (makesSlot && state === '58P01') throw await missingPluginError(session, error, options);
-      if (!makesSlot || state !== '55P03') throw error;
+      if (!makesSlot && waitedForLock(error)) throw await lockedError(session, error, options);
+      if (!makesSlot || !waitedForLock(error)) throw error;
       throw await blockedSlotError(session, lockTimeoutMs, options);
     } finally {
       if (makesSlot) await session.query('RESET lock_timeout', [], options);

@@ -254,7 +254,7 @@ async function open(
     const stream = new ReplicationStream({
       identity: identityOn,
       slot: settings.slot,
-      admission: { options: settings },
+      admission: { options: settings, before: recovery?.stored ?? null },
       decoder,
       types,
       publication: watch,

@@ -1,4 +1,4 @@
-import type { ChangeEvent, Position, StreamSharing } from '@certyo-cdc/core';
+import type { ChangeEvent, Checkpoint, Position, StreamSharing } from '@certyo-cdc/core';
 import { parseLsn } from '../protocol/lsn.ts';
 import { assertServer } from '../setup/server-identity.ts';
 import {
@@ -15,6 +15,8 @@ export interface Admission {
   readonly identity: (timeline: number) => ReplicationIdentity;
   readonly options: Pick<IdentityOptions, 'acceptTables'>;
   readonly query: TextQuery;
+  /** The checkpoint of the gap that the stream goes on behind; null where there was none. */
+  readonly before?: Checkpoint | null | undefined;
   /** Of the timelines that the stream has read. */
   readonly epochs: () => Epochs;
 }
@@ -30,6 +32,7 @@ export function replicationSharing(
     compare: comparePositions,
     isCovered,
     forget,
+    succeeds: (checkpoint) => isBefore(checkpoint, admission.before ?? null),
     admit: async (checkpoint, { signal }) => {
       signal.throwIfAborted();
       const { acceptTables } = admission.options;
@@ -48,6 +51,16 @@ export function replicationSharing(
       );
     },
   } satisfies StreamSharing);
+}
+
+/** Of the same history as the checkpoint of the gap, and at or behind it, in an epoch that the gap has ended. */
+function isBefore(checkpoint: Checkpoint, gap: Checkpoint | null): boolean {
+  if (gap === null || checkpoint.kind !== gap.kind || checkpoint.epoch > gap.epoch) return false;
+  const members = ['systemIdentifier', 'database', 'slot'] as const;
+  return (
+    members.every((name) => checkpoint.identity[name] === gap.identity[name]) &&
+    comparePositions(checkpoint.position, gap.position) >= 0
+  );
 }
 
 /** A transaction ends behind the place where its commit begins. Copied rows belong to no transaction. */

@@ -11,6 +11,7 @@ import {
   withinDeadline,
 } from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
+import { limitLocksSql, lockedError, waitedForLock } from '../setup/locked-tables.ts';
 import type { TextQuery } from './text-query.ts';
 
 /**
@@ -49,9 +50,15 @@ export class SideConnection implements SqlExecutor {
   query<Row = SqlRow>(text: string, parameters: readonly SqlParameter[]): Promise<SqlResult<Row>> {
     const run = async (): Promise<SqlResult<Row>> => {
       const client = await this.#connect();
-      return withinDeadline(client, this.#deadAfterMs, () =>
-        queryText<Row>(client, text, parameters),
-      );
+      return withinDeadline(client, this.#deadAfterMs, async () => {
+        try {
+          return await queryText<Row>(client, text, parameters);
+        } catch (error) {
+          if (!waitedForLock(error)) throw error;
+          const executor: SqlExecutor = { query: (sql, values) => queryText(client, sql, values) };
+          throw await lockedError(executor, error, { signal: this.#signal });
+        }
+      });
     };
     const mine = this.#turn.then(run, run);
     this.#turn = mine.catch(() => undefined);
@@ -85,6 +92,7 @@ export class SideConnection implements SqlExecutor {
 
   async #open(): Promise<Client> {
     const client = await connect(this.#connection, { signal: this.#signal });
+    await queryText(client, limitLocksSql(this.#deadAfterMs));
     let code: unknown;
     client.on('error', (error: Error & { readonly code?: string }) => {
       code = error.code;

@@ -85,6 +85,31 @@ describe(StreamDecoder, () => {
     expect(await decoder.decode(again, 0)).toMatchObject({ events: [], committedTo: null });
   });
 
+  test('R-31: a message, a copy message or a frame of a kind that nobody knows stops the stream', async () => {
+    for (const bytes of [
+      stream(message.begin(50n), T, Buffer.from('Z\0\0\0\0')),
+      message.frame('d', Buffer.from('q')),
+      message.frame('Q', Buffer.from('')),
+    ]) {
+      const { error, events } = await newDecoder().decode(bytes, 0);
+      expect(error).toBeInstanceOf(SourceProtocolError);
+      expect(String(error)).toMatch(/of kind/);
+      expect(events).toEqual([]);
+    }
+  });
+
+  test('R-23: what the last session described is unknown in the next one', async () => {
+    const decoder = newDecoder();
+    const first = stream(message.begin(50n), T, ...rows(0, 1), message.commit(50n, 60n));
+    expect((await decoder.decode(first, 0)).events.map(tell)).toEqual([
+      'insert t {"id":0,"v":"x"}',
+    ]);
+    await decoder.beginSession(60n);
+    const { error, events } = await decoder.decode(stream(message.begin(80n), ...rows(1, 2)), 0);
+    expect(error).toBeInstanceOf(SourceProtocolError);
+    expect(events).toEqual([]);
+  });
+
   test('R-03: a keepalive within a transaction says nothing about what was read', async () => {
     const decoder = newDecoder();
     await decoder.decode(stream(message.begin(50n), T, ...rows(0, 1)), 0);
