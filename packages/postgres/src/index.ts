@@ -39,7 +39,7 @@ export {
   knownRelationsToJson,
 } from './row/known-relation.ts';
 export { OWN_COLUMNS, STATUS_COLUMNS, XID_COLUMN } from './row/own-columns.ts';
-export { createRowChange } from './row/row-change.ts';
+export { createRowChange, createSnapshots } from './row/row-change.ts';
 export { createRowDescriptor } from './row/row-descriptor.ts';
 export {
   createAcceptedGap,
@@ -52,7 +52,11 @@ export {
   SPAN_NOT_SENT,
   SPAN_NULL,
   SPAN_UNAVAILABLE,
+  spanLength,
+  spanStart,
+  tupleAt,
   tupleFromTexts,
+  tupleOf,
   UNAVAILABLE,
 } from './row/tuple.ts';
 export {
@@ -128,7 +132,7 @@ export type {
   TableEventOptions,
   TruncateOptions,
 } from './row/table-events.ts';
-export type { Tuple, TupleText } from './row/tuple.ts';
+export type { RowBlock, Tuple, TupleText } from './row/tuple.ts';
 export type { LeaseOptions } from './lease/acquire-lease.ts';
 export type { LeaseKeeperOptions } from './lease/lease-keeper.ts';
 export type { Lease } from './lease/lease.ts';

@@ -71,7 +71,9 @@ interface EventBase {
 /**
  * One committed change of one row. Immutable.
  *
- * Rows are decoded when they are first read; reading one twice gives the same object.
+ * Rows are decoded when they are first read; reading one twice gives the same object. Of an event of a source nothing can be
+ * changed, and its fields are getters of its class: JSON.stringify writes them all, a spread copies none of them. The event
+ * that the functions of a `recordMapper` get can be spread.
  */
 export interface RowChange<Row extends object = JsonRow> extends EventBase {
   readonly operation: RowOperation;

@@ -9,6 +9,7 @@ import { normalizeTableMapping } from './internal/normalize-mapping.ts';
 import { missingColumns, readRow, tableName } from './internal/read-row.ts';
 import { redactedCause } from './internal/redacted-cause.ts';
 import type { AnyTableMapping, MappedOperation, TableMapping } from './table-mapping.ts';
+import { spreadable } from './row-change-view.ts';
 import { byTable } from '../event/table-label.ts';
 
 const BRAND: unique symbol = Symbol.for('certyo-cdc.record-mapper');
@@ -53,6 +54,8 @@ class TableRecordMapper implements RecordMapper {
   readonly #mappings: ReadonlyMap<string, AnyTableMapping>;
   readonly #policies: ReadonlyMap<string, NormalizedColumnPolicy>;
   readonly #others: 'default' | 'skip' | 'refuse';
+  /** Mappings of which a function takes the event besides the row: it may spread it. */
+  readonly #takesEvents: ReadonlySet<AnyTableMapping>;
 
   constructor(
     mappings: ReadonlyMap<string, AnyTableMapping>,
@@ -67,6 +70,7 @@ class TableRecordMapper implements RecordMapper {
       }
     }
     this.#policies = policies;
+    this.#takesEvents = new Set([...mappings.values()].filter(takesEvents));
     Object.defineProperty(this, BRAND, { value: true, enumerable: false });
   }
 
@@ -74,12 +78,14 @@ class TableRecordMapper implements RecordMapper {
     const mapping = byTable(this.#mappings, event.table);
     if (mapping === undefined) return this.#other(event);
     const row = event.after ?? event.before ?? event.key;
-    return run(event, () => this.#mapRow(event, mapping, row));
+    const seen = this.#takesEvents.has(mapping) ? spreadable(event) : event;
+    return run(event, () => this.#mapRow(seen, mapping, row));
   }
 
-  mapPrevious(event: RowChange): MappedRecord | null | undefined {
-    const mapping = byTable(this.#mappings, event.table);
+  mapPrevious(change: RowChange): MappedRecord | null | undefined {
+    const mapping = byTable(this.#mappings, change.table);
     if (mapping === undefined) return undefined;
+    const event = this.#takesEvents.has(mapping) ? spreadable(change) : change;
     const { before, previousKey } = event;
     const place = this.placeOf(event.table);
     const old = before ?? previousKey;
@@ -173,6 +179,11 @@ class TableRecordMapper implements RecordMapper {
         : { ...members, _unavailable: [...unavailable].sort() },
     );
   }
+}
+
+/** False where every function takes the row alone. */
+function takesEvents(mapping: AnyTableMapping): boolean {
+  return Object.values(mapping).some((value) => typeof value === 'function' && value.length !== 1);
 }
 
 function checkPayload(event: RowChange, payload: unknown): { readonly [name: string]: JsonValue } {

@@ -1,106 +1,54 @@
 import { MappingError } from '../errors/value-error.ts';
-import type {
-  EventSource,
-  RowChange,
-  RowOperation,
-  TableInfo,
-  TransactionInfo,
-} from '../event/change-event.ts';
+import type { RowChange, TableInfo } from '../event/change-event.ts';
 import type { JsonRow, JsonValue } from '../event/json.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { ColumnTransform, NormalizedColumnPolicy } from './column-policy.ts';
 import { applyTransform } from './internal/apply-transform.ts';
 import { joinMembers, splitMembers } from './internal/json-members.ts';
 import type { RecordMapper } from './record-mapper.ts';
+import { RowChangeView } from './row-change-view.ts';
 import { byTable, tableLabel } from '../event/table-label.ts';
 
-const FIELDS = [
-  'id',
-  'version',
-  'lsn',
-  'operation',
-  'table',
-  'transaction',
-  'source',
-  'key',
-  'previousKey',
-  'before',
-  'after',
-  'unavailable',
-] as const;
-
 /** A row change as a policy lets it be seen. */
-class RestrictedRowChange implements RowChange {
+class RestrictedRowChange extends RowChangeView {
   readonly #inner: RowChange;
   readonly #policy: NormalizedColumnPolicy;
   #before: JsonRow | null | undefined;
   #after: JsonRow | null | undefined;
 
   constructor(inner: RowChange, policy: NormalizedColumnPolicy) {
+    super(inner);
     this.#inner = inner;
     this.#policy = policy;
-    // Own and enumerable, so that a spread copies them; still read only when looked at.
-    for (const name of FIELDS) {
-      const descriptor = Object.getOwnPropertyDescriptor(RestrictedRowChange.prototype, name);
-      Object.defineProperty(this, name, { ...descriptor, enumerable: true });
-    }
-  }
-
-  get id(): string {
-    return this.#inner.id;
-  }
-
-  get version(): string {
-    return this.#inner.version;
-  }
-
-  get lsn(): string | undefined {
-    return this.#inner.lsn;
-  }
-
-  get operation(): RowOperation {
-    return this.#inner.operation;
-  }
-
-  get table(): TableInfo {
-    return this.#inner.table;
-  }
-
-  get transaction(): TransactionInfo | null {
-    return this.#inner.transaction;
-  }
-
-  get source(): EventSource {
-    return this.#inner.source;
   }
 
   /** Columns of the key stay, whatever the lists say: without them there is no record. */
-  get key(): JsonRow {
+  override get key(): JsonRow {
     return this.#restrictKey(this.#inner.key);
   }
 
-  get previousKey(): JsonRow | null {
+  override get previousKey(): JsonRow | null {
     const key = this.#inner.previousKey;
     return key === null ? null : this.#restrictKey(key);
   }
 
-  get before(): JsonRow | null {
+  override get before(): JsonRow | null {
     this.#before ??= this.#restrictRow(this.#inner.before);
     return this.#before;
   }
 
-  get after(): JsonRow | null {
+  override get after(): JsonRow | null {
     this.#after ??= this.#restrictRow(this.#inner.after);
     return this.#after;
   }
 
-  get unavailable(): readonly string[] {
+  override get unavailable(): readonly string[] {
     return this.#inner.unavailable.filter(
       (name) => this.#keeps(name) && this.#policy.transforms.get(name)?.type !== 'mask',
     );
   }
 
-  canonicalRow(
+  override canonicalRow(
     includes: (column: string) => boolean = () => true,
     image: 'before' | 'after' = 'after',
   ): string {
@@ -122,7 +70,7 @@ class RestrictedRowChange implements RowChange {
     return joinMembers(new Map([...splitMembers(text), ...replaced]));
   }
 
-  toJSON(): JsonValue {
+  override toJSON(): JsonValue {
     const inner = this.#inner.toJSON() as { readonly [name: string]: JsonValue };
     const { key, previousKey, before, after, unavailable } = this;
     return { ...inner, key, previousKey, before, after, unavailable };

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { ValueError } from '@certyo-cdc/core';
 import { testDatabase } from '@certyo-cdc/testing/vitest';
 import type { Client } from 'pg';
+import { tupleOf } from './tuple.ts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { startupOptions } from '../connection/pinned-settings.ts';
@@ -33,7 +34,7 @@ async function bytesOf(client: Client, table: string): Promise<Buffer> {
 
 function payloadOf(descriptor: RowDescriptor, bytes: Buffer): string {
   const spans = Int32Array.of(0, bytes.length);
-  return insertOf(descriptor, { bytes, spans }).canonicalRow();
+  return insertOf(descriptor, tupleOf(bytes, spans)).canonicalRow();
 }
 
 beforeAll(async () => {

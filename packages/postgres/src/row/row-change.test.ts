@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { createTypeRegistry } from '../values/type-registry.ts';
 import { createRowChange, type RowChangeOptions } from './row-change.ts';
 import { createRowDescriptor, type RowDescriptorOptions } from './row-descriptor.ts';
-import { NOT_SENT, tupleFromTexts, type TupleText, UNAVAILABLE } from './tuple.ts';
+import { NOT_SENT, tupleFromTexts, tupleOf, type TupleText, UNAVAILABLE } from './tuple.ts';
 
 const registry = createTypeRegistry();
 
@@ -170,10 +170,8 @@ describe('createRowChange', () => {
     const full = change(['7', 'a', 'x'], ['8', UNAVAILABLE, 'y']);
     expect(full.canonicalRow(undefined, 'before')).toBe('{"id":7,"name":"a","note":"x"}');
     expect(full.canonicalRow((name) => name !== 'id', 'before')).toBe('{"name":"a","note":"x"}');
-    expect({ ...full }.canonicalRow(undefined, 'before')).toBe('{"id":7,"name":"a","note":"x"}');
     const keyOnly = change(['7', NOT_SENT, NOT_SENT], ['8', 'b', 'y']);
     expect(keyOnly.canonicalRow(undefined, 'before')).toBe('{"id":7}');
-    expect({ ...keyOnly }.canonicalRow(undefined, 'before')).toBe('{"id":7}');
     const unchanged = change(null, ['7', 'b', UNAVAILABLE], { operation: 'update' });
     expect(unchanged.canonicalRow(undefined, 'before')).toBe('{"id":7}');
     expect(unchanged.canonicalRow(undefined, 'after')).toBe(
@@ -224,7 +222,7 @@ describe('createRowChange', () => {
       expect(Object.isFrozen(row)).toBe(true);
       expect(Object.getPrototypeOf(row)).toBeNull();
     }
-    expect(Object.isFrozen(event)).toBe(true);
+    expect(() => Object.assign(event, { id: 'another' })).toThrow(TypeError);
   });
 
   test('the payload is written from the bytes, whatever a reader does with the parsed values', () => {
@@ -234,23 +232,12 @@ describe('createRowChange', () => {
     expect(event.canonicalRow()).toBe('{"doc":{"a":1.50},"id":7}');
   });
 
-  test('spread copies every field, and a changed copy writes its own rows', () => {
-    const event = change(['7', 'a', UNAVAILABLE], ['8', 'b', UNAVAILABLE]);
-    const copy = { ...event };
-    expect(Object.keys(copy)).toEqual(Object.keys(event));
-    expect(copy.after).toBe(event.after);
-    expect(copy.before).toBe(event.before);
-    expect(copy.key).toBe(event.key);
-    expect(copy.previousKey).toEqual({ id: 7 });
-    expect(copy.canonicalRow()).toBe(event.canonicalRow());
-    expect(copy.canonicalRow((name) => name === 'id')).toBe('{"id":8}');
-    expect(JSON.stringify(copy)).toBe(JSON.stringify(event));
-    const masked = { ...event, after: { ...event.after, name: '***' }, extra: true };
-    expect(masked.canonicalRow()).toBe('{"_unavailable":["note"],"id":8,"name":"***"}');
-    expect(JSON.parse(JSON.stringify(masked))).toMatchObject({
-      after: { name: '***' },
-      extra: true,
-    });
+  test('a spread finds nothing in it; tests tell it from another event', () => {
+    const event = change(['7', 'a', 'x'], ['8', 'b', 'y']);
+    expect({ ...event }).toEqual({});
+    expect(event).toEqual(change(['7', 'a', 'x'], ['8', 'b', 'y']));
+    expect(event).not.toEqual(change(null, ['8', 'b', 'y']));
+    expect(String(event)).toBe('[object update e1]');
   });
 
   test('JSON.stringify gives every field as plain JSON', () => {
@@ -277,7 +264,7 @@ describe('createRowChange', () => {
         ...OPTIONS,
         descriptor: createRowDescriptor({ table: tableOf(['note', TEXT]), registry }),
         before: null,
-        after: { bytes: Buffer.from(bytes), spans: Int32Array.of(0, bytes.length) },
+        after: tupleOf(Buffer.from(bytes), Int32Array.of(0, bytes.length)),
       });
     const invalid = [
       [0xff],

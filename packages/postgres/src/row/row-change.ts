@@ -11,14 +11,25 @@ import {
   ValueError,
 } from '@certyo-cdc/core';
 
-import { compareUtf8 } from '../values/internal/compare-utf8.ts';
 import { writeCanonicalRow } from './internal/canonical-row.ts';
 import { tableName } from './internal/column-text.ts';
-import { eventToJson } from './internal/event-to-json.ts';
+import { rowChangeToJson } from './internal/event-to-json.ts';
 import { readRow, unavailableColumns } from './internal/read-row.ts';
-import { UNAVAILABLE_KEY } from './internal/unavailable-key.ts';
 import type { RowDescriptor } from './row-descriptor.ts';
-import { SPAN_NOT_SENT, SPAN_NULL, spanLength, type Tuple } from './tuple.ts';
+import {
+  type RowBlock,
+  SPAN_NOT_SENT,
+  SPAN_NULL,
+  spanLength,
+  spanStart,
+  type Tuple,
+  tupleAt,
+} from './tuple.ts';
+
+/** In place of an offset. */
+const NO_LSN = -1;
+/** In place of a row's number. */
+const NO_NUMBER = -1;
 
 /** How a row change is made. */
 export interface RowChangeOptions {
@@ -40,8 +51,7 @@ export interface RowChangeOptions {
  * Makes the event of one change of one row. Nothing is decoded until it is read, and then once; the tuples' bytes are
  * held for as long as the event is.
  *
- * All fields are own and enumerable: a copy by spread has them, decoded. `canonicalRow` of such a copy writes the copy's
- * own rows, so that a changed copy is never written as the original.
+ * It cannot be changed, and not be copied by a spread: all that can be read of it are getters.
  *
  * @throws SourceProtocolError when a tuple has another number of columns than the table, or the wrong one is missing.
  */
@@ -56,124 +66,191 @@ export function createRowChange(options: RowChangeOptions): RowChange {
       }.`,
     );
   }
-  return new RowChangeEvent(options);
+  return new RowChangeEvent(options, null, 0, NO_NUMBER);
+}
+
+/**
+ * Makes the events of copied rows, each like `createRowChange` with `id` and the row's number as its id.
+ *
+ * @throws SourceProtocolError when the rows have another number of columns than the table.
+ */
+export function createSnapshots(
+  options: Omit<RowChangeOptions, 'operation' | 'before' | 'after' | 'lsnAt'>,
+  block: RowBlock,
+  firstNumber: number,
+): RowChange[] {
+  const { rows } = block;
+  if (rows > 0) checkTuple(options.descriptor, tupleAt(block, 0));
+  const shared = { ...options, operation: 'snapshot', before: null, after: null } as const;
+  const events: RowChange[] = [];
+  for (let row = 0; row < rows; row += 1) {
+    events.push(new RowChangeEvent(shared, block, row, firstNumber + row));
+  }
+  return events;
 }
 
 function checkTuple(descriptor: RowDescriptor, tuple: Tuple | null): void {
-  if (tuple === null || tuple.spans.length === descriptor.columnCount * 2) return;
+  if (tuple === null || tuple.columns === descriptor.columnCount) return;
   throw new SourceProtocolError(
-    `A row of ${tableName(descriptor)} came with ${tuple.spans.length / 2} columns; the table has ${descriptor.columnCount}.`,
+    `A row of ${tableName(descriptor)} came with ${tuple.columns} columns; the table has ${descriptor.columnCount}.`,
   );
 }
 
+/** What was read of a row. */
+interface Decoded {
+  key: JsonRow | undefined;
+  previousKey: JsonRow | null | undefined;
+  before: JsonRow | undefined;
+  after: JsonRow | undefined;
+}
+
+/**
+ * Everything is read through getters of the prototype. Own ones would have to be defined for each event, which takes
+ * longer than the rest of making it; so a spread finds nothing in an event. See `RowChange` in core.
+ */
 class RowChangeEvent implements RowChange {
-  readonly operation: RowOperation;
-  readonly id: string;
-  readonly version: string;
-  readonly table: TableInfo;
-  declare readonly lsn?: string;
-  declare readonly key: JsonRow;
-  declare readonly previousKey: JsonRow | null;
-  declare readonly before: JsonRow | null;
-  declare readonly after: JsonRow | null;
-  declare readonly unavailable: readonly string[];
-  declare readonly transaction: TransactionInfo | null;
-  declare readonly source: EventSource;
-  declare readonly canonicalRow: RowChange['canonicalRow'];
-  declare readonly toJSON: () => JsonValue;
-
   readonly #descriptor: RowDescriptor;
-  /** What is written: the new row, or the old one of a delete. */
-  readonly #tuple: Tuple;
-  readonly #old: Tuple | null;
+  readonly #operation: RowOperation;
+  readonly #id: string;
+  /** Stands behind `#id` where it is not negative. */
+  readonly #number: number;
+  readonly #version: string;
   readonly #lsnAt: number;
-  #key: JsonRow | undefined;
-  #previousKey: JsonRow | null | undefined;
-  #before: JsonRow | undefined;
-  #after: JsonRow | undefined;
+  readonly #transaction: TransactionInfo | null;
+  readonly #source: EventSource;
+  /** Where the row lies that is written, as long as nothing of it was read; then `#tuple` has it. */
+  readonly #block: RowBlock | null;
+  readonly #row: number;
+  /** What is written: the new row, or the old one of a delete. */
+  #tuple: Tuple | null;
+  readonly #old: Tuple | null;
+  #decoded: Decoded | null = null;
 
-  constructor(options: RowChangeOptions) {
-    const { descriptor, before, after } = options;
-    this.operation = options.operation;
-    this.id = options.id;
-    this.version = options.version;
-    this.table = descriptor.table;
-    // `createRowChange` has checked that one of them is there.
-    const tuple = (after ?? before) as Tuple;
-    const fallback = after === null ? null : before;
-    this.#descriptor = descriptor;
-    this.#tuple = tuple;
-    this.#old = before;
-    this.#lsnAt = options.lsnAt ?? 0;
-    // One shared getter per name keeps the hidden class shared: much cheaper than an object literal with getters.
-    if (options.lsnAt !== undefined) Object.defineProperty(this, 'lsn', LSN);
-    Object.defineProperty(this, 'key', KEY);
-    if (fallback === null) this.previousKey = null;
-    else Object.defineProperty(this, 'previousKey', PREVIOUS_KEY);
-    if (before === null) this.before = null;
-    else Object.defineProperty(this, 'before', BEFORE);
-    if (after === null) this.after = null;
-    else Object.defineProperty(this, 'after', AFTER);
-    this.unavailable = unavailableColumns(descriptor, tuple, fallback);
-    this.transaction = options.transaction;
-    this.source = options.source;
-    this.canonicalRow = canonicalRow;
-    this.toJSON = eventToJson;
-    Object.freeze(this);
+  /** Of the row of a block, where there is one; one object for each row is what a copy of many rows can afford. */
+  constructor(options: RowChangeOptions, block: RowBlock | null, row: number, number: number) {
+    this.#descriptor = options.descriptor;
+    this.#operation = options.operation;
+    this.#id = options.id;
+    this.#number = number;
+    this.#version = options.version;
+    this.#lsnAt = options.lsnAt ?? NO_LSN;
+    this.#transaction = options.transaction;
+    this.#source = options.source;
+    this.#block = block;
+    this.#row = row;
+    this.#tuple = options.after ?? options.before;
+    this.#old = options.before;
   }
 
-  static readLsn(event: RowChangeEvent): string {
-    const { bytes } = event.#tuple;
-    const high = bytes.readUInt32BE(event.#lsnAt);
-    const low = bytes.readUInt32BE(event.#lsnAt + 4);
+  /** What tests and consoles show of it, and tell two events apart by; no value of a row. */
+  get [Symbol.toStringTag](): string {
+    return `${this.#operation} ${this.id}`;
+  }
+
+  get operation(): RowOperation {
+    return this.#operation;
+  }
+
+  get id(): string {
+    return this.#number < 0 ? this.#id : `${this.#id}${this.#number}`;
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  get lsn(): string | undefined {
+    if (this.#lsnAt === NO_LSN) return undefined;
+    const { bytes } = this.#written();
+    const high = bytes.readUInt32BE(this.#lsnAt);
+    const low = bytes.readUInt32BE(this.#lsnAt + 4);
     return `${high.toString(16)}/${low.toString(16)}`.toUpperCase();
   }
 
-  static readKey(event: RowChangeEvent): JsonRow {
-    event.#key ??= event.#readKey();
-    return event.#key;
+  get table(): TableInfo {
+    return this.#descriptor.table;
   }
 
-  static readPreviousKey(event: RowChangeEvent): JsonRow | null {
-    if (event.#previousKey === undefined) event.#previousKey = event.#readPreviousKey();
-    return event.#previousKey;
+  get transaction(): TransactionInfo | null {
+    return this.#transaction;
   }
 
-  static readBefore(event: RowChangeEvent): JsonRow | null {
-    if (event.#old === null) return null;
-    event.#before ??= readRow(event.#descriptor, event.#descriptor.columns, event.#old, null);
-    return event.#before;
+  get source(): EventSource {
+    return this.#source;
   }
 
-  static readAfter(event: RowChangeEvent): JsonRow {
-    const { columns } = event.#descriptor;
-    event.#after ??= readRow(event.#descriptor, columns, event.#tuple, event.#fallback());
-    return event.#after;
+  get key(): JsonRow {
+    const decoded = this.#values();
+    decoded.key ??= this.#readKey();
+    return decoded.key;
   }
 
-  /** Null for an object that is not one of ours: a copy. */
-  static write(
-    event: object,
-    includes: ((column: string) => boolean) | undefined,
-    image: 'before' | 'after',
-  ): string | null {
-    if (!(#descriptor in event)) return null;
+  get previousKey(): JsonRow | null {
+    if (this.#old === null) return null;
+    const decoded = this.#values();
+    if (decoded.previousKey === undefined) decoded.previousKey = this.#readPreviousKey();
+    return decoded.previousKey;
+  }
+
+  get before(): JsonRow | null {
+    if (this.#old === null) return null;
+    const decoded = this.#values();
+    decoded.before ??= readRow(this.#descriptor, this.#descriptor.columns, this.#old, null);
+    return decoded.before;
+  }
+
+  get after(): JsonRow | null {
+    if (this.#operation === 'delete') return null;
+    const decoded = this.#values();
+    const { columns } = this.#descriptor;
+    decoded.after ??= readRow(this.#descriptor, columns, this.#written(), this.#fallback());
+    return decoded.after;
+  }
+
+  get unavailable(): readonly string[] {
+    return unavailableColumns(this.#descriptor, this.#written(), this.#fallback());
+  }
+
+  canonicalRow(
+    includes?: (column: string) => boolean,
+    image: 'before' | 'after' = 'after',
+  ): string {
     if (image === 'before') {
       // Where no old row was sent, the key has not changed either, and it is all that is known of the old row.
-      if (event.#old === null) return writeRow(RowChangeEvent.readKey(event), [], includes);
-      return writeCanonicalRow(event.#descriptor, event.#old, null, includes);
+      if (this.#old === null) return writeKey(this.key, includes);
+      return writeCanonicalRow(this.#descriptor, this.#old, null, includes);
     }
-    return writeCanonicalRow(event.#descriptor, event.#tuple, event.#fallback(), includes);
+    return writeCanonicalRow(this.#descriptor, this.#written(), this.#fallback(), includes);
+  }
+
+  toJSON(): JsonValue {
+    return rowChangeToJson(this);
+  }
+
+  #values(): Decoded {
+    this.#decoded ??= {
+      key: undefined,
+      previousKey: undefined,
+      before: undefined,
+      after: undefined,
+    };
+    return this.#decoded;
+  }
+
+  #written(): Tuple {
+    // Whoever made the event has seen to it that there is a tuple or a block.
+    this.#tuple ??= tupleAt(this.#block as RowBlock, this.#row);
+    return this.#tuple;
   }
 
   /** Where columns that the new row does not show are looked up. */
   #fallback(): Tuple | null {
-    return this.#old === this.#tuple ? null : this.#old;
+    return this.#operation === 'delete' ? null : this.#old;
   }
 
   #readKey(): JsonRow {
     const { key } = this.#descriptor;
-    const row = readRow(this.#descriptor, key, this.#tuple, this.#fallback());
+    const row = readRow(this.#descriptor, key, this.#written(), this.#fallback());
     for (const { name } of key) if (row[name] === undefined) throw this.#keyHidden(name);
     return row;
   }
@@ -182,18 +259,19 @@ class RowChangeEvent implements RowChange {
     const old = this.#fallback();
     if (old === null) return null;
     const { key } = this.#descriptor;
+    const tuple = this.#written();
     let differs = false;
     for (const column of key) {
       const length = spanLength(old, column.index);
       if (length === SPAN_NOT_SENT) throw this.#keyHidden(column.name);
-      const newLength = spanLength(this.#tuple, column.index);
+      const newLength = spanLength(tuple, column.index);
       // An unchanged value need not be sent.
       if (length < SPAN_NULL || newLength < SPAN_NULL) continue;
-      if (length !== newLength || !sameBytes(old, this.#tuple, column.index, length)) {
+      if (length !== newLength || !sameBytes(old, tuple, column.index, length)) {
         differs = true;
       }
     }
-    return differs ? readRow(this.#descriptor, key, old, this.#tuple) : null;
+    return differs ? readRow(this.#descriptor, key, old, tuple) : null;
   }
 
   #keyHidden(column: string): ValueError {
@@ -208,76 +286,16 @@ class RowChangeEvent implements RowChange {
   }
 }
 
-const LSN = { enumerable: true, get: readLsn };
-const KEY = { enumerable: true, get: readKey };
-const PREVIOUS_KEY = { enumerable: true, get: readPreviousKey };
-const BEFORE = { enumerable: true, get: readBefore };
-const AFTER = { enumerable: true, get: readAfter };
-
-function readLsn(this: RowChangeEvent): string {
-  return RowChangeEvent.readLsn(this);
-}
-
-function readKey(this: RowChangeEvent): JsonRow {
-  return RowChangeEvent.readKey(this);
-}
-
-function readPreviousKey(this: RowChangeEvent): JsonRow | null {
-  return RowChangeEvent.readPreviousKey(this);
-}
-
-function readBefore(this: RowChangeEvent): JsonRow | null {
-  return RowChangeEvent.readBefore(this);
-}
-
-function readAfter(this: RowChangeEvent): JsonRow {
-  return RowChangeEvent.readAfter(this);
-}
-
-function canonicalRow(
-  this: RowChange,
-  includes?: (column: string) => boolean,
-  image: 'before' | 'after' = 'after',
-): string {
-  return RowChangeEvent.write(this, includes, image) ?? writeCopy(this, includes, image);
-}
-
-/** A copy has no bytes: its rows, which may have been changed, are written as they are. */
-function writeCopy(
-  event: RowChange,
-  includes: ((column: string) => boolean) | undefined,
-  image: 'before' | 'after',
-): string {
-  const { after, before, key, previousKey } = event;
-  if (image === 'before') return writeRow(before ?? previousKey ?? key, [], includes);
-  return writeRow(after ?? before ?? key, event.unavailable, includes);
-}
-
-function writeRow(
-  row: JsonRow,
-  hidden: readonly string[],
-  includes: (column: string) => boolean = () => true,
-): string {
-  const members = Object.keys(row).filter(includes);
-  const unavailable = hidden.filter(includes);
-  const values: Record<string, JsonValue> = Object.assign(
-    Object.create(null) as Record<string, JsonValue>,
-    row,
+function writeKey(key: JsonRow, includes: (column: string) => boolean = () => true): string {
+  return canonicalJson(
+    Object.fromEntries(Object.entries(key).filter(([column]) => includes(column))),
   );
-  if (unavailable.length > 0) {
-    members.push(UNAVAILABLE_KEY);
-    values[UNAVAILABLE_KEY] = unavailable;
-  }
-  return `{${members
-    .sort(compareUtf8)
-    .map((name) => `${JSON.stringify(name)}:${canonicalJson(values[name] ?? null)}`)
-    .join(',')}}`;
 }
 
 function sameBytes(left: Tuple, right: Tuple, index: number, length: number): boolean {
   if (length <= 0) return true;
-  const leftStart = left.spans[index * 2] ?? 0;
-  const rightStart = right.spans[index * 2] ?? 0;
+  const leftStart = spanStart(left, index);
+  const rightStart = spanStart(right, index);
   return (
     left.bytes.compare(
       right.bytes,

@@ -24,9 +24,31 @@ export interface Tuple {
   readonly bytes: Buffer;
   /**
    * Two numbers per column, in the order of the table's columns: where the value begins in `bytes`, and its length in
-   * bytes or one of `SPAN_NULL`, `SPAN_UNAVAILABLE`, `SPAN_NOT_SENT`.
+   * bytes or one of `SPAN_NULL`, `SPAN_UNAVAILABLE`, `SPAN_NOT_SENT`. Rows that came together may share it.
    */
   readonly spans: Int32Array;
+  /** Index of the row's first number in `spans`. */
+  readonly first: number;
+  readonly columns: number;
+}
+
+/** The texts of rows that came together. */
+export interface RowBlock {
+  readonly bytes: Buffer;
+  /** As of a tuple, row after row. */
+  readonly spans: Int32Array;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** One row of a block. */
+export function tupleAt({ bytes, columns, spans }: RowBlock, row: number): Tuple {
+  return { bytes, spans, first: row * columns * 2, columns };
+}
+
+/** A row whose spans are its own. */
+export function tupleOf(bytes: Buffer, spans: Int32Array): Tuple {
+  return { bytes, spans, first: 0, columns: spans.length / 2 };
 }
 
 /** Makes a tuple from texts, for sources that get their rows as texts. */
@@ -47,11 +69,16 @@ export function tupleFromTexts(texts: readonly TupleText[]): Tuple {
   for (const text of texts) {
     if (typeof text === 'string') offset += bytes.write(text, offset);
   }
-  return { bytes, spans };
+  return tupleOf(bytes, spans);
 }
 
 /** The length of a column's value in bytes, or one of the negative marks. */
 export function spanLength(tuple: Tuple, index: number): number {
   // The number of spans was checked against the number of columns when the event was made.
-  return tuple.spans[index * 2 + 1] ?? SPAN_NOT_SENT;
+  return tuple.spans[tuple.first + index * 2 + 1] ?? SPAN_NOT_SENT;
+}
+
+/** Where a column's value begins in the tuple's bytes. */
+export function spanStart(tuple: Tuple, index: number): number {
+  return tuple.spans[tuple.first + index * 2] ?? 0;
 }

@@ -190,7 +190,7 @@ export class Backfiller {
     let rows = 0;
     const batches: { events: readonly ChangeEvent[]; bytes: number }[] = [];
     for (const piece of chunk.pieces) {
-      const all = copiedEvents(table, piece.rows, at, first, number);
+      const all = copiedEvents(table, piece, at, first, number);
       number += all.length;
       if (window.leavesOut(all)) {
         if (!held.mayLeaveOut) {
@@ -205,7 +205,7 @@ export class Backfiller {
       }
       const events = window.untouched(all);
       rows += events.length;
-      if (events.length > 0) batches.push({ events, bytes: piece.bytes });
+      if (events.length > 0) batches.push({ events, bytes: piece.bytes.length });
     }
     return { job, task, table, batches, rows, next: chunk.next };
   }

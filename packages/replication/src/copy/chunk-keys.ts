@@ -12,7 +12,7 @@ const NOWHERE: CopiedAt = {
 
 /** The keys of a chunk's rows. Where they will be put does not matter to them. */
 export function* keysOf(table: CopiedTable, chunk: Pick<Chunk, 'pieces'>): Generator<object> {
-  for (const { rows } of chunk.pieces) {
+  for (const rows of chunk.pieces) {
     for (const event of copiedEvents(table, rows, NOWHERE, '', 0)) {
       if (isRowChange(event)) yield event.key;
     }

@@ -7,7 +7,10 @@ import {
   queryText,
   quoteIdentifier,
   type ResolvedConnection,
-  type Tuple,
+  spanLength,
+  spanStart,
+  type RowBlock,
+  tupleAt,
 } from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
 import { type Lsn, parseLsn } from '../protocol/lsn.ts';
@@ -28,7 +31,7 @@ import { XidSnapshot } from './xid-snapshot.ts';
 
 /** Rows of a table as one snapshot shows them. */
 export interface Chunk {
-  readonly pieces: readonly { readonly rows: readonly Tuple[]; readonly bytes: number }[];
+  readonly pieces: readonly RowBlock[];
   readonly rows: number;
   /** Tells which transactions the rows show. */
   readonly snapshot: XidSnapshot;
@@ -202,7 +205,7 @@ export class ChunkReader {
         continue;
       }
       if (copied.bytes < MAX_CHUNK_BYTES / 4) this.#fittingRows *= 2;
-      const last = copied.pieces.at(-1)?.rows.at(-1);
+      const last = copied.pieces.at(-1);
       if (copied.rows < limit || last === undefined) return { ...copied, next: null };
       return { ...copied, next: { by: 'keyset', after: keyTexts(table, last), order } };
     }
@@ -228,11 +231,11 @@ export class ChunkReader {
     });
     for await (const piece of copied) {
       // The rest of the statement is read and dropped, so that wide rows do not fill the memory.
-      isTooMuch = isTooMuch || (isLimited && bytes + piece.bytes > MAX_CHUNK_BYTES);
+      isTooMuch = isTooMuch || (isLimited && bytes + piece.bytes.length > MAX_CHUNK_BYTES);
       if (isTooMuch) continue;
       pieces.push(piece);
-      rows += piece.rows.length;
-      bytes += piece.bytes;
+      rows += piece.rows;
+      bytes += piece.bytes.length;
     }
     return { pieces, rows, bytes, isTooMuch };
   }
@@ -251,12 +254,13 @@ function assertOrdered(table: CopiedTable): void {
   );
 }
 
-/** The key of a row as PostgreSQL's text. */
-function keyTexts(table: CopiedTable, row: Tuple): readonly string[] {
+/** The key of a block's last row as PostgreSQL's text. */
+function keyTexts(table: CopiedTable, block: RowBlock): readonly string[] {
+  const row = tupleAt(block, block.rows - 1);
   return table.key.map(({ name }) => {
     const i = table.columns.indexOf(name);
-    const at = row.spans[2 * i] ?? 0;
-    const length = row.spans[2 * i + 1] ?? -1;
+    const at = spanStart(row, i);
+    const length = spanLength(row, i);
     if (length < 0)
       throw new SourceProtocolError(`The key column "${name}" of ${table.label} is null.`);
     return row.bytes.toString('utf8', at, at + length);

@@ -1,10 +1,10 @@
 import { SourceProtocolError } from '@certyo-cdc/core';
-import type { Tuple } from '@certyo-cdc/postgres';
+import type { RowBlock } from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
 import { wholeFrameLength } from '../protocol/frame-buffer.ts';
 import { readServerError } from '../protocol/server-error.ts';
 import { queryFrame, SocketReader, type SocketReaderOptions } from '../protocol/socket-reader.ts';
-import { readCopyRow } from './copy-rows.ts';
+import { SharedSpans } from './shared-spans.ts';
 
 const COPY_DATA = 0x64; // 'd'
 const ERROR = 0x45; // 'E'
@@ -12,13 +12,6 @@ const READY = 0x5a; // 'Z'
 
 /** CopyOutResponse, CopyDone, CommandComplete, NoticeResponse, ParameterStatus. */
 const KNOWN_KINDS: ReadonlySet<number | undefined> = new Set([0x48, 0x63, 0x43, 0x4e, 0x53]);
-
-/** What one piece of the socket held. */
-export interface CopiedRows {
-  readonly rows: readonly Tuple[];
-  /** Bytes that the rows keep in memory. */
-  readonly bytes: number;
-}
 
 /** How a copy is read. */
 export interface CopyOutOptions extends SocketReaderOptions {
@@ -28,7 +21,7 @@ export interface CopyOutOptions extends SocketReaderOptions {
 }
 
 /**
- * Runs `COPY … TO STDOUT` on an idle connection and gives its rows in the bytes in which they came: nothing is copied.
+ * Runs `COPY … TO STDOUT` on an idle connection and gives its rows, block by block, in the bytes in which they came: nothing is copied.
  * The server is held up while nobody takes the rows. Afterwards the connection is idle again; when the iteration is
  * left early, or rejects for anything but an error of the statement, it is gone.
  *
@@ -38,10 +31,11 @@ export async function* copyOut(
   client: Client,
   sql: string,
   options: CopyOutOptions,
-): AsyncGenerator<CopiedRows, void, undefined> {
+): AsyncGenerator<RowBlock, void, undefined> {
   const { signal, columns } = options;
   signal.throwIfAborted();
   const reader = new SocketReader(client, options);
+  const spans = new SharedSpans(columns);
   const abort = (): void => reader.destroy(signal.reason as Error);
   signal.addEventListener('abort', abort, { once: true });
   let isOver = false;
@@ -50,7 +44,6 @@ export async function* copyOut(
     reader.write(queryFrame(sql));
     while (!isOver) {
       const bytes = await reader.read();
-      const rows: Tuple[] = [];
       let pos = 0;
       for (;;) {
         const length = wholeFrameLength(bytes, pos);
@@ -58,7 +51,7 @@ export async function* copyOut(
         const kind = bytes[pos];
         const end = pos + length;
         if (kind === COPY_DATA) {
-          rows.push({ bytes, spans: readCopyRow(bytes, pos + 5, end, columns) });
+          spans.read(bytes, pos + 5, end);
         } else if (kind === ERROR) failure = readServerError(bytes, pos + 5, end);
         else if (kind === READY) isOver = true;
         else if (!KNOWN_KINDS.has(kind)) {
@@ -67,7 +60,8 @@ export async function* copyOut(
         pos = end;
       }
       reader.keep(bytes.subarray(pos));
-      if (rows.length > 0) yield { rows, bytes: bytes.length };
+      const block = spans.take(bytes);
+      if (block.rows > 0) yield block;
     }
   } finally {
     signal.removeEventListener('abort', abort);

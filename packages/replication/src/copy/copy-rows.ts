@@ -17,19 +17,25 @@ const ESCAPED: Readonly<Record<number, number>> = {
 };
 
 /**
- * Reads one row of COPY's text format in place: `spans[2i]` is where the value of column i begins, `spans[2i+1]` its
- * length or `SPAN_NULL`. Escaped characters are put right in the bytes themselves, which only makes values shorter.
+ * Reads one row of COPY's text format in place: `spans[first + 2i]` is where the value of column i begins, and behind it
+ * stands its length or `SPAN_NULL`. Escaped characters are put right in the bytes themselves, which only makes values shorter.
  *
  * The server sends each row as a message of its own, from `at` to `end`, with a newline at its end.
  * https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
  *
  * @throws SourceProtocolError for a row with another number of columns.
  */
-export function readCopyRow(bytes: Buffer, at: number, end: number, columns: number): Int32Array {
-  const spans = new Int32Array(columns * 2);
+export function readCopyRow(
+  bytes: Buffer,
+  at: number,
+  end: number,
+  spans: Int32Array,
+  first: number,
+  columns: number,
+): void {
   const last = end - 1;
   if (last < at || bytes[last] !== NEWLINE) throw brokenRow();
-  let column = 0;
+  let column = first;
   let from = at;
   for (let pos = at; pos <= last; pos++) {
     const byte = bytes[pos];
@@ -42,8 +48,7 @@ export function readCopyRow(bytes: Buffer, at: number, end: number, columns: num
     column += 2;
     from = pos + 1;
   }
-  if (column !== spans.length) throw brokenRow();
-  return spans;
+  if (column !== first + columns * 2) throw brokenRow();
 }
 
 /** Reads a value that holds a backslash; gives where it ends. */

@@ -1,5 +1,5 @@
 import type { ChangeEvent, EventSource } from '@certyo-cdc/core';
-import { createRowChange, type Tuple, versionText } from '@certyo-cdc/postgres';
+import { createSnapshots, type RowBlock, versionText } from '@certyo-cdc/postgres';
 import { type Lsn, sortableLsn } from '../protocol/lsn.ts';
 import type { CopiedTable } from './copied-table.ts';
 
@@ -22,26 +22,19 @@ export interface CopiedAt {
  */
 export function copiedEvents(
   table: CopiedTable,
-  rows: readonly Tuple[],
+  rows: RowBlock,
   at: CopiedAt,
   first: string,
   number: number,
-): ChangeEvent[] {
+): readonly ChangeEvent[] {
   const position = sortableLsn(at.position);
   const version = versionText(at.epoch, position, 0);
   const prefix = `${at.source.systemIdentifier}/${position}/${at.copy}/${table.label}/${first}`;
   const { descriptor } = table.relation;
   const { source } = at;
-  return rows.map((after, i) =>
-    createRowChange({
-      descriptor,
-      operation: 'snapshot',
-      id: `${prefix}${number + i}`,
-      version,
-      transaction: null,
-      source,
-      before: null,
-      after,
-    }),
+  return createSnapshots(
+    { descriptor, id: prefix, version, transaction: null, source },
+    rows,
+    number,
   );
 }

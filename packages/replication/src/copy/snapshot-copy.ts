@@ -196,9 +196,10 @@ export class SnapshotCopy {
       signal: this.#signal,
     });
     let number = 0;
-    for await (const { rows, bytes } of copied) {
-      const events = copiedEvents(table, rows, at, `${leaf.oid}.${from}.`, number);
-      number += rows.length;
+    for await (const block of copied) {
+      const bytes = block.bytes.length;
+      const events = copiedEvents(table, block, at, `${leaf.oid}.${from}.`, number);
+      number += block.rows;
       await this.#give({ table, events, bytes, done: null, isLost: false });
     }
     await this.#give({

@@ -7,6 +7,7 @@ import {
 import {
   createLogicalMessage,
   createRowChange,
+  tupleOf,
   createSchemaChange,
   createTruncate,
   type Tuple,
@@ -111,9 +112,9 @@ export class ChangeReader {
     const { oldSpans, oldIsKey, newSpans } = pgoutput.readRow(bytes, at, end);
     let before: Tuple | null = null;
     if (oldSpans !== null) {
-      before = { bytes, spans: oldIsKey ? keyTuple(oldSpans, relation.inIdentity) : oldSpans };
+      before = tupleOf(bytes, oldIsKey ? keyTuple(oldSpans, relation.inIdentity) : oldSpans);
     }
-    const after: Tuple | null = newSpans === null ? null : { bytes, spans: newSpans };
+    const after: Tuple | null = newSpans === null ? null : tupleOf(bytes, newSpans);
     if (
       relation.ownColumns.length > 0 &&
       before !== null &&

@@ -1,4 +1,4 @@
-import type { Tuple } from '@certyo-cdc/postgres';
+import { spanLength, spanStart, type Tuple } from '@certyo-cdc/postgres';
 import type { TupleSpans } from '../protocol/pgoutput.ts';
 
 /** The length of a column that the server did not send. */
@@ -22,7 +22,7 @@ export function isStatusOnlyUpdate(
   statusColumns: readonly number[],
 ): boolean {
   let statusChanged = false;
-  for (let i = 0; i < after.spans.length / 2; i++) {
+  for (let i = 0; i < after.columns; i++) {
     if (isSameValue(before, after, i)) continue;
     if (!statusColumns.includes(i)) return false;
     statusChanged = true;
@@ -31,14 +31,14 @@ export function isStatusOnlyUpdate(
 }
 
 function isSameValue(before: Tuple, after: Tuple, i: number): boolean {
-  const oldLength = before.spans[2 * i + 1] ?? NOT_SENT;
-  const newLength = after.spans[2 * i + 1] ?? NOT_SENT;
+  const oldLength = spanLength(before, i);
+  const newLength = spanLength(after, i);
   // Unchanged TOAST is unchanged by definition.
   if (newLength === -2) return true;
   if (oldLength !== newLength || oldLength === NOT_SENT) return false;
   if (oldLength < 0) return true;
-  const oldAt = before.spans[2 * i] ?? 0;
-  const newAt = after.spans[2 * i] ?? 0;
+  const oldAt = spanStart(before, i);
+  const newAt = spanStart(after, i);
   return (
     before.bytes.compare(after.bytes, newAt, newAt + newLength, oldAt, oldAt + oldLength) === 0
   );

@@ -49,20 +49,13 @@ export function describeChangeSource(name: string, harness: ChangeSourceHarness)
       }
     });
 
-    test('events can be read twice, spread and turned into JSON', async () => {
+    test('events can be read twice and turned into JSON', async () => {
       await using fixture = await harness.create();
       await using reader = await openReader(fixture.source());
       await commitAll(fixture);
       for (const row of (await reader.caughtUp()).rows) {
         expect(row.after).toBe(row.after);
-        const { after, before, id, key, table } = { ...row };
-        expect({ after, before, id, key, table }).toEqual({
-          after: row.after,
-          before: row.before,
-          id: row.id,
-          key: row.key,
-          table: row.table,
-        });
+        expect(row.key).toBe(row.key);
         const json = JSON.parse(JSON.stringify(row)) as Record<string, unknown>;
         expect(json['id']).toBe(row.id);
         expect(json['operation']).toBe(row.operation);

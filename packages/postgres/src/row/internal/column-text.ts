@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { ValueError } from '@certyo-cdc/core';
 
 import type { RowColumn, RowDescriptor } from '../row-descriptor.ts';
-import type { Tuple } from '../tuple.ts';
+import { spanStart, type Tuple } from '../tuple.ts';
 
 const REPLACEMENT = '\ufffd';
 
@@ -20,7 +20,7 @@ export function columnText(
 ): string {
   if (length === 0) return '';
   if (length > descriptor.maxValueBytes) throw tooLong(descriptor, column, length);
-  const start = tuple.spans[column.index * 2] ?? 0;
+  const start = spanStart(tuple, column.index);
   const end = start + length;
   const text = tuple.bytes.toString('utf8', start, end);
   // Decoding puts U+FFFD in the place of what is not UTF-8; but the value may hold that character itself.

@@ -42,10 +42,10 @@ export function unavailableColumns(
   fallback: Tuple | null,
 ): readonly string[] {
   // Most rows have none, and then nothing may be allocated.
-  const { spans } = tuple;
-  let index = 1;
-  while (index < spans.length && spans[index] !== SPAN_UNAVAILABLE) index += 2;
-  if (index >= spans.length) return NONE;
+  const { columns } = tuple;
+  let index = 0;
+  while (index < columns && spanLength(tuple, index) !== SPAN_UNAVAILABLE) index += 1;
+  if (index >= columns) return NONE;
   const names = descriptor.sorted
     .filter(
       (column) =>
