@@ -97,7 +97,7 @@ describe('order of one transaction (I3)', () => {
     expect(brokenLinks(await log.changes())).toEqual([]);
   });
 
-  test('triggers that change other rows at random, three levels deep, some of it rolled back', async () => {
+  test('triggers that change other rows at random, some of it rolled back: keys two levels deep, values three', async () => {
     await using log = await setUpLog(
       [
         'CREATE TABLE t (id int PRIMARY KEY, v text)',
@@ -108,7 +108,8 @@ describe('order of one transaction (I3)', () => {
           'AFTER INSERT OR UPDATE OR DELETE',
           `IF pg_trigger_depth() < 4 THEN
              BEGIN
-               EXECUTE coalesce((WITH s AS MATERIALIZED (SELECT nextval('step') AS now) SELECT sql FROM plan, s WHERE n = s.now), 'SELECT');
+               EXECUTE coalesce((WITH s AS MATERIALIZED (SELECT nextval('step') AS now)
+                 SELECT sql FROM plan, s WHERE n = s.now AND (pg_trigger_depth() < 3 OR sql LIKE 'UPDATE t SET v%')), 'SELECT');
              EXCEPTION WHEN unique_violation OR division_by_zero OR triggered_data_change_violation THEN
              END;
            END IF;`,
