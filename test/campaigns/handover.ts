@@ -24,8 +24,10 @@ const WAYS = ['ctid', 'keyset', 'backfill'] as const;
  */
 const MOMENTS = ['chunk', 'time', 'chunk', 'cut'] as const;
 
-/** A life that copies nothing any more is ended after that. */
-const LIFE_MS = 800;
+/** A life that copies nothing any more is ended after that, from when it began to read. */
+const LIFE_MS = 1_500;
+/** Longer than it takes to begin. */
+const START_MS = 30_000;
 /** Longer than any run takes. */
 const LAST_LIFE_MS = 60_000;
 
@@ -166,10 +168,18 @@ async function live(
     saved = batch.checkpoint;
     return true;
   });
-  const timer = setTimeout(kill, moment === 'time' ? 100 + random() * 700 : LIFE_MS);
+  // Half of those at any time are killed while the source is opened.
+  const atOnce = moment === 'time' && random() < 0.5;
+  let timer = setTimeout(kill, atOnce ? 100 + random() * 500 : START_MS);
+  const begun = reader.begun.then(() => {
+    if (atOnce) return;
+    clearTimeout(timer);
+    if (!isDead) timer = setTimeout(kill, moment === 'time' ? random() * 300 : LIFE_MS);
+  });
   try {
     await reader.closed;
   } finally {
+    await begun;
     clearTimeout(timer);
     await cutting;
   }

@@ -23,6 +23,7 @@ process.on('message', (message: { readonly isKept?: boolean; readonly finish?: t
 });
 
 const stream = await source.open({ after, signal });
+process.send?.('begun');
 const reading = (async () => {
   for await (const batch of stream) {
     const isKept = await tell(batch);

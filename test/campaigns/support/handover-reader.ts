@@ -10,6 +10,8 @@ let program: Promise<string> | undefined;
 export class HandoverReader {
   /** Resolves when it is gone and everything that it has told has arrived. */
   readonly closed: Promise<void>;
+  /** Resolves when it begins to read, or is gone. */
+  readonly begun: Promise<void>;
   readonly #child: ChildProcess;
   #errors = '';
   #isKilled = false;
@@ -32,7 +34,12 @@ export class HandoverReader {
         .filter((line) => line.length < 2_000)
         .join('\n');
     });
+    this.begun = new Promise((resolve) => {
+      child.once('message', () => resolve());
+      child.once('close', () => resolve());
+    });
     child.on('message', (message) => {
+      if (message === 'begun') return;
       const isKept = onBatch(message as ToldBatch);
       if (child.connected) child.send({ isKept }, () => {});
     });

@@ -77,7 +77,7 @@ describe('a table that is added later', () => {
     }
     {
       await using reader = await openReader(source, { after, pauseAfter: 2 });
-      await expect.poll(() => reader.batches.length, POLL).toBe(2);
+      await expect.poll(() => reader.batches.length, POLL).toBeGreaterThanOrEqual(2);
       const [first] = reader.batches;
       if (first?.end == null) throw new Error('The copy began without an end.');
       after = JSON.parse(JSON.stringify(reader.stream.checkpoint(first.end))) as Checkpoint;
@@ -103,7 +103,7 @@ describe('a table that is added later', () => {
     const both = sourceOf(it.db, { tables: ['t', 'u'], ...slow, acceptTables: true });
     {
       await using reader = await openReader(both, { after, pauseAfter: 10 });
-      await expect.poll(() => reader.batches.length, POLL).toBe(10);
+      await expect.poll(() => reader.batches.length, POLL).toBeGreaterThanOrEqual(10);
       expect(reader.rows.filter((row) => row.table.name === 't')).toHaveLength(70);
       expect(reader.rows.length).toBeGreaterThan(70);
       expect(reader.rows.length).toBeLessThan(170);
@@ -113,6 +113,8 @@ describe('a table that is added later', () => {
     await using reader = await openReader(one, { after });
     await reader.caughtUp();
     expect(warnings(reader.sourceEvents, 'COPY_TABLE_GONE')).toHaveLength(1);
+    await it.db.query('DELETE FROM t WHERE id = 1');
+    await reader.caughtUp();
     expect(reader.checkpoint().state).not.toHaveProperty('copy');
   });
 

@@ -149,6 +149,8 @@ export function openCopyingStream(options: CopyingOptions): {
       })),
   });
   const failed = (job: CopyJob, error: Error): void => {
+    // Somebody may put right what was in the way.
+    described.clear();
     progress.dropped(job.id);
     stream.change(withoutJob(stream.state, job.id));
     requests.failed(job, error);
