@@ -4,7 +4,7 @@ import { replicationSource } from '@certyo-cdc/replication';
 const source = replicationSource({
   tables: ['public.narrow'],
   slot: process.env['COPY_SLOT'],
-  copy: process.env['PARALLEL'] ? { parallel: Number(process.env['PARALLEL']) } : true,
+  copy: true,
 });
 const startedAtMs = performance.now();
 const { signal } = new AbortController();
@@ -19,7 +19,6 @@ const reading = (async () => {
 await stream.caughtUp({ signal });
 process.send?.({
   rows,
-  cpu: process.cpuUsage().user + process.cpuUsage().system,
   seconds: (performance.now() - startedAtMs) / 1_000,
   maxRssBytes: process.resourceUsage().maxRSS * 1024,
 });
