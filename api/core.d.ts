@@ -1802,6 +1802,11 @@ interface StreamSharing<Row extends object = JsonRow> {
     admit(checkpoint: Checkpoint, options: {
         readonly signal: AbortSignal;
     }): Promise<void>;
+    /**
+     * Whether the stream goes on behind a gap that this checkpoint stands before: its consumer begins where the stream does,
+     * with the record of the gap. @default never
+     */
+    succeeds?(checkpoint: Checkpoint): boolean;
     /** Ends before this one will not be asked for again, though nothing was acknowledged. */
     forget(end: Position): void;
 }

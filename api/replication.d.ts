@@ -75,7 +75,8 @@ interface ReplicationSourceOptions extends SourceOptions {
     readonly streaming?: boolean | StreamingOptions | undefined;
     /**
      * Takes a prepared transaction when it is prepared and spools it to disk until it is committed (PostgreSQL 15 and newer, a
-     * slot with `two_phase`). Events are the same either way: nothing leaves before COMMIT PREPARED. @default false
+     * slot with `two_phase`). Events are the same either way: nothing leaves before COMMIT PREPARED. The start turns it on for a
+     * slot that is there; from PostgreSQL 18 on `setup()` turns it off again. @default false
      */
     readonly twoPhase?: boolean | undefined;
     /**
@@ -155,7 +156,8 @@ interface ReplicationSourceOptions extends SourceOptions {
     } | undefined;
     /**
      * Makes the slot one that standbys copy (PostgreSQL 17 and newer), and warns while a failover would lose it or changes;
-     * with `standbys`, also looks at theirs. @default false
+     * with `standbys`, also looks at theirs. Of a slot that is there `setup()` changes that, with `false` back; left out, it
+     * stays as it is. @default false
      */
     readonly failover?: boolean | {
         readonly standbys?: readonly (ConnectionOptions | string)[] | undefined;

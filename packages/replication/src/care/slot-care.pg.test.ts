@@ -121,6 +121,57 @@ describe('heartbeat', () => {
     expect(warned(reader.sourceEvents)).toEqual([]);
   }, 60_000);
 
+  test('I10: never becomes an event, not even where all messages and all tables are captured', async () => {
+    await using server = await startPostgres({ major });
+    const options = {
+      tables: ['t'],
+      messages: true,
+      heartbeat: { everyMs: 20 },
+      care: false,
+    } as const;
+    await using it = await captured(TABLES, options, server);
+    await it.source.setup();
+    await it.db.query('DROP PUBLICATION certyo_cdc');
+    await it.db.query(
+      'CREATE PUBLICATION certyo_cdc FOR ALL TABLES WITH (publish_via_partition_root = true)',
+    );
+    await it.db.query('SELECT pg_drop_replication_slot($1)', [it.db.database]);
+    await it.db.query(`SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [
+      it.db.database,
+    ]);
+    // The second time by the table.
+    for (const statement of [
+      'SELECT 1',
+      `REVOKE EXECUTE ON FUNCTION ${['text', 'bytea'].map((type) => `pg_logical_emit_message(boolean, text, ${type}${major >= 17 ? ', boolean' : ''})`).join(', ')} FROM PUBLIC`,
+    ]) {
+      await it.db.query(statement);
+      const isByTable = statement.startsWith('REVOKE');
+      if (isByTable) {
+        await it.db.query('CREATE ROLE all_beater LOGIN REPLICATION');
+        await it.db.query('GRANT USAGE ON SCHEMA certyo TO all_beater');
+        await it.db.query('GRANT SELECT, INSERT, UPDATE ON certyo.heartbeats TO all_beater');
+      }
+      const connection = server.urlOf(it.db.database, isByTable ? 'all_beater' : undefined);
+      const sink = memorySink();
+      const checkpoints = memoryCheckpointStore();
+      await using pipeline = createPipeline(sourceOf(it.db, { ...options, connection }), sink, {
+        checkpoints,
+        deadLetters: memoryDeadLetterStore(),
+        checkpointIntervalMs: 10,
+      });
+      await pipeline.start();
+      await it.db.query('SELECT pg_sleep(0.5)');
+      await pipeline.caughtUp();
+      expect(sink.effects).toEqual([]);
+      expect(checkpoints.saves).toBeLessThanOrEqual(2);
+      const beats = await it.db.query<{ beats: number }>(
+        'SELECT beats::int AS beats FROM certyo.heartbeats',
+      );
+      if (isByTable) expect(beats[0]?.beats).toBeGreaterThan(2);
+      await pipeline.drain();
+    }
+  }, 60_000);
+
   test('where the role may not write messages it beats in the table of setup()', async () => {
     await using server = await startPostgres({ major });
     await using it = await captured(TABLES, { tables: ['t'] }, server);

@@ -47,6 +47,20 @@ describe(slotWarnings, () => {
     expect(codes(change)).toEqual(expected);
   });
 
+  test.each<[Partial<SlotHealth>, string]>([
+    [{ safeBytes: -5_000_000, walStatus: 'extended' }, 'another 0 bytes of'],
+    [{ safeBytes: 1.5 * GIB, exhaustedInMs: 30_000 }, 'another 1.5 GiB of'],
+    [{ exhaustedInMs: 30_000 }, 'in about 30 s at'],
+    [{ exhaustedInMs: 3_540_000 }, 'in about 59 min at'],
+    [{ safeBytes: GIB, exhaustedInMs: 5 * 3_600_000 }, 'in about 5 h at'],
+    [{ safeBytes: GIB, exhaustedInMs: 90 * 86_400_000 }, 'in about 90 days at'],
+    [{ unacknowledgedMs: 172_800_000 }, '2 days ago'],
+    [{ retainedBytes: 6 * GIB }, 'keeps 6.0 GiB of'],
+  ])('R-11: %o is told with its numbers: %s', (change, text) => {
+    const said = slotWarnings({ ...calm, ...change }, thresholds);
+    expect(said.map(({ message }) => message).join('\n')).toContain(text);
+  });
+
   test('`false` leaves a warning out', () => {
     const none = { retainedBytes: false, exhaustedInMs: false, unacknowledgedMs: false } as const;
     const bad = { retainedBytes: 99 * GIB, exhaustedInMs: 1, unacknowledgedMs: 1e9, safeBytes: 0 };

@@ -45,7 +45,7 @@ export function slotWarnings(health: SlotHealth, thresholds: CareThresholds): re
         : `, which is used up in about ${durationText(health.exhaustedInMs)} at the present rate`;
     warn(
       'SLOT_RUNNING_OUT',
-      `The slot "${slot}" may keep another ${sizeText(health.safeBytes ?? 0)} of max_slot_wal_keep_size${when}; then it is lost. Let the pipeline catch up, or run: ${RAISE_SQL}`,
+      `The slot "${slot}" may keep another ${sizeText(Math.max(health.safeBytes ?? 0, 0))} of max_slot_wal_keep_size${when}; then it is lost. Let the pipeline catch up, or run: ${RAISE_SQL}`,
     );
   }
   if (thresholds.retainedBytes !== false && health.retainedBytes > thresholds.retainedBytes) {
@@ -89,9 +89,12 @@ function sizeText(bytes: number): string {
 }
 
 function durationText(ms: number): string {
-  const minutes = Math.round(ms / 60_000);
-  if (minutes < 1) return `${Math.round(ms / 1_000)} s`;
-  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
 }
 
 /** A warning that stays true is said again after this time. */
