@@ -4,6 +4,8 @@ import { replicationSource } from './replication-source.ts';
 import { captured, sourceOf } from './testing/captured.ts';
 
 const major = inject('postgresMajor');
+/** From then on the server locks a table to say which of its columns are published. */
+const LOOKS_LOCK = major >= 16;
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE u (id int PRIMARY KEY)'];
 
 describe(replicationSource, () => {
@@ -24,8 +26,13 @@ describe(replicationSource, () => {
       retryable: true,
       message: expect.stringContaining(`public.t by the server process ${pid}`) as string,
     };
-    await expect(source.setup({ slotLockTimeoutMs: 200 })).rejects.toMatchObject(locked);
-    await expect(openReader(source)).rejects.toMatchObject(locked);
+    if (LOOKS_LOCK) {
+      await expect(source.setup({ slotLockTimeoutMs: 200 })).rejects.toMatchObject(locked);
+      await expect(openReader(source)).rejects.toMatchObject(locked);
+    } else
+      expect(await source.setup({ dryRun: true })).not.toContainEqual(
+        expect.stringContaining('PUBLICATION'),
+      );
     // Described for the first time while they are locked.
     await reader.caughtUp();
     await holder.query('ALTER TABLE u ADD COLUMN v text');
@@ -58,8 +65,13 @@ describe(replicationSource, () => {
       code: 'SOURCE_BUSY',
       message: expect.stringContaining(`COMMIT PREPARED 'p'`) as string,
     };
-    await expect(source.setup({ slotLockTimeoutMs: 200 })).rejects.toMatchObject(locked);
-    await expect(openReader(source)).rejects.toMatchObject(locked);
+    if (LOOKS_LOCK) {
+      await expect(source.setup({ slotLockTimeoutMs: 200 })).rejects.toMatchObject(locked);
+      await expect(openReader(source)).rejects.toMatchObject(locked);
+    } else
+      expect(await source.setup({ dryRun: true })).not.toContainEqual(
+        expect.stringContaining('PUBLICATION'),
+      );
     await it.db.query('INSERT INTO u VALUES (1)');
     await reader.stream.caughtUp({ signal: AbortSignal.timeout(10_000) });
     await it.db.query(`COMMIT PREPARED 'p'`);

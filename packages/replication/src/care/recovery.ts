@@ -12,7 +12,7 @@ import { formatLsn, type Lsn, parseLsn, sortableLsn } from '../protocol/lsn.ts';
 import { createSlotSql, dropSlotSql, runStatements } from '../setup/setup.ts';
 import { publicationFingerprint } from '../setup/publication-watch.ts';
 import { readSlot } from '../setup/slot.ts';
-import { lsnFromPosition, positionFromLsn } from '../stream/source-position.ts';
+import { lsnFromPosition, positionFromLsn, readFromOf } from '../stream/source-position.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 import { walFlushedTo } from '../stream/wal-end.ts';
 import type { Recover } from './recover.ts';
@@ -78,6 +78,7 @@ export async function checkpointBehind(
     stored.identity['database'] === settings.connection.database;
   const begin = await beginBehind(error, stored, settings, session, query, signal);
   const state = stored.state as { readonly [key: string]: JsonValue } | null;
+  const readFrom = error === null ? null : await stillReadFrom(error, stored, settings, query);
   return {
     ...stored,
     identity: { ...stored.identity, systemIdentifier, timeline: Number(server?.['timeline'] ?? 0) },
@@ -89,6 +90,7 @@ export async function checkpointBehind(
       ...(isSameHistory && state?.['relations'] !== undefined
         ? { relations: state['relations'] }
         : {}),
+      ...(isSameHistory && readFrom !== null ? { readFrom: positionFromLsn(readFrom) } : {}),
     },
   };
 }
@@ -115,6 +117,22 @@ async function beginBehind(
   const position = lsnFromPosition(stored.position);
   const confirmed = slot.confirmedFlush ?? position;
   return error.code === 'GAP_PUBLICATION' && confirmed < position ? position : confirmed;
+}
+
+/** Where what was prepared before the hole, and may be committed behind it, can still be read from; else null. */
+async function stillReadFrom(
+  error: GapError,
+  stored: Checkpoint,
+  settings: ReplicationSettings,
+  query: TextQuery,
+): Promise<Lsn | null> {
+  const state = stored.state as { readonly [key: string]: JsonValue } | null;
+  const readFrom = readFromOf(state?.['readFrom']);
+  if (readFrom === null) return null;
+  const confirmed = (await readSlot(query, settings.slot))?.confirmedFlush ?? null;
+  if (confirmed === null || confirmed > readFrom) return null;
+  const isLost = error.code === 'GAP_PUBLICATION' && (await isUnreadable(stored, settings, query));
+  return isLost ? null : readFrom;
 }
 
 // The oid tells a publication that was made again from one that was altered.

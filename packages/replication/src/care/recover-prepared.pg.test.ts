@@ -1,0 +1,60 @@
+import { createPipeline, GapError, type Pipeline } from '@certyo-cdc/core';
+import {
+  memoryCheckpointStore,
+  memoryDeadLetterStore,
+  memorySink,
+  startPostgres,
+} from '@certyo-cdc/testing';
+import { describe, expect, inject, test } from 'vitest';
+import type { ReplicationSourceOptions } from '../options.ts';
+import { captured, sourceOf } from '../testing/captured.ts';
+
+const major = inject('postgresMajor');
+const TABLE = ['CREATE TABLE t (id int PRIMARY KEY)', 'CREATE TABLE u (id int PRIMARY KEY)'];
+
+describe('recover with twoPhase', () => {
+  test('what was prepared before the hole and is committed behind it is delivered', async ({
+    skip,
+  }) => {
+    skip(major < 15, 'twoPhase came with PostgreSQL 15');
+    await using server = await startPostgres({ major, settings: { max_prepared_transactions: 5 } });
+    const options = { tables: ['t'], twoPhase: true };
+    await using it = await captured(TABLE, options, server);
+    const sink = memorySink();
+    const checkpoints = memoryCheckpointStore();
+    const pipeline = (more: Partial<ReplicationSourceOptions> = {}): Pipeline => {
+      const { connection: _connection, ...rest } = more;
+      return createPipeline(sourceOf(it.db, { ...options, ...rest }), sink, {
+        name: 'p',
+        checkpoints,
+        deadLetters: memoryDeadLetterStore(),
+      });
+    };
+    {
+      await using first = pipeline();
+      await first.start();
+      await it.db.query(`BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'p'`);
+      await it.db.query('INSERT INTO t VALUES (2)');
+      await first.caughtUp();
+    }
+    await it.db.query('ALTER PUBLICATION certyo_cdc DROP TABLE t');
+    await it.db.query('INSERT INTO t VALUES (3)');
+    await it.db.query('ALTER PUBLICATION certyo_cdc ADD TABLE t');
+    const stopped = pipeline();
+    await stopped.start().catch(() => undefined);
+    const gap = await stopped.closed;
+    expect(gap).toMatchObject({ code: 'GAP_PUBLICATION' });
+    const fingerprint = gap instanceof GapError ? (gap.fingerprint ?? '') : '';
+    await using again = pipeline({ recover: { gap: fingerprint, by: 'accept' } });
+    await again.start();
+    await it.db.query(`COMMIT PREPARED 'p'`);
+    await it.db.query('INSERT INTO t VALUES (4)');
+    await again.caughtUp();
+    expect(sink.effects.map(({ operation, payload }) => `${operation} ${payload}`)).toEqual([
+      'insert {"id":2}',
+      'gap {}',
+      'insert {"id":1}',
+      'insert {"id":4}',
+    ]);
+  }, 60_000);
+});
