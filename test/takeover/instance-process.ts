@@ -9,7 +9,7 @@ const source = replicationSource({
   slot,
   stateSchema,
   tables: ['t'],
-  takeover: { leaseMs: 2_000 },
+  takeover: { leaseMs: 4_000 },
   slotWaitMs: false,
   reconnect: { minDelayMs: 50, maxDelayMs: 500 },
 });
