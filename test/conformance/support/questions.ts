@@ -31,7 +31,27 @@ const statements =
   async (server) => ({ refusal: await askStatements(server, all), seen: new Map() });
 
 /** What a server is asked without the library in between. */
-export const QUESTIONS = {
+export const QUESTION_NAMES = [
+  'streaming',
+  'twoPhase',
+  'messages',
+  'origin',
+  'protocol4',
+  'parallel',
+  'binary',
+  'rowFilter',
+  'columnList',
+  'inSchema',
+  'partitioned',
+  'viaRoot',
+  'generated',
+  'twoPhaseSlot',
+  'failover',
+] as const;
+
+export type QuestionName = (typeof QUESTION_NAMES)[number];
+
+export const QUESTIONS: Readonly<Record<QuestionName, Question>> = {
   streaming: stream("proto_version '2', streaming 'on'", rollBack),
   twoPhase: stream("proto_version '3', two_phase 'on'"),
   messages: stream("proto_version '1', messages 'true'"),
@@ -55,6 +75,4 @@ export const QUESTIONS = {
   failover: statements(
     "SELECT pg_create_logical_replication_slot('$slot', 'pgoutput', false, false, true)",
   ),
-} as const satisfies Readonly<Record<string, Question>>;
-
-export type QuestionName = keyof typeof QUESTIONS;
+};
