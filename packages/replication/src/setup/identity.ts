@@ -19,7 +19,7 @@ const MEMBERS: Readonly<Record<Exclude<keyof ReplicationIdentity, 'timeline'>, s
   slot: 'Restore the option slot, or give this pipeline another name.',
   publications: 'Restore the option publication, or give this pipeline another name.',
   tables:
-    'Restore the option tables; or, to go on with the new list knowing that earlier changes of added tables are not captured, set acceptTables: true.',
+    'Restore the option tables; or, to go on with the new list, set acceptTables: true: what added tables held before is handed over with the option copy, or by source.backfill(), and not otherwise.',
 };
 
 export function identityToJson(identity: ReplicationIdentity): SourceIdentity {
