@@ -3,6 +3,7 @@ import { CdcError, CheckpointFencedError, type SourceEvent } from '@certyo-cdc/c
 import type { SqlSession } from '../connection/sql-executor.ts';
 import { acquireLease } from './acquire-lease.ts';
 import type { Lease } from './lease.ts';
+import { turnSql } from './sql.ts';
 
 /** Whose lease a `LeaseKeeper` keeps, and how. */
 export interface LeaseKeeperOptions {
@@ -58,6 +59,8 @@ export class LeaseKeeper {
   async regain(options: { readonly signal: AbortSignal }): Promise<void> {
     if (this.#lease.isHeld()) return;
     const before = this.#lease.token;
+    // Taking a turn, if only to give it back, would end the one who has succeeded us and is late for a moment.
+    if ((await this.#turn(options)) > before) throw this.#succeeded();
     await this.#lease.release(options);
     const lease = await this.#again(options);
     if (lease?.token === before + 1n) {
@@ -65,11 +68,25 @@ export class LeaseKeeper {
       return;
     }
     await lease?.release(options);
+    throw this.#succeeded();
+  }
+
+  #succeeded(): CheckpointFencedError {
     const { name, work } = this.#options;
-    throw new CheckpointFencedError(
+    return new CheckpointFencedError(
       `The lease ${JSON.stringify(name)} ended, and another instance has ${work} since.`,
       { remedy: 'Start again: it goes on behind the checkpoint of the other instance.' },
     );
+  }
+
+  async #turn(options: { readonly signal: AbortSignal }): Promise<bigint> {
+    const { name, schema, session } = this.#options;
+    const { rows } = await session.query<{ readonly token: string }>(
+      turnSql(schema),
+      [name],
+      options,
+    );
+    return BigInt(rows[0]?.token ?? '0');
   }
 
   /** Ours may last by the server's clock; beyond its time the holder is another. Null when there is one. */

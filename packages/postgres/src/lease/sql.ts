@@ -61,6 +61,11 @@ export function lookSql(schema: string): string {
 FROM ${table(schema)} WHERE name = $1`;
 }
 
+/** $1 name. The number of the newest turn. */
+export function turnSql(schema: string): string {
+  return `SELECT token::text AS token FROM ${table(schema)} WHERE name = $1`;
+}
+
 /** An expression: 'true' while the lease lasts. */
 export function guardSql(schema: string, name: string, holder: string, token: string): string {
   return `SELECT EXISTS (SELECT FROM ${table(schema)} AS lease WHERE lease.name = ${quoteLiteral(name)}
