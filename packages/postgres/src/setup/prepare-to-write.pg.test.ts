@@ -1,0 +1,40 @@
+import { testDatabase } from '@certyo-cdc/testing/vitest';
+import { describe, expect, test } from 'vitest';
+import { resolveConnection } from '../connection/resolve-connection.ts';
+import { sqlSession } from '../connection/sql-session.ts';
+import { prepareToWrite } from './prepare-to-write.ts';
+
+describe(prepareToWrite, () => {
+  test('a process that stands still within its transaction holds nobody up for long', async () => {
+    await using db = await testDatabase();
+    await db.query('CREATE TABLE state (name text PRIMARY KEY, at int)');
+    await db.query(`INSERT INTO state VALUES ('p', 1)`);
+    const { signal } = new AbortController();
+    const session = sqlSession(resolveConnection(db.url));
+    let wake = (): void => undefined;
+    const asleep = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    const stopped = session.transaction(
+      async (executor) => {
+        await prepareToWrite(executor, signal);
+        await executor.query('UPDATE public.state SET at = 2', [], { signal });
+        await asleep;
+      },
+      { signal },
+    );
+    const outcome = stopped.then(
+      () => 'committed',
+      () => 'lost',
+    );
+    const held = `SELECT 1 FROM pg_stat_activity WHERE datname = $1 AND state = 'idle in transaction'`;
+    await expect.poll(() => db.query(held, [db.database])).toHaveLength(1);
+    const startedAtMs = Date.now();
+    await db.query('UPDATE state SET at = 3');
+    expect(Date.now() - startedAtMs).toBeLessThan(12_000);
+    wake();
+    expect(await outcome).toBe('lost');
+    expect(await db.query('SELECT at FROM state')).toEqual([{ at: 3 }]);
+    await session.close();
+  });
+});
