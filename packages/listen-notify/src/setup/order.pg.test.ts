@@ -97,7 +97,32 @@ describe('order of one transaction (I3)', () => {
     expect(brokenLinks(await log.changes())).toEqual([]);
   });
 
-  test('triggers that change other rows at random, some of it rolled back: keys two levels deep, values three', async () => {
+  test('a key that nested triggers gave up, took and gave up again', async () => {
+    await using log = await setUpLog(
+      [
+        'CREATE TABLE t (id int PRIMARY KEY, v text)',
+        'CREATE TABLE plan (n int, sql text)',
+        'CREATE SEQUENCE step',
+        `INSERT INTO plan VALUES (1, 'DELETE FROM t'), (2, 'INSERT INTO t VALUES (1, ''n''), (2, ''n'')'),
+           (3, 'UPDATE t SET v = ''m'''), (4, 'DELETE FROM t WHERE id = 1'), (5, 'UPDATE t SET id = 1 WHERE id = 2')`,
+        userTrigger(
+          'planned',
+          'AFTER INSERT OR UPDATE OR DELETE',
+          `IF pg_trigger_depth() < 4 THEN
+             EXECUTE coalesce((WITH s AS MATERIALIZED (SELECT nextval('step') AS now) SELECT sql FROM plan, s WHERE n = s.now), 'SELECT');
+           END IF;`,
+        ),
+      ],
+      { tables: ['t'] },
+    );
+    await log.db.query("INSERT INTO t VALUES (1, 'n'), (2, 'n')");
+    expect(await log.db.query('SELECT t::text AS row FROM t')).toEqual([{ row: '(1,m)' }]);
+    const changes = await log.changes();
+    expect(brokenLinks(changes)).toEqual([]);
+    expect(changes.at(-1)).toMatchObject({ old_row: '(2,m)', new_row: '(1,m)' });
+  });
+
+  test('triggers that change other rows at random, three levels deep, some of it rolled back', async () => {
     await using log = await setUpLog(
       [
         'CREATE TABLE t (id int PRIMARY KEY, v text)',
@@ -109,7 +134,7 @@ describe('order of one transaction (I3)', () => {
           `IF pg_trigger_depth() < 4 THEN
              BEGIN
                EXECUTE coalesce((WITH s AS MATERIALIZED (SELECT nextval('step') AS now)
-                 SELECT sql FROM plan, s WHERE n = s.now AND (pg_trigger_depth() < 3 OR sql LIKE 'UPDATE t SET v%')), 'SELECT');
+                 SELECT sql FROM plan, s WHERE n = s.now), 'SELECT');
              EXCEPTION WHEN unique_violation OR division_by_zero OR triggered_data_change_violation THEN
              END;
            END IF;`,

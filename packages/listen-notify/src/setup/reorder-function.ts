@@ -70,7 +70,16 @@ BEGIN
     IF NOT FOUND AND v_key IS NOT NULL THEN
       SELECT l.sequence, l.old_version, l.new_key, l.old_key INTO v_next FROM ${log} l
        WHERE l.xid = p_xid AND l.relation = v_late.relation AND l.old_key = v_key AND l.sequence > v_first AND l.sequence < p_late
-         AND NOT l.sequence = ANY (v_before || v_after) ORDER BY l.sequence DESC LIMIT 1;
+         AND NOT l.sequence = ANY (v_before || v_after)
+         -- Not one that took the key itself behind that place.
+         AND NOT EXISTS (WITH RECURSIVE held AS (
+               SELECT b.sequence, b.old_version, b.new_key FROM ${log} b
+                WHERE b.xid = p_xid AND b.relation = v_late.relation AND b.new_version = l.old_version AND b.sequence < p_late
+               UNION ALL
+               SELECT b.sequence, b.old_version, b.new_key FROM held h JOIN ${log} b ON b.new_version = h.old_version
+                WHERE h.new_key IS NULL AND b.xid = p_xid AND b.relation = v_late.relation AND b.sequence < p_late)
+               SELECT FROM held WHERE held.new_key = v_key AND held.sequence > v_first)
+       ORDER BY l.sequence DESC LIMIT 1;
     END IF;
     EXIT WHEN NOT FOUND OR v_next.sequence = ANY (v_before);
     v_before := v_next.sequence || v_before;
