@@ -83,6 +83,43 @@ describe('a window', () => {
     expect(told).toEqual(await rowsOf(it.db));
   });
 
+  test('S-04: what a chunk shows that the stream has not told yet waits until it has', async () => {
+    await using it = await captured([...TABLE, 'CREATE TABLE u (id int PRIMARY KEY)'], {
+      tables: ['t', 'u'],
+    });
+    await it.source.setup();
+    await using reader = await openReader(it.source);
+    await using closed = await gate(it.db);
+    const backfill = await it.source.backfill({ tables: ['t'], where: GATED, chunkRows: 100 });
+    await closed.reached();
+    const first = await it.db.client();
+    const second = await it.db.client();
+    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'relation' AND query LIKE '%LOCK TABLE%'`;
+    const locked = first.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
+    await expect.poll(() => it.db.query(waiting), POLL).toHaveLength(1);
+    const locking = second.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
+    await expect.poll(() => it.db.query(waiting), POLL).toHaveLength(2);
+    await closed.open();
+    await locked;
+    // The window of the second chunk is open, and its snapshot comes behind both.
+    await expect.poll(() => it.db.query(waiting), POLL).toHaveLength(2);
+    await expect.poll(() => reader.rows.length, POLL).toBe(100);
+    reader.pause();
+    await it.db.query('INSERT INTO u VALUES (1)');
+    await expect.poll(() => reader.rows.length, POLL).toBe(101);
+    await first.query(`UPDATE t SET v = 'second' WHERE id = 150; COMMIT`);
+    await locking;
+    await second.query(`UPDATE t SET v = 'third' WHERE id = 150; COMMIT`);
+    // The chunk has been read; the reader stands before both changes.
+    await expect.poll(() => it.db.query(waiting), POLL).toHaveLength(0);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    reader.resume();
+    await finished(backfill, reader);
+    const told = reader.rows.filter((row) => row.table.name === 't' && row.key['id'] === 150);
+    expect(told.map((row) => row.after?.['v'])).toEqual(['second', 'third']);
+    expect(lastTold(reader)).toEqual(await rowsOf(it.db));
+  });
+
   test.each([
     'TRUNCATE t',
     `ALTER TABLE t ADD COLUMN more int DEFAULT 5`,
