@@ -245,12 +245,10 @@ describe('the API', () => {
   test('a slot that is in use', async () => {
     const holder = run(good(), ORDERS, /records delivered/u);
     await expect
-      .poll(
-        async () =>
-          database.query(
-            "SELECT FROM pg_replication_slots WHERE slot_name = 'certyo_cdc' AND active",
-          ),
-        { timeout: 10_000 },
+      .poll(async () =>
+        database.query(
+          "SELECT FROM pg_replication_slots WHERE slot_name = 'certyo_cdc' AND active",
+        ),
       )
       .toHaveLength(1);
     const outcome = await run(good(), [...ORDERS, '--slot-wait-ms', '500']);

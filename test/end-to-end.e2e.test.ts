@@ -60,7 +60,7 @@ describe('end to end', () => {
       await using first = rig.pipeline({ pipeline: options });
       await insert(rig, 1, 1000);
       await first.pipeline.start();
-      await expect.poll(() => first.pipeline.status().parked, { timeout: 10_000 }).toBe(2);
+      await expect.poll(() => first.pipeline.status().parked).toBe(2);
       expect(rig.certyo.requests[0]).toMatchObject({ recordCount: 1000, status: 400 });
       expect(first.pipeline.status().requests).toBeLessThanOrEqual(2 * 2 * Math.log2(1000) + 1);
       await rig.db.query(`UPDATE t SET v = 'second' WHERE id IN (137, 138)`);

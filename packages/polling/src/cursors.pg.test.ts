@@ -47,6 +47,8 @@ describe('pollingSource by timestamp', () => {
       { tables: [table] },
     );
     await using reader = await openReader(it.source);
+    // The first pass waits for what is running then.
+    await reader.caughtUp();
     const late = await it.db.client();
     await late.query('BEGIN');
     await late.query('INSERT INTO t VALUES (1, 1, now())');

@@ -3,8 +3,6 @@ import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
 
-const TIMEOUT = { timeout: 20_000 };
-
 async function codeOf(opening: Promise<unknown>): Promise<string> {
   const error: unknown = await opening.then(
     () => null,
@@ -143,7 +141,7 @@ describe('pollingSource against the faults of polling', () => {
     await it.db.query('INSERT INTO t VALUES (1)');
     const warned = (): string[] =>
       sourceEvents.flatMap((event) => (event.type === 'source-warned' ? [event.message] : []));
-    await expect.poll(() => warned().join(), TIMEOUT).toContain(`process ${pid}`);
+    await expect.poll(() => warned().join()).toContain(`process ${pid}`);
     await idle.query('COMMIT');
     await reader.caughtUp();
     expect(reader.told).toEqual(['snapshot t {"id":1}']);
@@ -226,7 +224,7 @@ describe('pollingSource against the faults of polling', () => {
         expect(JSON.stringify(reader.sourceEvents)).toContain('secret');
         const left = (): Promise<unknown[]> => it.db.query('SELECT FROM certyo.polling_tombstones');
         await it.db.query("INSERT INTO t VALUES (2, 'a', 'b')");
-        await expect.poll(async () => (await left()).length, TIMEOUT).toBe(0);
+        await expect.poll(async () => (await left()).length).toBe(0);
       }
       await it.db.query('ALTER TABLE t ENABLE ROW LEVEL SECURITY');
       expect(await codeOf(openReader(source))).toBe('SOURCE_SETUP');

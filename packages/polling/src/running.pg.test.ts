@@ -9,8 +9,6 @@ import { openReader, startCertyoEmulator } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
 
-const TIMEOUT = { timeout: 20_000 };
-
 describe('pollingSource while things change around it', () => {
   test('columns that come, go and change are told by an event before their first row, also after a restart', async () => {
     await using it = await captured(['CREATE TABLE t (id int PRIMARY KEY, note text)'], {
@@ -106,17 +104,17 @@ describe('pollingSource while things change around it', () => {
       },
     );
     await using reader = await openReader(it.source);
-    await expect.poll(() => reader.rows.length, TIMEOUT).toBe(501);
+    await expect.poll(() => reader.rows.length).toBe(501);
     expect(reader.rows.findIndex((row) => row.table.name === 'small')).toBeLessThan(30);
     await it.db.query('INSERT INTO small VALUES (2)');
     it.source.pollNow();
-    await expect.poll(() => reader.rows.length, TIMEOUT).toBe(502);
+    await expect.poll(() => reader.rows.length).toBe(502);
     await it.db.query('INSERT INTO small VALUES (3)');
     reader.stream.nudge();
-    await expect.poll(() => reader.rows.length, TIMEOUT).toBe(503);
+    await expect.poll(() => reader.rows.length).toBe(503);
     await it.db.query('INSERT INTO small VALUES (4)');
     expect(reader.stream.offer({ relation: 1, columns: [], row: '()' })).toBe(false);
-    await expect.poll(() => reader.rows.length, TIMEOUT).toBe(504);
+    await expect.poll(() => reader.rows.length).toBe(504);
   });
 
   test('takes over the checkpoint of another kind in the next epoch, and reads everything from its beginning', async () => {

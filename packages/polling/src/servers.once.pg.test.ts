@@ -3,8 +3,6 @@ import { openReader, type StreamReader, startPostgres } from '@certyo-cdc/testin
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from './testing/captured.ts';
 
-const TIMEOUT = { timeout: 20_000 };
-
 describe('pollingSource and its server', () => {
   test('P-10: names a prepared transaction that holds the horizon up', async () => {
     await using server = await startPostgres({
@@ -19,7 +17,7 @@ describe('pollingSource and its server', () => {
     await client.query("BEGIN; SELECT pg_current_xact_id(); PREPARE TRANSACTION 'it''s forgotten'");
     await it.db.query('INSERT INTO t VALUES (1)');
     await expect
-      .poll(() => JSON.stringify(sourceEvents), TIMEOUT)
+      .poll(() => JSON.stringify(sourceEvents))
       .toContain("COMMIT PREPARED 'it''s forgotten';");
     await client.query("ROLLBACK PREPARED 'it''s forgotten'");
     await reader.caughtUp();
@@ -45,10 +43,10 @@ describe('pollingSource and its server', () => {
       if (CdcError.is(error)) return error.code;
       await using opened = error as StreamReader;
       await it.db.query('INSERT INTO t VALUES (2)');
-      await expect.poll(() => opened.told.join(), TIMEOUT).toBe('snapshot t {"id":2}');
+      await expect.poll(() => opened.told.join()).toBe('snapshot t {"id":2}');
       await opened.acknowledge();
       await it.db.query('DELETE FROM t WHERE id = 2');
-      await expect.poll(() => opened.told.at(-1), TIMEOUT).toBe('delete t {"id":2}');
+      await expect.poll(() => opened.told.at(-1)).toBe('delete t {"id":2}');
       expect(opened.failure).toBeNull();
       return 'opened';
     };

@@ -27,7 +27,7 @@ describe('servers', () => {
       await server.crash();
       await server.start();
       await it.db.query('INSERT INTO t VALUES (6)');
-      await expect.poll(() => reader.events.length, { timeout: 10_000 }).toBe(6);
+      await expect.poll(() => reader.events.length).toBe(6);
       expect(reader.rows.map((row) => row.key['id'])).toEqual([1, 2, 3, 4, 5, 6]);
     }
     await server.crash();
@@ -54,14 +54,14 @@ describe('servers', () => {
     await server.start();
     await it.db.query(`INSERT INTO t VALUES (1001, 'y')`);
     stalled.resume();
-    await expect.poll(() => stalled.events.length, { timeout: 10_000 }).toBe(1_001);
+    await expect.poll(() => stalled.events.length).toBe(1_001);
     // Now one that reads everything, answers, and acknowledges nothing.
     const secondAt = Date.now();
     await server.stop('fast', 20_000);
     expect(Date.now() - secondAt).toBeLessThan(5_000);
     await server.start();
     await it.db.query(`INSERT INTO t VALUES (1002, 'z')`);
-    await expect.poll(() => stalled.events.length, { timeout: 10_000 }).toBe(1_002);
+    await expect.poll(() => stalled.events.length).toBe(1_002);
     expect(stalled.failure).toBeNull();
   }, 60_000);
 

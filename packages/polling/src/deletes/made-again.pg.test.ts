@@ -2,8 +2,6 @@ import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured } from '../testing/captured.ts';
 
-const TIMEOUT = { timeout: 20_000 };
-
 describe('Deletes', () => {
   test('I1: a key that was found gone, lived when that was read, and is gone again before its row is read, is told', async () => {
     await using it = await captured(
@@ -17,15 +15,13 @@ describe('Deletes', () => {
     await it.db.query('DELETE FROM t WHERE id = 1');
     // Compares the keys; the tombstone stays behind the open transaction.
     const caughtUp = reader.caughtUp();
-    await expect
-      .poll(() => it.db.query('SELECT FROM certyo.polling_tombstones'), TIMEOUT)
-      .toHaveLength(1);
+    await expect.poll(() => it.db.query('SELECT FROM certyo.polling_tombstones')).toHaveLength(1);
     await it.db.query('INSERT INTO t VALUES (2)');
     const second = await it.db.client();
     await second.query('BEGIN; SELECT pg_current_xact_id()');
     await it.db.query('INSERT INTO t VALUES (1)');
     await first.query('ROLLBACK');
-    await expect.poll(() => reader.told, TIMEOUT).toContain('snapshot t {"id":2}');
+    await expect.poll(() => reader.told).toContain('snapshot t {"id":2}');
     await it.db.query('DELETE FROM t WHERE id = 1');
     await second.query('ROLLBACK');
     await caughtUp;

@@ -166,7 +166,7 @@ describe('acquireLease', () => {
     const held = it.session(through(proxy, it.db.url));
     const lease = await acquireLease(held, { name: 'p', ttlMs: 6000, signal });
     proxy.reset();
-    await expect.poll(() => proxy.accepted, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => proxy.accepted).toBe(2);
     expect(lease.isHeld()).toBe(true);
     expect(lease.lost.aborted).toBe(false);
     await lease.release({ signal });

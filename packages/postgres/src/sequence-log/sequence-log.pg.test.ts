@@ -70,13 +70,11 @@ describe('openSequenceLog', () => {
     // A number counts as drawn when that is on disk; others write to this server too.
     const [written] = await it.db.query('SELECT pg_current_wal_insert_lsn()::text AS lsn');
     await expect
-      .poll(
-        () =>
-          it.db.query(
-            'SELECT 1 WHERE pg_wal_lsn_diff($1::pg_lsn, pg_current_wal_flush_lsn()) <= 24',
-            [written?.['lsn']],
-          ),
-        { timeout: 20_000 },
+      .poll(() =>
+        it.db.query(
+          'SELECT 1 WHERE pg_wal_lsn_diff($1::pg_lsn, pg_current_wal_flush_lsn()) <= 24',
+          [written?.['lsn']],
+        ),
       )
       .toHaveLength(1);
     await it.log.read({ signal });

@@ -32,7 +32,7 @@ describe('certyo-emulator', { timeout: 30_000 }, () => {
     'starts, prints one JSON line, ends on %s',
     async (signal) => {
       const { child, output, exit } = run('--port', '0', '--key', 'k=1=acme:orders', '--json');
-      await expect.poll(() => output.stdout, { timeout: 20_000 }).toContain('\n');
+      await expect.poll(() => output.stdout).toContain('\n');
       const line = JSON.parse(output.stdout) as { url: string; apiKey: string };
 
       const answer = await call(line, 'POST', '/records', record({ tenantId: 'acme' }));
@@ -51,7 +51,7 @@ describe('certyo-emulator', { timeout: 30_000 }, () => {
 
   test('prints the lines to export', async () => {
     const { child, output, exit } = run('--port', '0', '--control-port', '0', '--key', "a'b=t");
-    await expect.poll(() => output.stdout, { timeout: 20_000 }).toContain('control');
+    await expect.poll(() => output.stdout).toContain('control');
     child.kill('SIGTERM');
 
     expect(output.stdout).toMatch(/^export CERTYO_BASE_URL=http:\/\/127\.0\.0\.1:\d+$/m);

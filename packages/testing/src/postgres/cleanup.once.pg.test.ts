@@ -71,8 +71,8 @@ describe('startPostgres cleans up', { timeout: 120_000 }, () => {
     const owner = await startInOtherProcess(temporary.path);
     expect(processStart(owner.postmaster)).not.toBeNull();
     await kill(owner.process);
-    await expect.poll(() => processStart(owner.postmaster), { timeout: 30_000 }).toBeNull();
-    await expect.poll(() => existsSync(owner.directory), { timeout: 30_000 }).toBe(false);
+    await expect.poll(() => processStart(owner.postmaster)).toBeNull();
+    await expect.poll(() => existsSync(owner.directory)).toBe(false);
   });
 
   test('what is left when the watcher dies too is removed by the next start', async () => {
@@ -107,7 +107,7 @@ describe('startPostgres cleans up', { timeout: 120_000 }, () => {
     const names = readdirSync(base).map((name) => name.replace(/-.*/, ''));
     expect(names.toSorted()).toEqual(['cluster', 'cluster', 'cluster', 'template']);
     await Promise.all(owners.map(async (owner) => kill(owner.process)));
-    await expect.poll(() => readdirSync(base).length, { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => readdirSync(base).length).toBe(1);
   });
 
   test('nothing is left of servers that were disposed of', async () => {

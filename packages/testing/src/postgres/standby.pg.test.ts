@@ -32,7 +32,7 @@ describe('startPostgres with standbyOf', () => {
     expect(standby.major).toBe(major);
     expect(standby.password).toBe('pw');
     expect(standby.certificates?.ca).toBe(primary.certificates?.ca);
-    await expect.poll(() => countRows(standby), { timeout: 10_000 }).toBe(expected);
+    await expect.poll(() => countRows(standby)).toBe(expected);
     const sql = 'SELECT system_identifier::text AS id FROM pg_control_system()';
     expect(await standby.query(sql)).toEqual(await primary.query(sql));
     await expect(standby.query('INSERT INTO t VALUES (1)')).rejects.toMatchObject({
@@ -54,7 +54,7 @@ describe('startPostgres with standbyOf', () => {
       await primary.query('CHECKPOINT');
     }
     await standby.start();
-    await expect.poll(() => countRows(standby), { timeout: 10_000 }).toBe(100_000);
+    await expect.poll(() => countRows(standby)).toBe(100_000);
   });
 
   test('a failover slot comes with it', async ({ skip }) => {
