@@ -8,8 +8,6 @@ const TABLE = [
   `INSERT INTO t SELECT i, 'first' FROM generate_series(1, 500) i`,
 ];
 
-const POLL = { timeout: 20_000 };
-
 /** Acknowledges, as a pipeline does, until the backfill has ended. */
 async function finish(backfill: Backfill, reader: StreamReader): Promise<BackfillStatus> {
   const done = backfill.done;
@@ -19,7 +17,7 @@ async function finish(backfill: Backfill, reader: StreamReader): Promise<Backfil
       if (reader.failure !== null) throw reader.failure;
       if (reader.end !== null) await reader.acknowledge();
       return (await backfill.status()).state;
-    }, POLL)
+    })
     .toBe('finished');
   return done;
 }
@@ -58,12 +56,12 @@ describe('backfill', () => {
     await using reader = await openReader(it.source, { paused: true });
     const backfill = await it.source.backfill({ tables: ['t'], chunkRows: 10 });
     await backfill.pause();
-    await expect.poll(async () => (await backfill.status()).state, POLL).toBe('paused');
+    await expect.poll(async () => (await backfill.status()).state).toBe('paused');
     reader.resume();
     await reader.caughtUp();
     expect(reader.rows.length).toBeLessThanOrEqual(10);
     await backfill.resume();
-    await expect.poll(() => reader.rows.length, POLL).toBeGreaterThan(10);
+    await expect.poll(() => reader.rows.length).toBeGreaterThan(10);
     await backfill.cancel();
     await expect(backfill.done).rejects.toThrow('was cancelled');
     expect((await backfill.status()).state).toBe('cancelled');
@@ -78,7 +76,7 @@ describe('backfill', () => {
     {
       await using reader = await openReader(it.source);
       await it.source.backfill({ tables: ['t'], chunkRows: 50 });
-      await expect.poll(() => reader.rows.length, POLL).toBeGreaterThanOrEqual(150);
+      await expect.poll(() => reader.rows.length).toBeGreaterThanOrEqual(150);
       reader.pause();
       before = reader.rows.length;
       after = await reader.acknowledge();
@@ -142,12 +140,12 @@ describe('backfill', () => {
     const writer = await it.db.client();
     await writer.query('SET synchronous_commit = on');
     const writing = writer.query(`UPDATE t SET v = 'second' WHERE id = 1`);
-    await expect.poll(() => reader.told, POLL).toEqual(['update t {"id":1,"v":"second"}']);
+    await expect.poll(() => reader.told).toEqual(['update t {"id":1,"v":"second"}']);
     // The row cannot be seen, though its change was delivered.
     expect(await it.db.query('SELECT v FROM t WHERE id = 1')).toMatchObject([{ v: 'first' }]);
     const backfill = await it.source.backfill({ tables: ['t'] });
     await expect
-      .poll(() => reader.sourceEvents.some(({ type }) => type === 'source-waiting'), POLL)
+      .poll(() => reader.sourceEvents.some(({ type }) => type === 'source-waiting'))
       .toBe(true);
     expect(reader.rows).toHaveLength(1);
     await server.query('ALTER SYSTEM RESET synchronous_standby_names');

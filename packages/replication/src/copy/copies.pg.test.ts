@@ -25,8 +25,6 @@ const TABLE = [
   'CREATE TABLE t (id int PRIMARY KEY, v text)',
   `INSERT INTO t SELECT i, 'first' FROM generate_series(1, 100) i`,
 ];
-const POLL = { timeout: 20_000 };
-
 const QUICK = { checkpointIntervalMs: 10, batch: { lingerMs: 5 } } as const;
 
 /** By key, the value that took effect last. */
@@ -85,7 +83,7 @@ describe('a backfill', () => {
     for (let life = 0; life < 3; life++) {
       await using reader: StreamReader = await openReader(it.source, { after: at });
       if (life === 0) await it.source.backfill({ tables: ['t'], chunkRows: 10 });
-      await expect.poll(() => reader.rows.length, POLL).toBeGreaterThanOrEqual(20);
+      await expect.poll(() => reader.rows.length).toBeGreaterThanOrEqual(20);
       expect(reader.rows[0]?.key['id']).toBe(saved + 1);
       // A chunk is one batch here, so that its end covers all of it.
       saved += reader.rows.length;
@@ -109,13 +107,13 @@ describe('a backfill', () => {
     let after;
     {
       await using reader = await openReader(it.source, { paused: true });
-      await expect.poll(() => reader.rows.length, POLL).toBe(10);
+      await expect.poll(() => reader.rows.length).toBe(10);
       after = await reader.acknowledge();
     }
     await backfill.pause();
     {
       await using reader = await openReader(it.source, { after });
-      await expect.poll(async () => (await backfill.status()).state, POLL).toBe('paused');
+      await expect.poll(async () => (await backfill.status()).state).toBe('paused');
       await reader.caughtUp();
       expect(reader.rows).toEqual([]);
     }
@@ -177,7 +175,7 @@ describe('a backfill', () => {
       await prepared.query(`PREPARE TRANSACTION '${it.db.database}'`);
     }
     await closed.open();
-    await expect.poll(() => reader.rows.length, POLL).toBeGreaterThan(40);
+    await expect.poll(() => reader.rows.length).toBeGreaterThan(40);
     await large.query('COMMIT');
     if (canPrepare) await it.db.query(`COMMIT PREPARED '${it.db.database}'`);
     await finished(backfill, reader);
@@ -220,7 +218,7 @@ describe('recover by copy', () => {
     const source = sourceOf(it.db, { tables: ['t'], recover });
     {
       await using reader = await openReader(source, { after });
-      await expect.poll(() => reader.end, POLL).not.toBeNull();
+      await expect.poll(() => reader.end).not.toBeNull();
       const first = reader.batches[0];
       // Whatever is saved first covers the record of the hole.
       expect(first?.events.map(({ operation }) => operation)).toEqual(['gap']);
@@ -231,7 +229,7 @@ describe('recover by copy', () => {
     const told: string[] = [];
     {
       await using reader = await openReader(source, { after, pauseAfter: 1 });
-      await expect.poll(() => reader.end, POLL).not.toBeNull();
+      await expect.poll(() => reader.end).not.toBeNull();
       saved = await reader.acknowledge();
       told.push(...reader.events.map(({ id }) => id));
     }
@@ -278,7 +276,7 @@ describe('shareSource over a source that copies', () => {
       await it.db.query(`UPDATE t SET v = 'life ${life}' WHERE id % 10 = ${life}`);
       const least = 20 * (life + 1);
       await expect
-        .poll(() => sinks.a.effects.length + sinks.b.effects.length, POLL)
+        .poll(() => sinks.a.effects.length + sinks.b.effects.length)
         .toBeGreaterThan(least);
       await process.stop();
       await it.db.query(`DELETE FROM t WHERE id = ${90 + life}`);
@@ -303,7 +301,7 @@ describe('the slot of a copy', () => {
     opening.catch(() => undefined);
     const made =
       'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND confirmed_flush_lsn IS NULL';
-    await expect.poll(() => it.db.query(made, [it.db.database]), POLL).toHaveLength(1);
+    await expect.poll(() => it.db.query(made, [it.db.database])).toHaveLength(1);
     const sourceEvents: SourceEvent[] = [];
     const second = openReader(sourceOf(it.db, options), { sourceEvents });
     second.catch(() => undefined);
@@ -319,7 +317,7 @@ describe('the slot of a copy', () => {
     const options = { tables: ['t'], copy: { method: 'keyset', chunkRows: 10 } } as const;
     await using it = await captured(TABLE, options);
     await using reader = await openReader(it.source, { pauseAfter: 3 });
-    await expect.poll(() => reader.batches.length, POLL).toBeGreaterThanOrEqual(3);
+    await expect.poll(() => reader.batches.length).toBeGreaterThanOrEqual(3);
     await reader.acknowledge();
     const { slot } = normalizeReplicationOptions({
       connection: it.db.url,
@@ -336,7 +334,7 @@ describe('the slot of a copy', () => {
           () => 'dropped',
           (error: Error) => error.message,
         );
-      }, POLL)
+      })
       .toBe('dropped');
     reader.resume();
     expect(await reader.ended()).toMatchObject({ name: 'GapError', code: 'GAP_SLOT_MISSING' });

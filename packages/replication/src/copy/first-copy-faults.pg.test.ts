@@ -3,8 +3,6 @@ import { openReader, type StreamReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from '../testing/captured.ts';
 
-const POLL = { timeout: 20_000 };
-
 /** A table of many blocks: wide rows, of which the reader's buffers hold a small part. */
 const WIDE = [
   'CREATE TABLE t (id int PRIMARY KEY, v text)',
@@ -25,7 +23,7 @@ describe('the first copy', () => {
     );
     await writer.query('COMMIT');
     const slots = 'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1';
-    await expect.poll(() => it.db.query(slots, [it.db.database]), POLL).toEqual([]);
+    await expect.poll(() => it.db.query(slots, [it.db.database])).toEqual([]);
     await using reader = await openReader(sourceOf(it.db, { tables: ['t'], copy: true }));
     await reader.caughtUp();
     expect(reader.told).toEqual(['snapshot t {"id":1}']);
@@ -40,15 +38,13 @@ describe('the first copy', () => {
     const opening = it.source.open({ after: null, signal: abort.signal });
     opening.catch(() => undefined);
     const waiting = `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND datname = current_database()`;
-    await expect.poll(async () => (await it.db.query(waiting)).length, POLL).toBeGreaterThan(0);
+    await expect.poll(async () => (await it.db.query(waiting)).length).toBeGreaterThan(0);
     const reason = new Error('enough');
     abort.abort(reason);
     await expect(opening).rejects.toBe(reason);
     await expect
-      .poll(
-        () =>
-          it.db.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [it.db.database]),
-        POLL,
+      .poll(() =>
+        it.db.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [it.db.database]),
       )
       .toEqual([]);
     await writer.query('ROLLBACK');
@@ -61,7 +57,7 @@ describe('the first copy', () => {
     await it.db.query('DELETE FROM t WHERE id = 14000');
     const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND query LIKE 'COPY%'`;
-    await expect.poll(async () => (await it.db.query(terminate)).length, POLL).toBeGreaterThan(0);
+    await expect.poll(async () => (await it.db.query(terminate)).length).toBeGreaterThan(0);
     reader.resume();
     await reader.caughtUp();
     expect(reader.sourceEvents).toContainEqual(
@@ -81,7 +77,7 @@ describe('the first copy', () => {
       await using reader = await openReader(it.source);
       const parts = (): number => reader.batches.filter(({ end }) => end !== null).length;
       // The first end says that the copy has begun, the second that a part of the table is copied.
-      await expect.poll(parts, POLL).toBeGreaterThanOrEqual(2);
+      await expect.poll(parts).toBeGreaterThanOrEqual(2);
       reader.pause();
       expect(reader.rows.length).toBeLessThan(14_000);
       after = await reader.acknowledge();
@@ -152,9 +148,9 @@ describe('the first copy', () => {
     await using it = await captured(WIDE, options);
     const sourceEvents: SourceEvent[] = [];
     await using reader = await openReader(it.source, { sourceEvents });
-    await expect.poll(() => reader.rows.length, POLL).toBeGreaterThan(0);
+    await expect.poll(() => reader.rows.length).toBeGreaterThan(0);
     await it.db.query(`UPDATE t SET v = 'second' WHERE id = 1`);
-    await expect.poll(() => reader.rows.some((row) => row.operation === 'update'), POLL).toBe(true);
+    await expect.poll(() => reader.rows.some((row) => row.operation === 'update')).toBe(true);
     expect(reader.rows.length).toBeLessThan(14_000);
     await reader.caughtUp();
     expect(new Set(reader.rows.map((row) => row.key['id'])).size).toBe(14_000);

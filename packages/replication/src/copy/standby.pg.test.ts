@@ -40,13 +40,11 @@ describe('a copy from a standby', () => {
       expect(last).toEqual(new Map(rows.map((row) => [row['id'], row['v']])));
     }
     await expect
-      .poll(
-        () =>
-          source.teardown({ state: true }).then(
-            () => 'done',
-            (error: Error) => error.message,
-          ),
-        { timeout: 20_000 },
+      .poll(() =>
+        source.teardown({ state: true }).then(
+          () => 'done',
+          (error: Error) => error.message,
+        ),
       )
       .toBe('done');
   }, 120_000);

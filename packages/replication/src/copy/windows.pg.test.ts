@@ -8,8 +8,6 @@ const TABLE = [
   'CREATE TABLE t (id int PRIMARY KEY, v text)',
   `INSERT INTO t SELECT i, 'first' FROM generate_series(1, 300) i`,
 ];
-const POLL = { timeout: 20_000 };
-
 /** By key, what was told last; deleted rows are left out. */
 function lastTold(
   reader: StreamReader,
@@ -67,7 +65,7 @@ describe('a window', () => {
     await it.source.setup();
     await using reader = await openReader(it.source);
     await it.db.query('INSERT INTO u VALUES (1)');
-    await expect.poll(() => reader.rows.length, POLL).toBe(1);
+    await expect.poll(() => reader.rows.length).toBe(1);
     await using closed = await gate(it.db);
     const backfill = await it.source.backfill({ tables: ['t'], where: GATED, chunkRows: 100 });
     await closed.reached();
@@ -96,22 +94,22 @@ describe('a window', () => {
     const second = await it.db.client();
     const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'relation' AND query LIKE '%LOCK TABLE%'`;
     const locked = first.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
-    await expect.poll(() => it.db.query(waiting), POLL).toHaveLength(1);
+    await expect.poll(() => it.db.query(waiting)).toHaveLength(1);
     const locking = second.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
-    await expect.poll(() => it.db.query(waiting), POLL).toHaveLength(2);
+    await expect.poll(() => it.db.query(waiting)).toHaveLength(2);
     await closed.open();
     await locked;
     // The window of the second chunk is open, and its snapshot comes behind both.
-    await expect.poll(() => it.db.query(waiting), POLL).toHaveLength(2);
-    await expect.poll(() => reader.rows.length, POLL).toBe(100);
+    await expect.poll(() => it.db.query(waiting)).toHaveLength(2);
+    await expect.poll(() => reader.rows.length).toBe(100);
     reader.pause();
     await it.db.query('INSERT INTO u VALUES (1)');
-    await expect.poll(() => reader.rows.length, POLL).toBe(101);
+    await expect.poll(() => reader.rows.length).toBe(101);
     await first.query(`UPDATE t SET v = 'second' WHERE id = 150; COMMIT`);
     await locking;
     await second.query(`UPDATE t SET v = 'third' WHERE id = 150; COMMIT`);
     // The chunk has been read; the reader stands before both changes.
-    await expect.poll(() => it.db.query(waiting), POLL).toHaveLength(0);
+    await expect.poll(() => it.db.query(waiting)).toHaveLength(0);
     await new Promise((resolve) => setTimeout(resolve, 200));
     reader.resume();
     await finished(backfill, reader);
@@ -140,7 +138,7 @@ describe('a window', () => {
     // It waits for the chunk that is being read, and the next one for it.
     const altering = other.query(statement);
     const waits = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'relation'`;
-    await expect.poll(() => it.db.query(waits), POLL).toHaveLength(1);
+    await expect.poll(() => it.db.query(waits)).toHaveLength(1);
     await closed.open();
     await altering;
     await it.db.query('UPDATE t SET id = id + 1000 WHERE id = 7');

@@ -13,7 +13,7 @@ export async function finished(backfill: Backfill, reader: StreamReader): Promis
         if (reader.end !== null) await reader.acknowledge();
         return (await backfill.status()).state;
       },
-      { timeout: 20_000 },
+      { timeout: 60_000 },
     )
     .toBe('finished');
   return done;

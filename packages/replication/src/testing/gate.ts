@@ -2,7 +2,6 @@ import type { TestDatabase } from '@certyo-cdc/testing';
 import { expect } from 'vitest';
 
 const KEY = 4711;
-const POLL = { timeout: 20_000 };
 
 /** A condition for the rows of a backfill under which a chunk, its snapshot taken, waits at the gate. */
 export const GATED: string = `(SELECT pg_catalog.count(*) FROM pg_catalog.pg_advisory_xact_lock_shared(${KEY})) = 1`;
@@ -24,13 +23,11 @@ export async function gate(db: TestDatabase): Promise<Gate> {
   return {
     reached: async () => {
       await expect
-        .poll(
-          () =>
-            db.query(
-              `SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+        .poll(() =>
+          db.query(
+            `SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
                 WHERE l.locktype = 'advisory' AND NOT l.granted AND d.datname = current_database()`,
-            ),
-          POLL,
+          ),
         )
         .toHaveLength(1);
     },
