@@ -44,6 +44,11 @@ export interface MemorySinkOptions {
 export interface MemorySink extends Sink<MemoryItem> {
   /** What took effect, in order: the first time of each event. */
   readonly effects: readonly MemoryItem[];
+  /**
+   * What took effect under an event id and a version or payload that differ from those of the first time: to a sink that goes by
+   * versions this is another change, which a source must never make of a redelivery (I4).
+   */
+  readonly repeats: readonly MemoryItem[];
   /** All requests, in order of their beginning. */
   readonly requests: readonly MemoryRequest[];
   /** Items that were asked about. */
@@ -77,13 +82,14 @@ class InMemorySink implements MemorySink {
   readonly maxBatchBytes: number | undefined;
   readonly idempotencyWindowMs: number | undefined;
   readonly effects: MemoryItem[] = [];
+  readonly repeats: MemoryItem[] = [];
   readonly requests: MemoryRequest[] = [];
   readonly confirmed: MemoryItem[] = [];
   readonly overlaps: string[] = [];
   readonly confirm?: NonNullable<Sink<MemoryItem>['confirm']>;
   faults: MemoryFault | null;
   readonly #prepare: (event: ChangeEvent) => readonly Prepared<MemoryItem>[];
-  readonly #applied: Set<string> = new Set();
+  readonly #applied: Map<string, MemoryItem> = new Map();
   readonly #lanes: Set<string> = new Set();
   #active = 0;
   #isClosed = false;
@@ -156,9 +162,13 @@ class InMemorySink implements MemorySink {
   #apply(items: readonly MemoryItem[]): void {
     for (const item of items) {
       const key = `${item.eventId} ${item.operation} ${item.lane}`;
-      if (this.#applied.has(key)) continue;
-      this.#applied.add(key);
-      this.effects.push(item);
+      const first = this.#applied.get(key);
+      if (first === undefined) {
+        this.#applied.set(key, item);
+        this.effects.push(item);
+      } else if (first.version !== item.version || first.payload !== item.payload) {
+        this.repeats.push(item);
+      }
     }
   }
 
