@@ -264,6 +264,40 @@ describe('shareSource', () => {
     expect(source.openStreams).toBe(0);
   });
 
+  test('I12: a stream that could not be closed in order does not keep the consumers out for good', async () => {
+    const { source } = world();
+    let closings = 0;
+    const failing: ChangeSource = {
+      name: source.name,
+      kind: source.kind,
+      checkpoints: source.checkpoints,
+      open: async (options) => {
+        const stream = await source.open(options);
+        const close = async (): Promise<void> => {
+          await stream[Symbol.asyncDispose]();
+          closings += 1;
+          if (closings === 1) throw new Error('closing failed');
+        };
+        return new Proxy(stream, {
+          get: (target, name) => {
+            const value: unknown = Reflect.get(target, name, target);
+            if (name === Symbol.asyncDispose) return close;
+            return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+          },
+        });
+      },
+    };
+    const shared = shareSource(failing, { consumers: ['a'] });
+    push(source, 2);
+    const a = await open(shared, 'a');
+    await a.take(2);
+    await a.acknowledge();
+    await expect(a.stream[Symbol.asyncDispose]()).rejects.toThrow('closing failed');
+    const again = await open(shared, 'a');
+    await again.stream[Symbol.asyncDispose]();
+    expect(closings).toBe(2);
+  });
+
   test('a source whose stream cannot be shared, and wrong options, are refused', async () => {
     const store = memoryCheckpointStore();
     const polled = memorySource({ shows: 'latest-state', checkpoints: store });

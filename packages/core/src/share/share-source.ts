@@ -91,7 +91,8 @@ class Share<Row extends object> implements SharedSource<Row> {
     // One after the other: a stream that ends has to have let go of the slot before the next one begins.
     while (this.#stream?.isOver === true) {
       const over = this.#stream;
-      await over.closed;
+      // That it could not be closed in order was told to whoever closed it.
+      await over.closed.catch(() => {});
       if (this.#stream === over) this.#stream = null;
     }
     options.signal.throwIfAborted();
