@@ -193,11 +193,14 @@ export class ChangeReader {
   ): Promise<void> {
     const truncate = pgoutput.readTruncate(where.bytes, where.at, where.end);
     const info = transaction.info(where.bytes, where.lsnAt);
+    // All before the first event: where one cannot be settled now, the whole message is read once more.
     for (const oid of truncate.oids) {
       if (this.#relations.get(oid) === undefined && !this.#isUnsettled(oid)) {
         await this.#settle(oid, transaction);
       }
-      this.#tellChanged(where, transaction, events);
+    }
+    this.#tellChanged(where, transaction, events);
+    for (const oid of truncate.oids) {
       const relation = this.#relations.get(oid) ?? null;
       if (relation === null) continue;
       const n = transaction.count(relation.table);

@@ -17,12 +17,17 @@ export interface HeldTransaction {
 /** The transactions whose commit has not come yet. */
 export class HeldTransactions {
   readonly #folder: SpoolFolder | null;
+  readonly #beganAt: Lsn;
   readonly #inProgress = new Map<number, HeldTransaction>();
   readonly #prepared = new Map<number, HeldTransaction>();
 
-  /** @param folder Null where none was asked for: the server then never sends one. */
-  constructor(folder: SpoolFolder | null) {
+  /**
+   * @param folder Null where none was asked for: the server then never sends one.
+   * @param beganAt Where reading began.
+   */
+  constructor(folder: SpoolFolder | null, beganAt: Lsn) {
     this.#folder = folder;
+    this.#beganAt = beganAt;
   }
 
   /** The transaction of a piece that begins. */
@@ -93,11 +98,13 @@ export class HeldTransactions {
   /**
    * From where reading shows all that is needed to go on behind `end`. A server that has been told of a PREPARE does not
    * send its transaction again, so the position that it is told stays before the oldest that is open.
+   * What was prepared before the slot had two_phase comes whole at its COMMIT PREPARED, whatever the server was told.
    */
   readFrom(end: Lsn): Lsn {
     let from = end;
     for (const { prepareLsn } of this.#prepared.values()) {
-      if (prepareLsn !== null && prepareLsn < from) from = prepareLsn;
+      if (prepareLsn === null || prepareLsn < this.#beganAt) continue;
+      if (prepareLsn < from) from = prepareLsn;
     }
     return from;
   }

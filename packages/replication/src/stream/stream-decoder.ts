@@ -64,7 +64,7 @@ export class StreamDecoder {
   constructor(options: StreamDecoderOptions) {
     this.#options = options;
     this.#changes = new ChangeReader(options);
-    this.#held = new HeldTransactions(options.spool);
+    this.#held = new HeldTransactions(options.spool, options.readFrom ?? options.position);
     this.#readTo = options.position;
     this.#committedTo = options.position;
     this.#deliveredTo = options.position;
@@ -121,7 +121,9 @@ export class StreamDecoder {
     this.#changes.beginSession();
     this.#storm = new KeepaliveStorm();
     const open = this.#transaction;
-    if (open !== null && open.made > (this.#interrupted?.made ?? 0)) this.#interrupted = open;
+    // One that was delivered before is only read once more, and may not come again.
+    const isNew = open !== null && !open.isDelivered;
+    if (isNew && open.made > (this.#interrupted?.made ?? 0)) this.#interrupted = open;
     this.#transaction = null;
     this.#piece = null;
     await this.#held.beginSession();
