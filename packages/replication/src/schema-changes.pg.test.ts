@@ -134,4 +134,36 @@ describe('schema changes', () => {
     await expect(reader.ended()).resolves.toMatchObject({ code: 'GAP_TYPE_UNKNOWN' });
     expect(reader.events).toEqual([]);
   });
+
+  test('I4: under REPLICA IDENTITY FULL a change that comes again keeps its key, though the primary key is another one by now', async () => {
+    await using it = await captured(
+      [
+        'CREATE TABLE t (id int PRIMARY KEY, code int NOT NULL)',
+        'ALTER TABLE t REPLICA IDENTITY FULL',
+      ],
+      { tables: ['t'] },
+    );
+    let after;
+    let first;
+    {
+      await using reader = await openReader(it.source);
+      await it.db.query('INSERT INTO t VALUES (1, 101)');
+      await reader.caughtUp();
+      after = await reader.acknowledge();
+      await it.db.query('INSERT INTO t VALUES (2, 102)');
+      await reader.caughtUp();
+      first = reader.rows[1];
+    }
+    await it.db.query('ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (code)');
+    await using reader = await openReader(it.source, { after });
+    await it.db.query('INSERT INTO t VALUES (3, 103)');
+    await reader.caughtUp();
+    const [again, next] = reader.rows;
+    expect(again?.id).toBe(first?.id);
+    expect(again?.key).toEqual({ id: 2 });
+    expect(next?.key).toEqual({ id: 3 });
+    expect(reader.sourceEvents).toContainEqual(
+      expect.objectContaining({ type: 'source-warned', code: 'KEY_KEPT' }),
+    );
+  });
 });

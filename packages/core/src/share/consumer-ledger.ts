@@ -31,6 +31,12 @@ export class ConsumerLedger {
     this.#acknowledged.set(name, end);
   }
 
+  /** Notes that a consumer has acknowledged this at least. */
+  raise(name: string, end: Position, compare: (a: Position, b: Position) => number): void {
+    const known = this.of(name);
+    if (known === null || compare(end, known) > 0) this.acknowledge(name, end);
+  }
+
   /** Nothing is kept for this consumer any longer; it stood at `end`. */
   detach(name: string, end: Position): void {
     this.#detached.set(name, end);

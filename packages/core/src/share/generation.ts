@@ -52,9 +52,10 @@ export class Generation<Row extends object> {
     return end !== null && this.sharing.compare(end, this.#forgotten) >= 0 ? end : null;
   }
 
-  /** True when everything behind a position is in the window, or will be read. */
-  holds(position: Position): boolean {
+  /** True when everything behind a position is in the window, or will be read. Null: everything, with what it begins with. */
+  holds(position: Position | null): boolean {
     if (this.window.isWhole) return true;
+    if (position === null) return false;
     const { droppedTo } = this.window;
     return droppedTo !== null && this.sharing.compare(position, droppedTo) >= 0;
   }

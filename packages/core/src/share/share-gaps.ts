@@ -28,13 +28,23 @@ export function detached(name: string, at: Position): GapError {
   );
 }
 
-/**
- * The checkpoint that a consumer goes on from. Null where it begins with the stream: it has none, or the stream goes on
- * behind a gap that it stands before, which was decided for all.
- */
-export function ownPlace(
+/** Where a consumer goes on. */
+export interface ConsumerPlace {
+  /** Null where the stream begins. */
+  readonly own: Checkpoint | null;
+  /** It is to be given what the stream begins with: the record of a gap that was decided for all. */
+  readonly fromBegin: boolean;
+}
+
+export function placeOf(
   after: Checkpoint | null,
-  sharing: Pick<StreamSharing<object>, 'succeeds'>,
-): Checkpoint | null {
-  return after !== null && sharing.succeeds?.(after) === true ? null : after;
+  {
+    begin,
+    compare,
+    placeBehindGap,
+  }: Pick<StreamSharing<object>, 'begin' | 'compare' | 'placeBehindGap'>,
+): ConsumerPlace {
+  const behind = after === null ? null : (placeBehindGap?.(after) ?? null);
+  if (behind === null) return { own: after, fromBegin: after === null };
+  return { own: compare(behind, begin) > 0 ? after : null, fromBegin: true };
 }

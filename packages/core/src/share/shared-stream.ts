@@ -14,7 +14,7 @@ import { Members } from './members.ts';
 import { openGeneration } from './open-generation.ts';
 import { dropTaken, makeRoom, passHad } from './room.ts';
 import { Settlement } from './settlement.ts';
-import { detached, givenUp, isGap, ownPlace } from './share-gaps.ts';
+import { detached, givenUp, isGap, placeOf } from './share-gaps.ts';
 import type { ShareSettings } from './share-options.ts';
 import type { SharedCheckpoints } from './shared-checkpoints.ts';
 
@@ -215,25 +215,24 @@ export class SharedStream<Row extends object> {
     const from = after?.position ?? ledger.detachedAt(name);
     let generation = first;
     for (;;) {
-      const own = ownPlace(after, generation.sharing);
+      const { fromBegin, own } = placeOf(after, generation.sharing);
       if (own !== null) await generation.sharing.admit(own, { signal: this.#abort.signal });
       if (from !== null && own === after) this.#assertKept(name, from, generation);
       if (!this.#members.has(member)) return;
-      if (generation.holds(own?.position ?? generation.sharing.begin)) break;
+      if (generation.holds(fromBegin ? null : (own?.position ?? null))) break;
       generation = await this.#readAgain(name);
     }
-    const own = ownPlace(after, generation.sharing);
-    const { begin, compare } = generation.sharing;
+    const { fromBegin, own } = placeOf(after, generation.sharing);
+    const { begin } = generation.sharing;
     ledger.attach(name);
     member.lastTakenAtMs = settings.time.now();
+    const cursor = fromBegin ? 0 : generation.window.first;
     if (own === null) {
-      member.place(begin, generation.checkpoint, { cursor: 0, begin });
+      member.place(begin, generation.checkpoint, { cursor, begin });
       return;
     }
-    const known = ledger.of(name);
-    const at = own.position;
-    if (known === null || compare(at, known) > 0) ledger.acknowledge(name, at);
-    member.place(at, () => own, { cursor: generation.window.first, begin });
+    ledger.raise(name, own.position, generation.sharing.compare);
+    member.place(own.position, () => own, { cursor, begin });
   }
 
   /** Refuses a position behind which something was given up, were it in memory still: after a crash it would not be. */

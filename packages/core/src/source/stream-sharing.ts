@@ -22,10 +22,11 @@ export interface StreamSharing<Row extends object = JsonRow> {
    */
   admit(checkpoint: Checkpoint, options: { readonly signal: AbortSignal }): Promise<void>;
   /**
-   * Whether the stream goes on behind a gap that this checkpoint stands before: its consumer begins where the stream does,
-   * with the record of the gap. @default never
+   * Where a consumer goes on whose checkpoint stands before a gap that the stream goes on behind: where the stream begins,
+   * or at its own position where that lies further on. Either way it is given the record of the gap. Null for one that
+   * does not stand before such a gap. @default null
    */
-  succeeds?(checkpoint: Checkpoint): boolean;
+  placeBehindGap?(checkpoint: Checkpoint): Position | null;
   /** Ends before this one will not be asked for again, though nothing was acknowledged. */
   forget(end: Position): void;
 }

@@ -80,7 +80,7 @@ const DAMAGES: readonly (readonly [string, string, readonly string[]])[] = [
 
 describe('recover', () => {
   test.each(DAMAGES)(
-    '%s (%s): accept records the hole as an event and goes on in the next epoch',
+    '%s (%s): accept records the hole as an event and goes on behind it',
     async (code, _what, statements) => {
       await using it = await delivering();
       for (const statement of statements) {
@@ -108,9 +108,9 @@ describe('recover', () => {
         'insert {"id":3,"v":null}',
       ]);
       const [, hole, after] = it.sink.effects;
-      expect(before?.version).toMatch(/^000001-/);
-      expect(hole?.version).toMatch(/^000002-/);
+      expect((hole?.version ?? '') > (before?.version ?? '')).toBe(true);
       expect((after?.version ?? '') > (hole?.version ?? '')).toBe(true);
+      expect(after?.version).toMatch(/^000001-/);
       // The option may stay: it names a gap that is over.
       await using again = it.pipeline({ gap: fingerprint, by: 'accept' });
       await again.start();

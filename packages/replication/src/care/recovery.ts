@@ -15,6 +15,8 @@ import { readSlot } from '../setup/slot.ts';
 import { lsnFromPosition, positionFromLsn, readFromOf } from '../stream/source-position.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 import { walFlushedTo } from '../stream/wal-end.ts';
+import { copyStateFromJson, copyStateToJson } from '../copy/copy-jobs.ts';
+import { copyBehind } from './copy-behind.ts';
 import type { Recover } from './recover.ts';
 
 /** A gap that is being gone on behind. */
@@ -22,6 +24,20 @@ export interface Recovery extends Recover {
   readonly code: GapCode;
   /** The checkpoint that could not be gone on from. */
   readonly stored: Checkpoint;
+  /** The server still has the history that the checkpoint belongs to, on the same timeline. */
+  readonly isSameHistory: boolean;
+}
+
+/** The newest gap that was gone on behind, as checkpoints keep it. */
+export interface PassedGap {
+  readonly gap: string;
+  /** How many there have been. */
+  readonly count: number;
+}
+
+/** Reads what a checkpoint holds of it. */
+export function passedGap({ state }: Checkpoint): PassedGap | null {
+  return (state as { readonly passedGap?: PassedGap } | null)?.passedGap ?? null;
 }
 
 /**
@@ -30,12 +46,14 @@ export interface Recovery extends Recover {
  */
 export function gapFingerprint(checkpoint: Checkpoint, slot: string): string {
   const { epoch, identity, position } = checkpoint;
+  const passed = passedGap(checkpoint);
   const named = [
     identity['systemIdentifier'] ?? null,
     identity['timeline'] ?? null,
     slot,
     sortableLsn(lsnFromPosition(position)),
     epoch,
+    ...(passed === null ? [] : [passed.gap]),
   ];
   return createHash('sha256').update(JSON.stringify(named)).digest('hex').slice(0, 16);
 }
@@ -53,8 +71,10 @@ export function withWaysOut(gap: GapError, fingerprint: string): GapError {
 }
 
 /**
- * The checkpoint to go on from behind a gap: in the next epoch, so that every later version is greater than what the lost
- * stretch may have held.
+ * The checkpoint to go on from behind a gap.
+ *
+ * Where the history is the same the epoch stays: later changes have greater positions than what the lost stretch may have
+ * held, and one that comes again has the version that it had (I4). Behind a restore, or on another timeline, it is the next.
  *
  * Behind a publication that was altered reading goes on where it stopped, since what was published is still there; behind
  * one that was away, before PostgreSQL 18, at the end of the log. Where the slot begins later, it begins there; a slot that is gone or lost is made again. A gap that only shows in the stream
@@ -67,37 +87,58 @@ export async function checkpointBehind(
   stored: Checkpoint,
   settings: ReplicationSettings,
   session: SqlExecutor,
-  signal: AbortSignal,
-): Promise<Checkpoint> {
+  recover: { readonly choice: Recover; readonly signal: AbortSignal },
+): Promise<{ readonly after: Checkpoint; readonly recovery: Recovery }> {
+  const { choice, signal } = recover;
   const query: TextQuery = async (sql, params = []) =>
     (await session.query(sql, params, { signal })).rows;
   const server = (await query(SERVER_SQL))[0];
   const systemIdentifier = server?.['system_identifier'] ?? '';
-  const isSameHistory =
+  const timeline = Number(server?.['timeline'] ?? 0);
+  const isSameServer =
     stored.identity['systemIdentifier'] === systemIdentifier &&
     stored.identity['database'] === settings.connection.database;
-  const begin = await beginBehind(error, stored, settings, session, query, signal);
+  const hasPosition =
+    isSameServer &&
+    error?.code !== 'GAP_TIMELINE' &&
+    lsnFromPosition(stored.position) <= (await walFlushedTo(query, { signal }));
+  const isSameHistory = hasPosition && stored.identity['timeline'] === timeline;
+  const begin = await beginBehind(error, { stored, hasPosition }, settings, session, query, signal);
   const state = stored.state as { readonly [key: string]: JsonValue } | null;
   const readFrom = error === null ? null : await stillReadFrom(error, stored, settings, query);
-  return {
+  const passed: PassedGap = { gap: choice.gap, count: (passedGap(stored)?.count ?? 0) + 1 };
+  const copy = copyStateToJson(copyBehind(copyStateFromJson(state?.['copy']), isSameHistory));
+  const after = {
     ...stored,
-    identity: { ...stored.identity, systemIdentifier, timeline: Number(server?.['timeline'] ?? 0) },
+    identity: { ...stored.identity, systemIdentifier, timeline },
     position: positionFromLsn(begin),
-    epoch: stored.epoch + 1,
+    epoch: isSameHistory ? stored.epoch : stored.epoch + 1,
     // The tables' own state only means something to the database that it came from; the publication's is what was lost.
     state: {
-      ...(isSameHistory && state?.['types'] !== undefined ? { types: state['types'] } : {}),
-      ...(isSameHistory && state?.['relations'] !== undefined
+      ...(isSameServer && state?.['types'] !== undefined ? { types: state['types'] } : {}),
+      ...(isSameServer && state?.['relations'] !== undefined
         ? { relations: state['relations'] }
         : {}),
-      ...(isSameHistory && readFrom !== null ? { readFrom: positionFromLsn(readFrom) } : {}),
+      ...(isSameServer && readFrom !== null ? { readFrom: positionFromLsn(readFrom) } : {}),
+      ...(copy === null ? {} : { copy }),
+      passedGap: { ...passed },
     },
   };
+  return { after, recovery: { ...choice, code: recordedCode(error), stored, isSameHistory } };
+}
+
+/**
+ * The code that the record of the hole bears: the same at every start until it is saved (I4). A slot that was gone is there
+ * from the first of them on, and begins behind the checkpoint.
+ */
+function recordedCode(error: GapError | null): GapCode {
+  const code = error?.code ?? 'GAP_IN_STREAM';
+  return code === 'GAP_SLOT_MISSING' || code === 'GAP_SLOT_LOST' ? 'GAP_SLOT_AHEAD' : code;
 }
 
 async function beginBehind(
   error: GapError | null,
-  stored: Checkpoint,
+  from: { readonly stored: Checkpoint; readonly hasPosition: boolean },
   settings: ReplicationSettings,
   session: SqlExecutor,
   query: TextQuery,
@@ -111,12 +152,14 @@ async function beginBehind(
     await runStatements(session, statements, { signal });
     return (await readSlot(query, settings.slot))?.confirmedFlush ?? 0n;
   }
+  const { hasPosition, stored } = from;
   if (error.code === 'GAP_PUBLICATION' && (await isUnreadable(stored, settings, query))) {
     return await walFlushedTo(query, { settle: true, signal });
   }
   const position = lsnFromPosition(stored.position);
   const confirmed = slot.confirmedFlush ?? position;
-  return error.code === 'GAP_PUBLICATION' && confirmed < position ? position : confirmed;
+  // With twoPhase the slot may stand before the checkpoint and yet behind what is needed to go on from it.
+  return hasPosition && confirmed < position ? position : confirmed;
 }
 
 /** Where what was prepared before the hole, and may be committed behind it, can still be read from; else null. */
@@ -173,13 +216,15 @@ export function gapEvent(
     readonly source: AcceptedGap['source'];
     readonly database: string;
     readonly tables: readonly string[];
+    /** How many gaps there were, with this one: of two at one position neither is a repetition of the other (I5). */
+    readonly count: number;
   },
 ): AcceptedGap {
-  const { begin, database, epoch, source, tables } = at;
+  const { begin, count, database, epoch, source, tables } = at;
   const begins = sortableLsn(begin);
   return createAcceptedGap({
     id: `${source.systemIdentifier ?? ''}/${begins}/gap/${recovery.gap}`,
-    version: versionText(epoch, begins, 0),
+    version: versionText(epoch, begins, count),
     database,
     code: recovery.code,
     from: formatLsn(parseLsn(recovery.stored.position.split('#', 1)[0] ?? '') ?? 0n),

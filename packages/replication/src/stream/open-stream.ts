@@ -18,6 +18,7 @@ import {
   checkpointBehind,
   gapEvent,
   gapFingerprint,
+  passedGap,
   type Recovery,
   withWaysOut,
 } from '../care/recovery.ts';
@@ -83,9 +84,11 @@ async function openBehindGap(
   }
   const session = sqlSession(settings.connection);
   try {
-    const after = await checkpointBehind(gap, stored, settings, session, signal);
-    const code = gap?.code ?? 'GAP_IN_STREAM';
-    return await open(settings, { ...options, after }, { ...recover, code, stored });
+    const { after, recovery } = await checkpointBehind(gap, stored, settings, session, {
+      choice: recover,
+      signal,
+    });
+    return await open(settings, { ...options, after }, recovery);
   } finally {
     await session.close();
   }
@@ -213,6 +216,7 @@ async function open(
               server: { systemIdentifier: server.systemIdentifier, timeline: storedTimeline },
               position: lsnFromPosition(after.position),
               readFrom: readFromOf(state?.['readFrom']) ?? lsnFromPosition(after.position),
+              isSaved: recovery === null,
             },
         epoch,
       )
@@ -222,10 +226,12 @@ async function open(
     const relations = new CapturedRelations(settings, side.rows);
     const needsSpool =
       settings.streaming || settings.twoPhase || settings.decoder === 'decoderbufs';
+    const { database, host, port } = settings.connection;
     const spool = needsSpool
       ? new SpoolFolder(
           settings.spool,
-          [server.systemIdentifier, settings.connection.database, settings.slot].join('/'),
+          // A standby has the primary's identifier.
+          [server.systemIdentifier, host, port, database, settings.slot].join('/'),
         )
       : null;
     await spool?.clear();
@@ -236,7 +242,7 @@ async function open(
       source,
       epochOf: (commitLsn) => keeper.epochs.ofCommit(commitLsn),
       position: begin,
-      readFrom: keeper.told,
+      readFrom: keeper.readFrom,
       known: knownRelationsFromJson(state?.['relations'] as never) ?? new Map(),
       isCaptured: (message) => relations.isCaptured(message),
       onRelationRepeated: () => watch.check(),
@@ -244,6 +250,8 @@ async function open(
         database: settings.connection.database,
         keyOf: (message) => relations.keyOf(message),
         includeGenerated: settings.includeGenerated,
+        onKeyKept: (table, kept, primaryKey) =>
+          onEvent(keyKept(tableLabel(table), kept, primaryKey)),
         types,
         query: side.rows,
       }),
@@ -251,10 +259,12 @@ async function open(
     known = () => decoder.known;
     keeper.follow(decoder);
     await side.watch();
+    const passed = after === null ? null : passedGap(after);
     const stream = new ReplicationStream({
       identity: identityOn,
       slot: settings.slot,
-      admission: { options: settings, before: recovery?.stored ?? null },
+      admission: { options: settings, recovery },
+      passedGap: passed,
       decoder,
       types,
       publication: watch,
@@ -274,6 +284,7 @@ async function open(
                   source,
                   database: settings.connection.database,
                   tables: names,
+                  count: passed?.count ?? 1,
                 }),
               ],
               bytes: 1,
@@ -300,4 +311,17 @@ function notSetUpInTime(error: unknown): unknown {
     remedy:
       'It has to be there before the old pipeline ends: start that one again, run source.setup(), let the old one catch up and drain, then start this one.',
   });
+}
+
+/** The stream cannot tell from where on the new key holds, nor whether the old one still names one row. */
+function keyKept(
+  table: string,
+  kept: readonly string[],
+  primaryKey: readonly string[],
+): SourceEvent {
+  return {
+    type: 'source-warned',
+    code: 'KEY_KEPT',
+    message: `The primary key of ${table} is (${primaryKey.join(', ')}) now; its records keep being named by (${kept.join(', ')}). To decide it, set the option keys: { '${table}': [...] }.`,
+  };
 }

@@ -16,6 +16,8 @@ export function recordKeyOf(
     readonly primaryKey: readonly string[] | null;
     /** The key that was last known for this relation, also where the table has been dropped since. */
     readonly lastKnown: readonly string[] | null;
+    /** Whether the relation had the columns that it has here when the key was last known. */
+    readonly hasSameColumns: boolean;
   },
 ): readonly string[] {
   const names = new Set(message.columns.map((column) => column.name));
@@ -48,16 +50,16 @@ export function recordKeyOf(
       order?.length === identity.length && order.every((name) => identity.includes(name));
     return orders.find(isSame) ?? identity;
   }
-  const key = choices.primaryKey ?? choices.lastKnown;
-  if (key !== null && key.length > 0 && has(key)) {
-    // Without any identity the server has refused every UPDATE and DELETE: only whole new rows can have come.
-    const inIdentity =
-      message.replicaIdentity === 'n' ||
-      identity.length === 0 ||
-      key.every((n) => identity.includes(n));
-    if (inIdentity) return key;
-    throw identityGap(table, key, 'DEFAULT');
-  }
+  const { lastKnown, primaryKey } = choices;
+  // The catalog is that of today: a change that comes again keeps the key that it had (I4).
+  const found = choices.hasSameColumns ? [lastKnown, primaryKey] : [primaryKey, lastKnown];
+  const keys = found.filter((key) => key !== null && key.length > 0 && has(key));
+  // Without any identity the server has refused every UPDATE and DELETE: only whole new rows can have come.
+  const isWhole = message.replicaIdentity === 'n' || identity.length === 0;
+  const shown = keys.find((key) => isWhole || key?.every((name) => identity.includes(name)));
+  if (shown != null) return shown;
+  const [hidden] = keys;
+  if (hidden != null) throw identityGap(table, hidden, 'DEFAULT');
   if (message.replicaIdentity === 'i' && identity.length > 0) return identity;
   if (choices.lastKnown !== null) throw identityGap(table, choices.lastKnown, 'FULL');
   throw new SourceSetupError(`${table} has no primary key, so nothing names its records.`, {

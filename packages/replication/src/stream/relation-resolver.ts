@@ -33,6 +33,12 @@ export interface RelationResolverOptions {
   /** The key columns of a relation, where they are not the primary key; else null. */
   readonly keyOf: (message: RelationMessage) => readonly string[] | null;
   readonly includeGenerated: boolean;
+  /** The primary key is another one now, and the records keep the names that they have. */
+  readonly onKeyKept?: (
+    table: RelationMessage,
+    kept: readonly string[],
+    primaryKey: readonly string[],
+  ) => void;
   readonly types: TypeRegistry;
   readonly query: TextQuery;
 }
@@ -64,7 +70,13 @@ export class RelationResolver {
       configured: this.#options.keyOf(message),
       primaryKey: catalog.primaryKey,
       lastKnown: known?.key ?? null,
+      hasSameColumns: lastKnown !== null,
     });
+    const { primaryKey } = catalog;
+    if (message.replicaIdentity === 'f' && primaryKey !== null && lastKnown !== null) {
+      const isKept = key === lastKnown.key && key.join('\0') !== primaryKey.join('\0');
+      if (isKept) this.#options.onKeyKept?.(message, key, primaryKey);
+    }
     const columns = message.columns.map((column, i): KnownColumn => {
       const entry = catalog.columns.get(column.name);
       const before = lastKnown?.columns[i];

@@ -62,6 +62,8 @@ export class ReplicationSession {
   /** How the server left the timelines since the one that was resumed. */
   readonly history: readonly TimelineSwitch[];
   readonly startedAt: Lsn;
+  /** Where the slot stood. */
+  readonly confirmedAt: Lsn;
   readonly #socket: CopyBothSocket;
   readonly #timings: LivenessTimings;
   readonly #positions: () => ReportedPositions;
@@ -78,6 +80,7 @@ export class ReplicationSession {
       readonly server: ServerIdentity;
       readonly history: readonly TimelineSwitch[];
       readonly startedAt: Lsn;
+      readonly confirmedAt: Lsn;
       readonly timings: LivenessTimings;
       readonly positions: () => ReportedPositions;
       readonly strikes: number;
@@ -89,6 +92,7 @@ export class ReplicationSession {
     this.server = parts.server;
     this.history = parts.history;
     this.startedAt = parts.startedAt;
+    this.confirmedAt = parts.confirmedAt;
     this.#timings = parts.timings;
     this.#positions = parts.positions;
     this.#strikes = parts.strikes;
@@ -127,7 +131,8 @@ export class ReplicationSession {
     const { server, walEnd } = await identify(query);
     const history = await timelineHistory(query, server, resume);
     assertServer(server, walEnd, resume, history);
-    const startedAt = judgeSlot(await readSlot(query, options.slot), {
+    const slot = await readSlot(query, options.slot);
+    const slotAt = judgeSlot(slot, {
       slot: options.slot,
       database: options.database,
       after: resume.acknowledged,
@@ -138,7 +143,7 @@ export class ReplicationSession {
       "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'",
       [],
     );
-    const from = resume.after ?? startedAt;
+    const from = resume.after ?? slotAt;
     const socket = await CopyBothSocket.start(client, {
       command: startCommand(options, from),
       maxBufferedBytes: options.maxBufferedBytes,
@@ -149,6 +154,7 @@ export class ReplicationSession {
       server,
       history,
       startedAt: from,
+      confirmedAt: slot?.confirmedFlush ?? from,
       timings: livenessTimings(Number(timeout?.['setting'] ?? '0'), options),
       positions,
       strikes: resume.strikes,

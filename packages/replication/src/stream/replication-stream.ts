@@ -14,7 +14,7 @@ import {
 import { batchIterator } from '@certyo-cdc/core/internal';
 import { knownRelationsToJson, type TypeRegistry } from '@certyo-cdc/postgres';
 import type { Caretaker } from '../care/caretaker.ts';
-import { gapFingerprint, withWaysOut } from '../care/recovery.ts';
+import { gapFingerprint, type PassedGap, withWaysOut } from '../care/recovery.ts';
 import type { SlotHolder } from '../care/slot-holder.ts';
 import type { PublicationWatch } from '../setup/publication-watch.ts';
 import type { Lsn } from '../protocol/lsn.ts';
@@ -45,6 +45,8 @@ export interface ReplicationStreamParts {
   readonly opening: ChangeBatch | null;
   /** True when a checkpoint is stored. */
   readonly hasCheckpoint: boolean;
+  /** The newest gap that was gone on behind. */
+  readonly passedGap: PassedGap | null;
   readonly admission: Omit<Admission, 'query' | 'epochs' | 'identity'>;
   readonly signal: AbortSignal;
   readonly onEvent: (event: SourceEvent) => void;
@@ -91,10 +93,10 @@ export class ReplicationStream implements ChangeStream {
     this.#yieldedTo = readTo;
     this.#yieldedKnown = parts.decoder.known;
     this.#idle = new IdleProgress(readTo, Date.now());
-    this.#yieldedFrom = parts.keeper.told;
+    this.#yieldedFrom = parts.keeper.readFrom;
     this.#behindEnd = parts.opening;
     this.#opening = parts.opening === null ? 'over' : 'due';
-    this.#unacknowledged.yielded(readTo, parts.decoder.known, parts.keeper.told);
+    this.#unacknowledged.yielded(readTo, parts.decoder.known, parts.keeper.readFrom);
     this.sharing = replicationSharing(
       positionFromLsn(readTo),
       {
@@ -125,6 +127,7 @@ export class ReplicationStream implements ChangeStream {
     }
     // Those of the position: the server may have moved to another timeline since.
     const { timeline, epoch } = this.#parts.keeper.epochs.ofEnd(lsn);
+    const { passedGap: passed } = this.#parts;
     return {
       kind: 'replication',
       identity: identityToJson(this.#parts.identity(timeline)),
@@ -134,6 +137,7 @@ export class ReplicationStream implements ChangeStream {
         types: this.#parts.types.toJSON(),
         relations: knownRelationsToJson(at.known),
         publication: this.#parts.publication.toJSON(),
+        ...(passed === null ? {} : { passedGap: { ...passed } }),
         ...(at.readFrom < lsn ? { readFrom: positionFromLsn(at.readFrom) } : {}),
       },
     };
@@ -146,7 +150,9 @@ export class ReplicationStream implements ChangeStream {
     if (at === null) {
       throw new PipelineStateError(`The position ${end} was not handed over by this stream.`);
     }
-    if (lsn <= keeper.acknowledged) return;
+    // Behind a gap the server is told of the position where reading began only when that is saved (I1).
+    if (lsn < keeper.acknowledged) return;
+    if (lsn === keeper.acknowledged && at.readFrom <= keeper.told) return;
     keeper.acknowledged = lsn;
     if (at.readFrom > keeper.told) keeper.told = at.readFrom;
     this.#unacknowledged.acknowledged(lsn);

@@ -50,6 +50,8 @@ export class SessionKeeper {
    * has to keep its log.
    */
   told: Lsn = 0n;
+  /** Where the first session reads from. */
+  readFrom: Lsn = 0n;
   readonly #options: SessionKeeperOptions;
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal;
@@ -61,7 +63,7 @@ export class SessionKeeper {
   #firstEpoch = 1;
   #failure: unknown = null;
   /** Where the session that is opened next reads from. */
-  #readFrom: Lsn = 0n;
+  #resumeFrom: Lsn = 0n;
   #attempts = 0;
   #strikes = 0;
 
@@ -92,6 +94,8 @@ export class SessionKeeper {
       readonly position: Lsn;
       /** Where reading begins to go on behind the position. */
       readonly readFrom: Lsn;
+      /** False behind a gap: the slot stays where it is until something was acknowledged. */
+      readonly isSaved: boolean;
     } | null,
     epoch: number,
   ): Promise<Lsn> {
@@ -118,7 +122,8 @@ export class SessionKeeper {
     this.#adopt(session);
     this.#signal.throwIfAborted();
     this.acknowledged = position ?? session.startedAt;
-    this.told = session.startedAt;
+    this.readFrom = session.startedAt;
+    this.told = after?.isSaved === false ? session.confirmedAt : session.startedAt;
     this.#options.onEvent({ type: 'source-connected', position: null });
     return this.acknowledged;
   }
@@ -132,7 +137,7 @@ export class SessionKeeper {
     this.assertSound();
     if (this.#current !== null) return this.#current;
     this.#signal.throwIfAborted();
-    this.#readFrom = (await this.#progress?.beginSession(this.#resumeAt())) ?? this.#resumeAt();
+    this.#resumeFrom = (await this.#progress?.beginSession(this.#resumeAt())) ?? this.#resumeAt();
     const session = await this.#waitForSlot(() => this.#resume());
     this.#adopt(session);
     this.#signal.throwIfAborted();
@@ -217,7 +222,7 @@ export class SessionKeeper {
       this.#options.session,
       {
         server: this.#server,
-        after: this.#readFrom,
+        after: this.#resumeFrom,
         acknowledged: this.told,
         reached: progress?.reached ?? this.acknowledged,
         strikes: this.#strikes,

@@ -1,4 +1,5 @@
 import type { ChangeEvent, Checkpoint, Position, StreamSharing } from '@certyo-cdc/core';
+import { passedGap, type Recovery } from '../care/recovery.ts';
 import { parseLsn } from '../protocol/lsn.ts';
 import { assertServer } from '../setup/server-identity.ts';
 import {
@@ -15,8 +16,8 @@ export interface Admission {
   readonly identity: (timeline: number) => ReplicationIdentity;
   readonly options: Pick<IdentityOptions, 'acceptTables'>;
   readonly query: TextQuery;
-  /** The checkpoint of the gap that the stream goes on behind; null where there was none. */
-  readonly before?: Checkpoint | null | undefined;
+  /** The gap that the stream goes on behind; null where there was none. */
+  readonly recovery?: Pick<Recovery, 'gap' | 'isSameHistory' | 'stored'> | null | undefined;
   /** Of the timelines that the stream has read. */
   readonly epochs: () => Epochs;
 }
@@ -32,7 +33,7 @@ export function replicationSharing(
     compare: comparePositions,
     isCovered,
     forget,
-    succeeds: (checkpoint) => isBefore(checkpoint, admission.before ?? null),
+    placeBehindGap: (checkpoint) => placeBehind(checkpoint, begin, admission.recovery ?? null),
     admit: async (checkpoint, { signal }) => {
       signal.throwIfAborted();
       const { acceptTables } = admission.options;
@@ -53,13 +54,30 @@ export function replicationSharing(
   } satisfies StreamSharing);
 }
 
-/** Of the same history as the checkpoint of the gap, and at or behind it, in an epoch that the gap has ended. */
-function isBefore(checkpoint: Checkpoint, gap: Checkpoint | null): boolean {
-  if (gap === null || checkpoint.kind !== gap.kind || checkpoint.epoch > gap.epoch) return false;
+/** Where a consumer that has not had the record of the gap goes on: where the stream begins, or further where it was. */
+function placeBehind(
+  checkpoint: Checkpoint,
+  begin: Position,
+  recovery: Admission['recovery'] | null,
+): Position | null {
+  if (recovery == null || !isBefore(checkpoint, recovery)) return null;
+  const isOnHistory =
+    recovery.isSameHistory &&
+    checkpoint.identity['timeline'] === recovery.stored.identity['timeline'];
+  const { position } = checkpoint;
+  return isOnHistory && comparePositions(position, begin) > 0 ? position : begin;
+}
+
+/** Of the same source as the checkpoint of the gap, at or behind it, and saved before the gap was gone on behind. */
+function isBefore(
+  checkpoint: Checkpoint,
+  { gap, stored }: NonNullable<Admission['recovery']>,
+): boolean {
+  if (checkpoint.kind !== stored.kind || passedGap(checkpoint)?.gap === gap) return false;
   const members = ['systemIdentifier', 'database', 'slot'] as const;
   return (
-    members.every((name) => checkpoint.identity[name] === gap.identity[name]) &&
-    comparePositions(checkpoint.position, gap.position) >= 0
+    members.every((name) => checkpoint.identity[name] === stored.identity[name]) &&
+    comparePositions(checkpoint.position, stored.position) >= 0
   );
 }
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import { lstat, mkdir, open, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { PipelineStateError, SourceSpoolError } from '@certyo-cdc/core';
 import type { SpoolSettings } from '../normalize-options.ts';
 import { wholeFrameLength } from '../protocol/frame-buffer.ts';
@@ -11,11 +11,14 @@ import { wholeFrameLength } from '../protocol/frame-buffer.ts';
 const PIECE_BYTES = 256 * 1024;
 const HEADER_BYTES = 5;
 
+/** The folders that streams of this process use. */
+const IN_USE = new Set<string>();
+
 /**
  * The folder of one stream's spool: a file for each transaction that is taken before its commit.
  *
- * A folder of this name belongs to one slot, and the slot to one connection: what lies in it when the stream opens was left
- * by a process that died.
+ * It lies in one that is named by the slot, beside those of other streams on slots that cannot be told apart: of a server and
+ * a copy of its files. What nobody uses any more was left by a process that died.
  */
 export class SpoolFolder {
   readonly #settings: SpoolSettings;
@@ -34,14 +37,17 @@ export class SpoolFolder {
     const name = createHash('sha256').update(owner).digest('hex').slice(0, 16);
     this.#settings = settings;
     this.#parent = join(settings.directory ?? tmpdir(), `certyo-cdc-${name}`);
-    this.#path = join(this.#parent, `${process.pid}-${Date.now().toString(36)}`);
+    this.#path = join(this.#parent, `${process.pid}-${randomUUID()}`);
   }
 
   /** Removes what a process that died has left. Call it when the slot is ours. */
   async clear(): Promise<void> {
     await within(async () => {
       if (!(await this.#isOurs())) return;
-      await rm(this.#parent, { recursive: true, force: true });
+      for (const name of await readdir(this.#parent)) {
+        const path = join(this.#parent, name);
+        if (!isInUse(path)) await rm(path, { recursive: true, force: true });
+      }
     });
   }
 
@@ -69,6 +75,7 @@ export class SpoolFolder {
     if (this.#made === null) return;
     await this.#made.catch(() => undefined);
     await rm(this.#path, { recursive: true, force: true }).catch(() => undefined);
+    IN_USE.delete(this.#path);
     // Another stream on the same slot may have begun.
     await rmdir(this.#parent).catch(() => undefined);
   }
@@ -77,7 +84,9 @@ export class SpoolFolder {
     if (this.#settings.directory !== null) {
       await mkdir(this.#settings.directory, { recursive: true });
     }
-    if (!(await this.#isOurs())) await mkdir(this.#parent, { mode: 0o700 });
+    // Another stream of the slot may make or remove it at the same time.
+    if (!(await this.#isOurs())) await mkdir(this.#parent, { mode: 0o700, recursive: true });
+    IN_USE.add(this.#path);
     await mkdir(this.#path, { mode: 0o700 });
   }
 
@@ -108,6 +117,18 @@ export class SpoolFolder {
       );
     }
     this.#bytes += bytes;
+  }
+}
+
+/** Whether the stream that a folder was made for is still there. Where that is not known it is taken to be. */
+function isInUse(path: string): boolean {
+  const pid = Number.parseInt(basename(path), 10);
+  // A process in a container has the number of the one that died before it.
+  if (!(pid > 0) || pid === process.pid) return IN_USE.has(path);
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }
 
