@@ -3,7 +3,14 @@ import { tableLabel } from '@certyo-cdc/core/internal';
 import type { QualifiedName } from '@certyo-cdc/postgres';
 import type { BackfillRow, BackfillTable } from './backfill-table.ts';
 import type { BackfillStatus } from './backfill.ts';
-import { type CopyJob, type CopyState, newJob, withJob, withoutJob } from './copy-jobs.ts';
+import {
+  type CopyJob,
+  type CopyState,
+  FIRST_COPY,
+  newJob,
+  withJob,
+  withoutJob,
+} from './copy-jobs.ts';
 
 /** Between two looks at the requests. */
 const LOOK_MS = 2_000;
@@ -92,7 +99,9 @@ export class BackfillRequests {
   async #look(): Promise<boolean> {
     const { table, signal } = this.#options;
     if (!(await table.exists(signal))) return false;
-    for (const row of await table.open(signal)) {
+    const open = await table.open(signal);
+    await this.#dropClosed(new Set(open.map(({ id }) => id)));
+    for (const row of open) {
       if (this.#closing.signal.aborted) return true;
       await this.#take(row);
     }
@@ -108,6 +117,16 @@ export class BackfillRequests {
       this.#options.change(withoutJob(this.#options.state(), id));
     }
     return true;
+  }
+
+  /** A checkpoint that was saved before a backfill was cancelled, or has failed, still holds it. */
+  async #dropClosed(open: ReadonlySet<string>): Promise<void> {
+    const { change, onDropped, signal, state, table } = this.#options;
+    for (const { id } of [...state().jobs, ...state().finished]) {
+      if (id === FIRST_COPY || open.has(id) || !(await table.isGivenUp(id, signal))) continue;
+      change(withoutJob(state(), id));
+      onDropped(id);
+    }
   }
 
   async #take(row: BackfillRow): Promise<void> {

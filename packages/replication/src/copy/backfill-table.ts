@@ -128,6 +128,12 @@ export class BackfillTable {
     return rows[0] === undefined ? null : readRow(rows[0]);
   }
 
+  /** Whether it was cancelled or has failed. */
+  async isGivenUp(id: string, signal: AbortSignal): Promise<boolean> {
+    const state = (await this.find(id, signal))?.state;
+    return state === 'cancelled' || state === 'failed';
+  }
+
   async wish(id: string, wish: BackfillWish, signal: AbortSignal): Promise<void> {
     await this.#executor.query(
       `UPDATE ${table(this.#schema)} SET wish = $2 WHERE id = $1`,
@@ -148,7 +154,8 @@ export class BackfillTable {
     const { error, progress, state } = noted;
     await this.#executor.query(
       `UPDATE ${table(this.#schema)}
-          SET state = $2, progress = coalesce($3, progress), error = coalesce($4, error) WHERE id = $1`,
+          SET state = $2, progress = coalesce($3, progress), error = coalesce($4, error)
+        WHERE id = $1 AND state NOT IN ('cancelled', 'failed')`,
       [id, state, progress === undefined ? null : JSON.stringify(progress), error ?? null],
       { signal },
     );

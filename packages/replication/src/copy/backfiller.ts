@@ -14,7 +14,7 @@ import { keysOf } from './chunk-keys.ts';
 import type { Chunk, ChunkReader } from './chunk-reader.ts';
 import type { CopiedTable } from './copied-table.ts';
 import { cursorName, FROM_THE_START } from './copy-cursor.ts';
-import type { CopyJob, CopyTask } from './copy-jobs.ts';
+import type { CopyJob, CopyTask, NamedTable } from './copy-jobs.ts';
 import { type CopiedAt, copiedEvents } from './row-events.ts';
 import { StreamedXids } from './streamed-xids.ts';
 import { ChunkWindow } from './window.ts';
@@ -34,7 +34,7 @@ export interface CopiedChunk {
 export interface BackfillerParts {
   readonly reader: ChunkReader;
   /** Null when the table is not captured any more. */
-  readonly describe: (table: QualifiedName) => Promise<CopiedTable | null>;
+  readonly describe: (table: NamedTable) => Promise<CopiedTable | null>;
   /** Chooses what to copy next; null when there is nothing. */
   readonly nextTask: () => { readonly job: CopyJob; readonly task: CopyTask } | null;
   readonly source: CopiedAt['source'];
@@ -49,8 +49,10 @@ export interface BackfillerParts {
   readonly onFailed: (job: CopyJob, error: Error) => void;
   /** There is no such table any more. */
   readonly onGone: (job: CopyJob, task: CopyTask) => void;
-  /** The table may be another one than it was described as, and has to be looked at again. */
-  readonly onAltered: (table: QualifiedName) => void;
+  /** A table may be another one than it was described as: they have to be looked at again. */
+  readonly onAltered: () => void;
+  /** The table was given another name. */
+  readonly onRenamed: (job: CopyJob, task: CopyTask, name: QualifiedName) => void;
   /** The table was written anew: where its rows lay says nothing any more. */
   readonly onMoved: (job: CopyJob, task: CopyTask) => void;
   /** The stream should come by: there is something to open or to put in. */
@@ -263,8 +265,13 @@ export class Backfiller {
     { job, task }: { readonly job: CopyJob; readonly task: CopyTask },
     streamed: StreamedXids,
   ): Promise<void> {
-    const table = await this.#parts.describe(task.table);
+    const { oid } = task;
+    const named = oid === undefined ? task.table : { ...task.table, oid };
+    const table = await this.#parts.describe(named);
     if (table === null) return this.#parts.onGone(job, task);
+    if (table.label !== tableLabel(task.table)) {
+      return this.#parts.onRenamed(job, task, table.name);
+    }
     if (table.movesUnseen && task.cursor?.by === 'ctid') return this.#parts.onMoved(job, task);
     // Before the window, so that it is not open for long.
     await this.#untilEnded(streamed.unconfirmed, streamed, table, null);
@@ -285,12 +292,12 @@ export class Backfiller {
         return;
       }
     }
-    this.#judge(window, task);
+    this.#judge(window);
   }
 
   /** A chunk was not let in. What a large one met with again and again is less likely for a small one. */
-  #judge({ spoilt }: ChunkWindow, { table }: CopyTask): void {
-    if (spoilt === 'schema') this.#parts.onAltered(table);
+  #judge({ spoilt }: ChunkWindow): void {
+    if (spoilt === 'schema') this.#parts.onAltered();
     if (spoilt !== 'overflow' && spoilt !== 'incomplete') return;
     if (this.#halvings < SMALLEST) this.#halvings += 1;
     else if (spoilt === 'incomplete') this.#incomplete += 1;
@@ -342,7 +349,7 @@ export class Backfiller {
         signal: this.#signal,
       });
       if ('isChanged' in chunk) {
-        this.#parts.onAltered(task.table);
+        this.#parts.onAltered();
         if (task.cursor?.by === 'ctid') this.#parts.onMoved(job, task);
         return null;
       }

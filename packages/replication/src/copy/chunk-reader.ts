@@ -1,30 +1,24 @@
 import { SourceConnectionError, SourceProtocolError, SourceSetupError } from '@certyo-cdc/core';
 import {
-  connect,
-  destroyClient,
-  endClient,
   qualifiedName,
-  queryText,
   quoteIdentifier,
-  type ResolvedConnection,
   spanLength,
   spanStart,
   type RowBlock,
   tupleAt,
 } from '@certyo-cdc/postgres';
-import type { Client } from 'pg';
 import { type Lsn, parseLsn } from '../protocol/lsn.ts';
 import type { CopiedTable } from './copied-table.ts';
 import { type CopyCursor, withoutBlocks } from './copy-cursor.ts';
-import { copyOut } from './copy-out.ts';
+import { CopyClient, type CopyClientOptions } from './copy-client.ts';
 import {
   BEGIN_SQL,
   CHUNK_END_SQL,
   chunkSql,
   copyBlocksSql,
   copyKeysSql,
+  isUnknownTable,
   lockSql,
-  NO_TIMEOUTS_SQL,
   ROW_SECURITY_SQL,
 } from './copy-sql.ts';
 import { XidSnapshot } from './xid-snapshot.ts';
@@ -62,8 +56,7 @@ interface CopiedChunk extends Pick<Chunk, 'pieces' | 'rows'> {
 /** Rows beyond this wait for the next chunk. */
 const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
 
-export interface ChunkReaderOptions {
-  readonly connection: ResolvedConnection;
+export interface ChunkReaderOptions extends CopyClientOptions {
   readonly systemIdentifier: string;
   readonly maxBufferedBytes: number;
   readonly maxMessageBytes: number;
@@ -75,7 +68,7 @@ export interface ChunkReaderOptions {
  */
 export class ChunkReader {
   readonly #options: ChunkReaderOptions;
-  #client: Client | null = null;
+  #client: CopyClient | null = null;
   /** Rows to ask for, when rows are so wide that the limit of bytes comes first. */
   #fittingRows = Number.POSITIVE_INFINITY;
   #blocks = 64;
@@ -90,7 +83,7 @@ export class ChunkReader {
       return await this.#read(client, request);
     } catch (error) {
       this.#client = null;
-      destroyClient(client);
+      client.destroy();
       request.signal.throwIfAborted();
       throw error;
     }
@@ -100,26 +93,31 @@ export class ChunkReader {
   async close(): Promise<void> {
     const client = this.#client;
     this.#client = null;
-    if (client !== null) await endClient(client);
+    await client?.end();
   }
 
-  async #connected(signal: AbortSignal): Promise<Client> {
+  async #connected(signal: AbortSignal): Promise<CopyClient> {
     if (this.#client !== null) return this.#client;
-    const client = await connect(this.#options.connection, { signal });
-    client.once('end', () => {
+    const client = await CopyClient.connect(this.#options, { signal });
+    client.onceEnded(() => {
       if (this.#client === client) this.#client = null;
     });
-    await queryText(client, NO_TIMEOUTS_SQL);
     this.#client = client;
     return client;
   }
 
-  async #read(client: Client, request: ChunkRequest): Promise<Chunk | Changed> {
+  async #read(client: CopyClient, request: ChunkRequest): Promise<Chunk | Changed> {
     const { cursor, table } = request;
     // The lock comes before the snapshot, so that nothing can be written anew between the two.
     const lock = lockSql(table.name, false);
-    await queryText(client, `${BEGIN_SQL}; ${ROW_SECURITY_SQL}; ${lock}`);
-    const { rows } = await queryText(client, chunkSql(table.versionNumber), [
+    try {
+      await client.query(`${BEGIN_SQL}; ${ROW_SECURITY_SQL}; ${lock}`);
+    } catch (error) {
+      if (!isUnknownTable(error)) throw error;
+      await client.query('ROLLBACK');
+      return { isChanged: true };
+    }
+    const { rows } = await client.query(chunkSql(table.versionNumber), [
       table.leaves.map(({ oid }) => String(oid)),
       String(table.oid),
       table.key.map(({ name }) => name),
@@ -143,7 +141,7 @@ export class ChunkReader {
         : cursor.by === 'ctid'
           ? await this.#readBlocks(client, request, cursor)
           : await this.#readKeys(client, request, cursor, order);
-    const after = (await queryText(client, CHUNK_END_SQL)).rows[0] ?? {};
+    const after = (await client.query(CHUNK_END_SQL)).rows[0] ?? {};
     if (read === null) return { isChanged: true };
     const readAt = parseLsn(after['written'] ?? '');
     if (readAt === null) throw new SourceProtocolError('The server gave no log position.');
@@ -151,7 +149,7 @@ export class ChunkReader {
   }
 
   async #readBlocks(
-    client: Client,
+    client: CopyClient,
     request: ChunkRequest,
     cursor: CopyCursor & { readonly by: 'ctid' },
   ): Promise<Pick<Chunk, 'pieces' | 'rows' | 'next'> | null> {
@@ -178,7 +176,7 @@ export class ChunkReader {
   }
 
   async #readKeys(
-    client: Client,
+    client: CopyClient,
     request: ChunkRequest,
     cursor: CopyCursor & { readonly by: 'keyset' },
     order: string,
@@ -187,6 +185,7 @@ export class ChunkReader {
     assertOrdered(table);
     // Under another order (S-05) what lies behind the last key is something else.
     const after = cursor.order === order ? cursor.after : null;
+    const { newerThan } = cursor;
     const { columns, filter, isPartitioned, key } = table;
     for (;;) {
       const limit = Math.max(1, Math.min(request.maxRows, this.#fittingRows));
@@ -197,6 +196,7 @@ export class ChunkReader {
         after,
         isPartitioned,
         where,
+        newerThan: newerThan ?? null,
         limit,
       });
       const copied = await this.#copy(client, table, sql, signal, limit > 1);
@@ -207,12 +207,13 @@ export class ChunkReader {
       if (copied.bytes < MAX_CHUNK_BYTES / 4) this.#fittingRows *= 2;
       const last = copied.pieces.at(-1);
       if (copied.rows < limit || last === undefined) return { ...copied, next: null };
-      return { ...copied, next: { by: 'keyset', after: keyTexts(table, last), order } };
+      const next: CopyCursor = { by: 'keyset', after: keyTexts(table, last), order };
+      return { ...copied, next: newerThan === undefined ? next : { ...next, newerThan } };
     }
   }
 
   async #copy(
-    client: Client,
+    client: CopyClient,
     table: CopiedTable,
     sql: string,
     signal: AbortSignal,
@@ -223,7 +224,7 @@ export class ChunkReader {
     let rows = 0;
     let bytes = 0;
     let isTooMuch = false;
-    const copied = copyOut(client, sql, {
+    const copied = client.copy(sql, {
       columns: table.columns.length,
       maxBufferedBytes,
       maxMessageBytes,

@@ -21,6 +21,8 @@ export interface KeyCursor {
   readonly after: readonly string[] | null;
   /** The table's oid, its key and the versions of that one's collations: the order in which `after` has a meaning. */
   readonly order: string | null;
+  /** Leaves out rows that no transaction from this id on has written. @default none */
+  readonly newerThan?: string;
 }
 
 /** Where the copy of a table goes on. */
@@ -70,6 +72,8 @@ export function cursorFromJson(value: JsonValue | undefined): CopyCursor | null 
 export function cursorName(cursor: CopyCursor | null): string {
   const [leaf] = cursor?.by === 'ctid' ? cursor.leaves : [];
   const place =
-    cursor?.by === 'keyset' ? [cursor.after, cursor.order] : [leaf?.oid, leaf?.ranges[0]?.[0]];
+    cursor?.by === 'keyset'
+      ? [cursor.after, cursor.order, cursor.newerThan]
+      : [leaf?.oid, leaf?.ranges[0]?.[0]];
   return createHash('sha256').update(JSON.stringify(place)).digest('hex').slice(0, 16);
 }

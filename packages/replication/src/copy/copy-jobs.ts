@@ -15,10 +15,16 @@ export const FIRST_COPY = 'first';
 /** A table of a job, and what is left to copy of it. */
 export interface CopyTask {
   readonly table: QualifiedName;
+  /** The table's, where it is known: it stays when the table is given another name. */
+  readonly oid?: number;
   /** Null when it is whole. */
   readonly cursor: CopyCursor | null;
   /** Rows that were handed over. */
   readonly rows: number;
+  /** The first snapshot shows every transaction with an id before this one. */
+  readonly since?: string;
+  /** A row may have moved to a part that was copied already, without a change that shows all of it. */
+  readonly hasMoved?: boolean;
 }
 
 /** Tables that are to be copied, one after the other. */
@@ -39,15 +45,19 @@ export interface CopyState {
 
 export const NOTHING_TO_COPY: CopyState = Object.freeze({ jobs: [], finished: [] });
 
+/** A table that is to be copied, and its oid where that is known. */
+export type NamedTable = QualifiedName & { readonly oid?: number };
+
 /** A job that copies tables from the beginning. */
 export function newJob(
   id: string,
-  tables: readonly QualifiedName[],
+  tables: readonly NamedTable[],
   options: { readonly chunkRows: number; readonly where: string | null },
 ): CopyJob {
   const { chunkRows, where } = options;
-  const tasks = tables.map(({ schema, name }): CopyTask => ({
+  const tasks = tables.map(({ oid, schema, name }): CopyTask => ({
     table: { schema, name },
+    ...(oid === undefined ? {} : { oid }),
     cursor: FROM_THE_START,
     rows: 0,
   }));
@@ -64,7 +74,7 @@ export function withJob(state: CopyState, job: CopyJob): CopyState {
 /** Adds tables to those of the first copy, from the beginning. */
 export function withTables(
   state: CopyState,
-  tables: readonly QualifiedName[],
+  tables: readonly NamedTable[],
   options: { readonly chunkRows: number },
 ): CopyState {
   const added = newJob(FIRST_COPY, tables, { ...options, where: null });
@@ -113,12 +123,55 @@ export function withProgress(
           ...job,
           tasks: job.tasks.map((task) =>
             tableLabel(task.table) === label
-              ? { ...task, cursor: progress.cursor, rows: task.rows + progress.rows }
+              ? advanced({ ...task, rows: task.rows + progress.rows }, progress.cursor)
               : task,
           ),
         },
   );
   return settled({ ...state, jobs }, id);
+}
+
+/** Behind the last part of a table comes what has moved meanwhile: all that was written since the first snapshot, by key. */
+function advanced(task: CopyTask, cursor: CopyCursor | null): CopyTask {
+  if (cursor?.by === 'ctid' || task.hasMoved !== true) return { ...task, cursor };
+  const { hasMoved: _, since, ...rest } = task;
+  if (cursor !== null) return { ...rest, cursor };
+  return {
+    ...rest,
+    cursor: since === undefined ? FROM_THE_START : { ...FROM_THE_START, newerThan: since },
+  };
+}
+
+/** Notes that rows of tables may have moved. */
+export function withMoves(state: CopyState, labels: ReadonlySet<string>): CopyState {
+  const jobs = state.jobs.map((job) => ({
+    ...job,
+    tasks: job.tasks.map((task) =>
+      task.cursor?.by === 'ctid' && labels.has(tableLabel(task.table))
+        ? { ...task, hasMoved: true }
+        : task,
+    ),
+  }));
+  return { ...state, jobs };
+}
+
+/** Notes that a table has another name. Where another one of the job had that, it gets the old one until it is looked up itself. */
+export function withName(
+  state: CopyState,
+  id: string,
+  table: QualifiedName,
+  name: QualifiedName,
+): CopyState {
+  const [before, after] = [tableLabel(table), tableLabel(name)];
+  const named = (task: CopyTask): CopyTask => {
+    const label = tableLabel(task.table);
+    if (label === before) return { ...task, table: name };
+    return label === after ? { ...task, table } : task;
+  };
+  const jobs = state.jobs.map((job) =>
+    job.id === id ? { ...job, tasks: job.tasks.map(named) } : job,
+  );
+  return { ...state, jobs };
 }
 
 /** Notes that a part of a table was copied as the first snapshot shows it. */

@@ -18,6 +18,8 @@ export interface CopyOutOptions extends SocketReaderOptions {
   /** Columns of the rows that the statement gives. */
   readonly columns: number;
   readonly signal: AbortSignal;
+  /** Called with what tells when bytes last came before the server is waited for, and with null when a block has come. */
+  readonly onWait?: (silence: { readonly lastReceivedAtMs: () => number } | null) => void;
 }
 
 /**
@@ -32,7 +34,7 @@ export async function* copyOut(
   sql: string,
   options: CopyOutOptions,
 ): AsyncGenerator<RowBlock, void, undefined> {
-  const { signal, columns } = options;
+  const { signal, columns, onWait } = options;
   signal.throwIfAborted();
   const reader = new SocketReader(client, options);
   const spans = new SharedSpans(columns);
@@ -43,7 +45,9 @@ export async function* copyOut(
   try {
     reader.write(queryFrame(sql));
     while (!isOver) {
+      onWait?.(waitFor(reader));
       const bytes = await reader.read();
+      onWait?.(null);
       let pos = 0;
       for (;;) {
         const length = wholeFrameLength(bytes, pos);
@@ -69,4 +73,10 @@ export async function* copyOut(
     else reader.destroy();
   }
   if (failure !== null) throw failure;
+}
+
+/** What is waited for since now. */
+function waitFor(reader: SocketReader): { readonly lastReceivedAtMs: () => number } {
+  const sinceMs = Date.now();
+  return { lastReceivedAtMs: () => Math.max(sinceMs, reader.lastReceivedAtMs) };
 }

@@ -3,6 +3,7 @@ import {
   type QualifiedName,
   quoteIdentifier,
   quoteLiteral,
+  sqlStateOf,
 } from '@certyo-cdc/postgres';
 
 /**
@@ -43,6 +44,12 @@ export const ANCESTORS_SQL: string = `
 /** Reads a table only as long as nobody alters it. */
 export function lockSql(table: QualifiedName, only: boolean): string {
   return `LOCK TABLE ${only ? 'ONLY ' : ''}${qualifiedName(table)} IN ACCESS SHARE MODE`;
+}
+
+/** Whether a statement failed because there is no table, or no schema, of such a name: it may have got another one. */
+export function isUnknownTable(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  return state === '42P01' || state === '3F000';
 }
 
 /** Time-outs of role or database that would end a long copy. Some are younger than others. */
@@ -111,10 +118,12 @@ export function copyKeysSql(
     readonly after: readonly string[] | null;
     readonly isPartitioned: boolean;
     readonly where: string | null;
+    /** Leaves out rows that no transaction from this id on has written; null for none. */
+    readonly newerThan: string | null;
     readonly limit: number;
   },
 ): string {
-  const { after, key, limit, where } = options;
+  const { after, key, limit, newerThan, where } = options;
   const names = key.map(({ name }) => quoteIdentifier(name)).join(', ');
   const values = key.map(({ typeName }, i) => `${quoteLiteral(after?.[i] ?? '')}::${typeName}`);
   return copySql(
@@ -122,10 +131,17 @@ export function copyKeysSql(
     options,
     [
       ...(after === null ? [] : [`(${names}) > (${values.join(', ')})`]),
+      ...(newerThan === null ? [] : [newerSql(newerThan)]),
       ...(where === null ? [] : [`(${where})`]),
     ],
     ` ORDER BY ${names} FETCH FIRST ${limit} ROWS WITH TIES`,
   );
+}
+
+/** Ids wrap around, and are compared by their age. One that is too old for that leaves nothing out. */
+function newerSql(xid: string): string {
+  const age = `pg_catalog.age(${quoteLiteral(xid)}::pg_catalog.xid)`;
+  return `(pg_catalog.age(xmin) <= ${age} OR ${age} < 0)`;
 }
 
 function copySql(

@@ -25,11 +25,14 @@ import {
   withProgress,
 } from './copy-jobs.ts';
 import type { CopyProgressReport } from './copy-progress.ts';
+import { MovedRows } from './moved-rows.ts';
 import type { CopiedPiece, SnapshotCopy } from './snapshot-copy.ts';
 
 export interface CopyingStreamParts {
   readonly inner: ReplicationStream;
   readonly state: CopyState;
+  /** What the checkpoint says of copies. */
+  readonly saved: CopyState;
   /** Ends of copied rows that there were before at this position. */
   readonly copies: number;
   /** Rows that come before the first change. */
@@ -60,9 +63,10 @@ export class CopyingStream implements ChangeStream {
   readonly #backfiller: Backfiller;
   #first: SnapshotCopy | null;
   #state: CopyState;
+  readonly #moved = new MovedRows();
   /** What was left to copy at each end that was handed over and is not acknowledged. */
   readonly #ends = new Map<Position, CopyState>();
-  #acknowledged: CopyState = NOTHING_TO_COPY;
+  #acknowledged: CopyState;
   #queue: ChangeBatch[] = [];
   #copies: number;
   #isPulling = false;
@@ -81,6 +85,7 @@ export class CopyingStream implements ChangeStream {
     this.#changes = parts.inner[Symbol.asyncIterator]();
     this.#first = parts.first;
     this.#state = parts.state;
+    this.#acknowledged = parts.saved;
     this.#copies = parts.copies;
     this.#backfiller = parts.backfiller(this);
     const { sharing } = parts.inner;
@@ -240,6 +245,7 @@ export class CopyingStream implements ChangeStream {
   #handOver(batch: ChangeBatch | null): ChangeBatch | null {
     if (batch === null) return null;
     this.#backfiller.saw(batch.events);
+    this.#state = this.#moved.saw(this.#state, batch.events);
     this.#endBefore = batch.end;
     if (batch.end !== null) this.#noteEnd(batch.end);
     return batch;
@@ -265,7 +271,9 @@ export class CopyingStream implements ChangeStream {
   #putIn(end: Position | null): boolean {
     if (end === null || !this.#backfiller.isWaiting) return false;
     const chunk = this.#backfiller.standsAt(end);
-    if (chunk === null) return false;
+    // Its job may have been cancelled meanwhile.
+    if (chunk === null || taskOf(this.#state, chunk.job.id, chunk.table.label) === null)
+      return false;
     this.#noteChunk(chunk);
     const last: ChangeBatch = { events: [], bytes: 0, end: this.#endAt(end) };
     const batches = chunk.batches.map((batch): ChangeBatch => ({ ...batch, end: null }));
@@ -279,7 +287,7 @@ export class CopyingStream implements ChangeStream {
     const copy = { id: job.id, table: table.label, estimate: table.estimate };
     progress.copied(copy, rows, task.rows);
     this.change(withProgress(this.#state, job.id, task.table, { cursor: next, rows }));
-    if (next === null) progress.finished(copy);
+    if (taskOf(this.#state, job.id, table.label)?.cursor == null) progress.finished(copy);
   }
 
   async #copyFirst(first: SnapshotCopy): Promise<ChangeBatch | null> {

@@ -50,6 +50,23 @@ describe('the first copy', () => {
     await writer.query('ROLLBACK');
   });
 
+  test('two instances that begin at once: one reads, the other waits for the slot', async () => {
+    const options = { tables: ['t'], copy: true, slotWaitMs: 1_000 } as const;
+    await using it = await captured(
+      ['CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t VALUES (1)'],
+      options,
+    );
+    const both = await Promise.allSettled([
+      openReader(sourceOf(it.db, options)),
+      openReader(sourceOf(it.db, options)),
+    ]);
+    const told = both.map((one) =>
+      one.status === 'fulfilled' ? 'reads' : (one.reason as { readonly code?: string }).code,
+    );
+    for (const one of both) if (one.status === 'fulfilled') await one.value[Symbol.asyncDispose]();
+    expect(told.sort()).toEqual(['SOURCE_BUSY', 'reads']);
+  });
+
   test('S-02: what is cut off goes on in chunks beside the stream', async () => {
     await using it = await captured(WIDE, SLOW);
     await using reader = await openReader(it.source, { paused: true });

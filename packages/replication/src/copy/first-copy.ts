@@ -1,20 +1,20 @@
 import {
-  destroyClient,
   type PublicationTable,
-  type QualifiedName,
   quoteIdentifier,
   readPublication,
   type ServerInfo,
   type SqlExecutor,
 } from '@certyo-cdc/postgres';
+import type { SourceEvent } from '@certyo-cdc/core';
 import { sleep, SYSTEM_TIME, tableLabel } from '@certyo-cdc/core/internal';
 import type { ReplicationSettings } from '../normalize-options.ts';
+import type { Lsn } from '../protocol/lsn.ts';
 import { readSlot } from '../setup/slot.ts';
 import type { KnownRelation } from '../stream/known-relation.ts';
 import type { RelationResolver } from '../stream/relation-resolver.ts';
 import type { TextQuery } from '../stream/text-query.ts';
 import { type CopiedTable, describeCopiedTable } from './copied-table.ts';
-import { type CopyJob, FIRST_COPY, newJob } from './copy-jobs.ts';
+import { type CopyJob, FIRST_COPY, type NamedTable, newJob } from './copy-jobs.ts';
 import type { CopySettings } from './copy-settings.ts';
 import { ANCESTORS_SQL } from './copy-sql.ts';
 import { makeSlot } from './make-slot.ts';
@@ -28,12 +28,15 @@ export interface CopyContext {
   readonly executor: SqlExecutor;
   readonly query: TextQuery;
   readonly resolver: RelationResolver;
+  readonly onEvent: (event: SourceEvent) => void;
   readonly signal: AbortSignal;
 }
 
 /** A first copy that is prepared: the slot is made, and the snapshot of its beginning is held. */
 export interface FirstCopy {
   readonly job: CopyJob;
+  /** Where the slot begins, which is what the snapshot shows. */
+  readonly begin: Lsn;
   /** Null when the tables are copied in chunks beside the stream. */
   readonly snapshot: SnapshotCopy | null;
 }
@@ -75,21 +78,21 @@ export async function capturedTables(context: CopyContext): Promise<readonly Cap
 }
 
 /**
- * Describes captured tables, all of them or one.
+ * Describes captured tables, all of them or one: that of an oid, or else that of a name.
  *
  * @param known The table of an oid as the stream last described it.
  */
 export async function describeTables(
   context: CopyContext,
   known: (oid: number) => KnownRelation | null,
-  only: QualifiedName | null = null,
+  only: NamedTable | null = null,
 ): Promise<readonly CopiedTable[]> {
   const { executor, resolver, server, settings, signal } = context;
-  const label = only === null ? null : tableLabel(only);
   const read = async (): Promise<readonly PublicationTable[]> =>
-    (await capturedTables(context))
-      .map(({ table }) => table)
-      .filter((table) => label === null || tableLabel(table) === label);
+    chosen(
+      (await capturedTables(context)).map(({ table }) => table),
+      only,
+    );
   for (;;) {
     const tables = await read();
     const described: CopiedTable[] = [];
@@ -109,6 +112,16 @@ export async function describeTables(
   }
 }
 
+function chosen(
+  tables: readonly PublicationTable[],
+  only: NamedTable | null,
+): readonly PublicationTable[] {
+  if (only === null) return tables;
+  const same = tables.filter(({ oid }) => oid === only.oid);
+  const label = tableLabel(only);
+  return same.length > 0 ? same : tables.filter((table) => tableLabel(table) === label);
+}
+
 /**
  * Prepares the first copy: makes the slot and takes over the snapshot of its beginning (S-01).
  *
@@ -123,7 +136,7 @@ export async function beginFirstCopy(
   const tables = await describeTables(context, () => null);
   const job = newJob(
     FIRST_COPY,
-    tables.map(({ name }) => name),
+    tables.map(({ name, oid }) => ({ ...name, oid })),
     {
       chunkRows: copy.chunkRows,
       where: null,
@@ -134,12 +147,16 @@ export async function beginFirstCopy(
   const slot = { executor, versionNumber: server.versionNumber, slotLockTimeoutMs, signal };
   if (copy.method === 'keyset') {
     const made = await makeSlot(settings, slot);
+    if (made === null) return await beginFirstCopy(copy, context);
     await made.release();
-    return { job, snapshot: null };
+    return { job, begin: made.begin, snapshot: null };
   }
-  const { connection, maxBufferedBytes, maxMessageBytes } = settings;
+  const { connection, deadAfterMs, maxBufferedBytes, maxMessageBytes } = settings;
   const options: SnapshotCopyOptions = {
     connection,
+    executor,
+    deadAfterMs,
+    onEvent: context.onEvent,
     tables,
     parallel: copy.parallel,
     chunkRows: copy.chunkRows,
@@ -152,16 +169,23 @@ export async function beginFirstCopy(
   // Connected before, so that the snapshot need not be held for long.
   const readers = await SnapshotCopy.connect(options);
   let snapshot: SnapshotCopy;
+  let since: string;
+  let begin: Lsn;
   try {
     const made = await makeSlot(settings, slot);
+    if (made === null) {
+      for (const reader of readers) reader.destroy();
+      return await beginFirstCopy(copy, context);
+    }
+    ({ begin } = made);
     try {
       snapshot = await SnapshotCopy.import(readers, made.snapshot, options);
     } finally {
       await made.release();
     }
-    await untilVisible(snapshot, context);
+    since = (await untilVisible(snapshot, context)).oldest;
   } catch (error) {
-    readers.forEach(destroyClient);
+    for (const reader of readers) reader.destroy();
     throw error;
   }
   return {
@@ -169,12 +193,27 @@ export async function beginFirstCopy(
       ...job,
       tasks: tables.map((table) => ({
         table: table.name,
+        oid: table.oid,
         cursor: blocksOf(table),
         rows: 0,
+        since,
       })),
     },
+    begin,
     snapshot,
   };
+}
+
+/**
+ * Where another instance has read from the slot before this one got it, the snapshot shows rows from before what that one has
+ * handed over: then all is copied beside the stream.
+ */
+export function asOfBegin(first: FirstCopy | null, begin: Lsn): FirstCopy | null {
+  if (first === null || first.snapshot === null || first.begin === begin) return first;
+  first.snapshot.close().catch(() => undefined);
+  const { id, chunkRows, tasks, where } = first.job;
+  const tables = tasks.map(({ oid, table }) => (oid === undefined ? table : { ...table, oid }));
+  return { job: newJob(id, tables, { chunkRows, where }), begin, snapshot: null };
 }
 
 /**
@@ -207,18 +246,21 @@ function blocksOf(table: CopiedTable): CopyJob['tasks'][number]['cursor'] {
  * The snapshot of a slot is made from the log, which has a commit a moment before the server's own tables of transactions
  * do. To look at a row in that moment would make it look aborted, for everybody and for good (S-08). So nothing is read before
  * all that the snapshot shows has ended there too.
+ *
+ * @returns What the snapshot shows.
  */
 export async function untilVisible(
   snapshot: Pick<SnapshotCopy, 'shows'>,
   { query, signal }: Pick<CopyContext, 'query' | 'signal'>,
-): Promise<void> {
+): Promise<XidSnapshot> {
   const shows = await snapshot.shows();
   const running = await query(RUNNING_XIDS_SQL);
   const ending = running.map((row) => Number(row['xid'])).filter((xid) => shows.hasEnded(xid));
   while (ending.length > 0) {
     const [row] = await query(SNAPSHOT_SQL);
     const now = new XidSnapshot(row?.['snapshot'] ?? '');
-    if (ending.every((xid) => now.hasEnded(xid))) return;
+    if (ending.every((xid) => now.hasEnded(xid))) break;
     await sleep(SYSTEM_TIME, 10, signal);
   }
+  return shows;
 }

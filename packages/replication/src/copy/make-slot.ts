@@ -1,10 +1,24 @@
 import { SourceProtocolError } from '@certyo-cdc/core';
-import { connect, endClient, queryText, type SqlExecutor } from '@certyo-cdc/postgres';
+import {
+  connect,
+  destroyClient,
+  endClient,
+  queryText,
+  type SqlExecutor,
+  sqlStateOf,
+} from '@certyo-cdc/postgres';
 import type { ReplicationSettings } from '../normalize-options.ts';
 import { type Lsn, parseLsn } from '../protocol/lsn.ts';
 import { blockedSlotError } from '../setup/setup.ts';
 import { asStreamError } from '../setup/stream-error.ts';
+import { cancelBackend } from './copy-client.ts';
 import { NO_TIMEOUTS_SQL } from './copy-sql.ts';
+
+/** A slot of this name is there already. */
+const DUPLICATE_OBJECT = '42710';
+
+/** Time in which a server that was told to stop says that it has; behind it the connection counts as dead. */
+const STOPS_WITHIN_MS = 5_000;
 
 /** A slot that was just made, and the snapshot that shows what lies before it. */
 export interface MadeSlot {
@@ -33,24 +47,24 @@ export interface MakeSlotOptions {
  * error that names who is in the way; the server removes the half-made slot then (R-29).
  *
  * https://www.postgresql.org/docs/current/protocol-replication.html#PROTOCOL-REPLICATION-CREATE-REPLICATION-SLOT
+ *
+ * @returns Null when another instance has made the slot, or is making it.
  */
 export async function makeSlot(
   settings: ReplicationSettings,
   options: MakeSlotOptions,
-): Promise<MadeSlot> {
+): Promise<MadeSlot | null> {
   const { executor, signal, slotLockTimeoutMs } = options;
   const { connection } = settings;
   const client = await connect(connection, { replication: true, signal });
   let deadline: NodeJS.Timeout | undefined;
   let isLate = false;
+  let dropping: NodeJS.Timeout | undefined;
   // A server process that waits for a lock does not notice that its client is gone: it is told to stop.
   const cancel = (): void => {
     const { processID } = client as unknown as { readonly processID: number };
-    executor
-      .query('SELECT pg_catalog.pg_cancel_backend($1::pg_catalog.int4)', [processID], {
-        signal: new AbortController().signal,
-      })
-      .catch(() => undefined);
+    cancelBackend(executor, processID);
+    dropping = setTimeout(() => destroyClient(client), STOPS_WITHIN_MS);
   };
   signal.addEventListener('abort', cancel, { once: true });
   try {
@@ -70,12 +84,14 @@ export async function makeSlot(
   } catch (error) {
     await endClient(client);
     signal.throwIfAborted();
+    if (sqlStateOf(error) === DUPLICATE_OBJECT) return null;
     if (isLate) {
       throw await blockedSlotError(executor, slotLockTimeoutMs, options, 'start again');
     }
     throw asStreamError(error, { ...settings, user: connection.user });
   } finally {
     clearTimeout(deadline);
+    clearTimeout(dropping);
     signal.removeEventListener('abort', cancel);
   }
 }

@@ -19,7 +19,9 @@ import {
   type CopyState,
   type CopyTask,
   FIRST_COPY,
+  type NamedTable,
   withJob,
+  withName,
   withoutJob,
   withProgress,
   withTables,
@@ -38,7 +40,7 @@ export interface CopyingOptions {
   readonly state: CopyState;
   readonly first: FirstCopy | null;
   /** Tables that have to be copied and are not known to be. */
-  readonly missing: readonly QualifiedName[];
+  readonly missing: readonly NamedTable[];
   /** Ends of copied rows that there were before at this position. */
   readonly copies: number;
   readonly source: EventSource & { readonly systemIdentifier: string };
@@ -57,12 +59,12 @@ export function openCopyingStream(options: CopyingOptions): {
   const asError = (error: unknown): Error => asCopyError(error, { user });
   const progress = new CopyProgressReport(options.onEvent);
   const described = new Map<string, CopiedTable>();
-  const describe = async (name: QualifiedName): Promise<CopiedTable | null> => {
-    const label = tableLabel(name);
-    const known = described.get(label);
+  const describe = async (named: NamedTable): Promise<CopiedTable | null> => {
+    const name = String(named.oid ?? tableLabel(named));
+    const known = described.get(name);
     if (known !== undefined) return known;
-    const [table] = await describeTables(context, (oid) => inner.known.get(oid) ?? null, name);
-    if (table !== undefined) described.set(label, table);
+    const [table] = await describeTables(context, (oid) => inner.known.get(oid) ?? null, named);
+    if (table !== undefined) described.set(name, table);
     return table ?? null;
   };
   let state = options.state;
@@ -91,6 +93,7 @@ export function openCopyingStream(options: CopyingOptions): {
   const stream: CopyingStream = new CopyingStream({
     inner,
     state,
+    saved: options.state,
     copies: options.copies,
     first: first?.snapshot ?? null,
     progress,
@@ -114,6 +117,9 @@ export function openCopyingStream(options: CopyingOptions): {
       (backfiller = new Backfiller({
         reader: new ChunkReader({
           connection: settings.connection,
+          executor: context.executor,
+          deadAfterMs: settings.deadAfterMs,
+          onEvent: options.onEvent,
           systemIdentifier: source.systemIdentifier,
           maxBufferedBytes: settings.maxBufferedBytes,
           maxMessageBytes: settings.maxMessageBytes,
@@ -127,7 +133,8 @@ export function openCopyingStream(options: CopyingOptions): {
         isStandby: context.server.isInRecovery,
         delays: settings.reconnect,
         asError,
-        onAltered: (table) => described.delete(tableLabel(table)),
+        onAltered: () => described.clear(),
+        onRenamed: (job, task, name) => self.change(withName(self.state, job.id, task.table, name)),
         onMoved: (job, task) => self.restart(job, task),
         onGone: (job, task) => {
           const label = tableLabel(task.table);

@@ -13,8 +13,14 @@ import { RelationResolver } from '../stream/relation-resolver.ts';
 import { copiesAt } from '../stream/source-position.ts';
 import type { ReplicationStream } from '../stream/replication-stream.ts';
 import type { TextQuery } from '../stream/text-query.ts';
-import { copyStateFromJson } from './copy-jobs.ts';
-import { beginFirstCopy, capturedTables, type CopyContext, schemaLabel } from './first-copy.ts';
+import { copyStateFromJson, type NamedTable } from './copy-jobs.ts';
+import {
+  asOfBegin,
+  beginFirstCopy,
+  capturedTables,
+  type CopyContext,
+  schemaLabel,
+} from './first-copy.ts';
 import { openCopyingStream } from './open-copying.ts';
 
 export interface PrepareCopiesOptions {
@@ -63,6 +69,7 @@ export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copi
       types: options.types,
       query,
     }),
+    onEvent: options.onEvent,
     signal,
   };
   const stored = resume?.state as { readonly copy?: JsonValue } | null | undefined;
@@ -78,7 +85,7 @@ export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copi
         context,
         stream,
         state: copyStateFromJson(stored?.copy),
-        first,
+        first: asOfBegin(first, begin),
         missing: copy === null ? [] : missing,
         copies: resume === null ? 0 : copiesAt(resume.position),
         source,
@@ -100,7 +107,7 @@ export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copi
 async function missingTables(
   context: CopyContext,
   resume: Checkpoint | null,
-): Promise<readonly QualifiedName[]> {
+): Promise<readonly NamedTable[]> {
   if (resume === null && context.settings.copy === null) return [];
   const stored = resume?.identity['tables'];
   const before = new Set(Array.isArray(stored) ? stored.map(String) : []);
@@ -109,7 +116,7 @@ async function missingTables(
   if (resume !== null && now.every((name) => before.has(name))) return [];
   return (await capturedTables(context))
     .filter(({ meantBy }) => !meantBy.some((name) => before.has(name)))
-    .map(({ table: { schema, name } }) => ({ schema, name }));
+    .map(({ table: { oid, schema, name } }) => ({ oid, schema, name }));
 }
 
 /** What a table held before it was added is missing, and stays so unless somebody asks for it. */

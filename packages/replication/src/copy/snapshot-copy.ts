@@ -1,21 +1,13 @@
 import type { ChangeEvent } from '@certyo-cdc/core';
-import {
-  connect,
-  destroyClient,
-  endClient,
-  queryText,
-  type ResolvedConnection,
-} from '@certyo-cdc/postgres';
-import type { Client } from 'pg';
 import type { TextQuery } from '../stream/text-query.ts';
 import type { CopiedLeaf, CopiedTable } from './copied-table.ts';
-import { copyOut } from './copy-out.ts';
+import { CopyClient, type CopyClientOptions } from './copy-client.ts';
 import type { BlockRange } from './copy-cursor.ts';
 import {
   BEGIN_SQL,
   copyBlocksSql,
+  isUnknownTable,
   lockSql,
-  NO_TIMEOUTS_SQL,
   ROW_SECURITY_SQL,
   SHAPE_SQL,
 } from './copy-sql.ts';
@@ -40,8 +32,7 @@ export interface CopiedPiece {
   readonly isLost: boolean;
 }
 
-export interface SnapshotCopyOptions {
-  readonly connection: ResolvedConnection;
+export interface SnapshotCopyOptions extends CopyClientOptions {
   readonly tables: readonly CopiedTable[];
   readonly parallel: number;
   readonly chunkRows: number;
@@ -65,7 +56,7 @@ interface Unit {
  */
 export class SnapshotCopy {
   readonly #options: SnapshotCopyOptions;
-  readonly #clients: readonly Client[];
+  readonly #clients: readonly CopyClient[];
   readonly #units: Unit[];
   readonly #lost = new Set<CopiedTable>();
   readonly #abort = new AbortController();
@@ -77,7 +68,7 @@ export class SnapshotCopy {
   #wakeTaker: () => void = () => undefined;
   #wakeReaders: (() => void)[] = [];
 
-  private constructor(clients: readonly Client[], options: SnapshotCopyOptions) {
+  private constructor(clients: readonly CopyClient[], options: SnapshotCopyOptions) {
     this.#options = options;
     this.#clients = clients;
     this.#signal = AbortSignal.any([options.signal, this.#abort.signal]);
@@ -88,31 +79,29 @@ export class SnapshotCopy {
 
   /** Connects, before there is a snapshot: the time until it is imported is to be short. */
   static async connect(
-    options: Pick<SnapshotCopyOptions, 'connection' | 'parallel' | 'signal'>,
-  ): Promise<Client[]> {
-    const clients: Client[] = [];
+    options: CopyClientOptions & Pick<SnapshotCopyOptions, 'parallel' | 'signal'>,
+  ): Promise<CopyClient[]> {
+    const clients: CopyClient[] = [];
     try {
       for (let i = 0; i < options.parallel; i++) {
-        const client = await connect(options.connection, { signal: options.signal });
-        clients.push(client);
-        await queryText(client, NO_TIMEOUTS_SQL);
+        clients.push(await CopyClient.connect(options, { signal: options.signal }));
       }
       return clients;
     } catch (error) {
-      clients.forEach(destroyClient);
+      for (const client of clients) client.destroy();
       throw error;
     }
   }
 
   /** Lets every connection take over the snapshot. After that whoever exported it may go. */
   static async import(
-    clients: readonly Client[],
+    clients: readonly CopyClient[],
     snapshot: string,
     options: SnapshotCopyOptions,
   ): Promise<SnapshotCopy> {
     for (const client of clients) {
       const imports = `SET TRANSACTION SNAPSHOT '${snapshot}'`;
-      await queryText(client, `${BEGIN_SQL}; ${imports}; ${ROW_SECURITY_SQL}`);
+      await client.query(`${BEGIN_SQL}; ${imports}; ${ROW_SECURITY_SQL}`);
     }
     return new SnapshotCopy(clients, options);
   }
@@ -121,7 +110,7 @@ export class SnapshotCopy {
   async shows(): Promise<XidSnapshot> {
     const [client] = this.#clients;
     if (client === undefined) throw new TypeError('A copy has at least one connection.');
-    const { rows } = await queryText(client, SNAPSHOT_SQL);
+    const { rows } = await client.query(SNAPSHOT_SQL);
     return new XidSnapshot(rows[0]?.['snapshot'] ?? '');
   }
 
@@ -151,8 +140,8 @@ export class SnapshotCopy {
     const isWhole = this.#running === 0 && this.#failure === null && this.#readers !== null;
     this.#abort.abort(new Error('The copy is over.'));
     this.#rouseReaders();
-    if (isWhole) await Promise.all(this.#clients.map(endClient));
-    else this.#clients.forEach(destroyClient);
+    if (isWhole) await Promise.all(this.#clients.map((client) => client.end()));
+    else for (const client of this.#clients) client.destroy();
     await this.#readers;
     this.#wakeTaker();
   }
@@ -177,7 +166,7 @@ export class SnapshotCopy {
     );
   }
 
-  async #copy(client: Client, unit: Unit, at: CopiedAt): Promise<void> {
+  async #copy(client: CopyClient, unit: Unit, at: CopiedAt): Promise<void> {
     const { table, leaf, range } = unit;
     if (this.#lost.has(table)) return;
     if (!(await this.#isIntact(client, table, leaf))) {
@@ -189,7 +178,7 @@ export class SnapshotCopy {
     const { columns, filter } = table;
     const sql = copyBlocksSql(leaf.name, { columns, filter, from, to });
     const { maxBufferedBytes, maxMessageBytes } = this.#options;
-    const copied = copyOut(client, sql, {
+    const copied = client.copy(sql, {
       columns: columns.length,
       maxBufferedBytes,
       maxMessageBytes,
@@ -215,8 +204,14 @@ export class SnapshotCopy {
    * What writes a table anew does not obey snapshots: an older one then shows an empty table. Once the lock is held nobody can
    * do so any more. https://www.postgresql.org/docs/current/mvcc-caveats.html
    */
-  async #isIntact(client: Client, table: CopiedTable, leaf: CopiedLeaf): Promise<boolean> {
-    await queryText(client, lockSql(table.name, false));
+  async #isIntact(client: CopyClient, table: CopiedTable, leaf: CopiedLeaf): Promise<boolean> {
+    try {
+      await client.query(`SAVEPOINT locking; ${lockSql(table.name, false)}; RELEASE locking`);
+    } catch (error) {
+      if (!isUnknownTable(error)) throw error;
+      await client.query('ROLLBACK TO locking');
+      return false;
+    }
     const [row] = await this.#options.query(SHAPE_SQL, [String(leaf.oid)]);
     return row?.['shape'] === leaf.shape;
   }

@@ -11,6 +11,11 @@ export class XidSnapshot {
     this.#running = new Set(running === '' ? [] : running.split(',').map(BigInt));
   }
 
+  /** The id, with 32 bits, of the oldest transaction that may not have ended. */
+  get oldest(): string {
+    return String(BigInt.asUintN(32, this.#xmin));
+  }
+
   /**
    * Whether a transaction had ended when the snapshot was taken. Its id has 32 bits, as the log has it, and is taken for the
    * one nearest to the snapshot: ids wrap around, and no two that are in use are further apart than half of them.

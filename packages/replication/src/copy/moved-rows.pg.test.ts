@@ -1,0 +1,67 @@
+import { openReader, type StreamReader, type TestDatabase } from '@certyo-cdc/testing';
+import { describe, expect, test } from 'vitest';
+import { captured, sourceOf } from '../testing/captured.ts';
+
+const OPTIONS = {
+  tables: ['t'],
+  copy: { parallel: 1, chunkRows: 500 },
+  maxBufferedBytes: 65_536,
+} as const;
+/** A table of large values, with room at its beginning, where later versions of rows go. */
+const TABLE = [
+  'CREATE TABLE t (id int PRIMARY KEY, n int, pad text, large text) WITH (autovacuum_enabled = off)',
+  'ALTER TABLE t ALTER pad SET STORAGE PLAIN, ALTER large SET STORAGE EXTERNAL',
+  `INSERT INTO t SELECT i, 0, repeat('p', 800), repeat('x', 3000) FROM generate_series(1, 5000) i`,
+  'DELETE FROM t WHERE id <= 400',
+  'VACUUM t',
+];
+const ROWS = 4_600;
+
+/** Changes the last rows, which are not copied, without their large values. */
+async function moveRows(db: TestDatabase): Promise<void> {
+  await db.query('UPDATE t SET n = 1 WHERE id > 4900');
+  const moved = await db.query(`SELECT 1 FROM t WHERE id > 4900 AND ctid < '(50,0)'`);
+  expect(moved.length).toBeGreaterThan(50);
+}
+
+/** Keys of the rows whose large value was handed over. */
+function whole(...readers: readonly Pick<StreamReader, 'rows'>[]): Set<unknown> {
+  const rows = readers.flatMap((reader) => reader.rows);
+  return new Set(
+    rows.filter((row) => !row.unavailable.includes('large')).map((row) => row.key['id']),
+  );
+}
+
+describe('a row that moves to a part that was copied already keeps its large value, which its change does not tell', () => {
+  test('S-06: when a later life goes on, which reads no more than it has to', async () => {
+    await using it = await captured(TABLE, OPTIONS);
+    await using first = await openReader(it.source);
+    await expect
+      .poll(() => first.batches.filter(({ end }) => end !== null).length)
+      .toBeGreaterThanOrEqual(2);
+    first.pause();
+    const after = await first.acknowledge();
+    const before = { rows: first.rows };
+    expect(whole(before)).not.toContain(4_950);
+    await first[Symbol.asyncDispose]();
+    await moveRows(it.db);
+    await using second = await openReader(sourceOf(it.db, OPTIONS), { after });
+    await second.caughtUp();
+    expect(whole(before, second).size).toBe(ROWS);
+    const copied = second.rows.filter((row) => row.operation === 'snapshot');
+    expect(copied.length).toBeLessThan(ROWS - whole(before).size + 500);
+  });
+
+  test('S-02: when the copy goes on beside the stream after its connection was lost', async () => {
+    await using it = await captured(TABLE, OPTIONS);
+    await using reader = await openReader(it.source, { pauseAfter: 40 });
+    await expect.poll(() => reader.batches.length).toBe(40);
+    const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND query LIKE 'COPY%'`;
+    await expect.poll(async () => (await it.db.query(terminate)).length).toBeGreaterThan(0);
+    await it.db.query('UPDATE t SET n = 1 WHERE id > 4900');
+    reader.resume();
+    await reader.caughtUp();
+    expect(whole(reader).size).toBe(ROWS);
+  });
+});

@@ -1,0 +1,65 @@
+import { openReader } from '@certyo-cdc/testing';
+import { describe, expect, inject, test } from 'vitest';
+import { captured, sourceOf } from '../testing/captured.ts';
+
+const OPTIONS = { schemas: ['s'], copy: { parallel: 1 }, maxBufferedBytes: 65_536 } as const;
+const TABLES = [
+  'CREATE SCHEMA s',
+  'CREATE TABLE s.t (id int PRIMARY KEY, v text)',
+  `ALTER TABLE s.t ALTER v SET STORAGE EXTERNAL`,
+  `INSERT INTO s.t SELECT i, repeat('x', 1000) FROM generate_series(1, 14000) i`,
+  'CREATE TABLE s.z (id int PRIMARY KEY)',
+  'INSERT INTO s.z SELECT generate_series(1, 100)',
+];
+
+// Schemas came with PostgreSQL 15.
+describe.runIf(inject('postgresMajor') >= 15)(
+  'a table of a captured schema that is renamed is copied to its end',
+  () => {
+    test('between two lives', async () => {
+      await using it = await captured(TABLES, OPTIONS);
+      await using first = await openReader(it.source);
+      await expect
+        .poll(() => first.batches.filter(({ end }) => end !== null).length)
+        .toBeGreaterThanOrEqual(2);
+      first.pause();
+      const after = await first.acknowledge();
+      const before = [...first.rows];
+      await first[Symbol.asyncDispose]();
+      await it.db.query('ALTER TABLE s.t RENAME TO u');
+      await using second = await openReader(sourceOf(it.db, OPTIONS), { after });
+      await second.caughtUp();
+      const rows = [...before, ...second.rows].filter(({ table }) => table.name !== 'z');
+      expect(new Set(rows.map(({ key }) => key['id'])).size).toBe(14_000);
+      expect(second.sourceEvents).not.toContainEqual(
+        expect.objectContaining({ code: 'COPY_TABLE_GONE' }),
+      );
+    });
+
+    test('by the life that copies it, before its turn comes', async () => {
+      await using it = await captured(TABLES, OPTIONS);
+      await using reader = await openReader(it.source, { paused: true });
+      await it.db.query('ALTER TABLE s.z RENAME TO y');
+      reader.resume();
+      await reader.caughtUp();
+      const later = reader.rows.filter(({ table }) => table.name === 'y');
+      expect(new Set(later.map(({ key }) => key['id'])).size).toBe(100);
+    });
+
+    test('where another one takes its name', async () => {
+      const options = { ...OPTIONS, copy: { method: 'keyset', chunkRows: 1_000 } } as const;
+      await using it = await captured(TABLES, options);
+      await using reader = await openReader(it.source, { paused: true });
+      await it.db.query(
+        'ALTER TABLE s.t RENAME TO u; ALTER TABLE s.z RENAME TO t; ALTER TABLE s.u RENAME TO z',
+      );
+      reader.resume();
+      await reader.caughtUp();
+      const ids = (name: string): Set<unknown> =>
+        new Set(reader.rows.filter(({ table }) => table.name === name).map(({ key }) => key['id']));
+      expect(ids('z').size).toBeGreaterThanOrEqual(13_000);
+      expect(ids('t').size).toBeGreaterThanOrEqual(100);
+      expect(new Set([...ids('t'), ...ids('z')]).size).toBe(14_000);
+    });
+  },
+);
