@@ -14,7 +14,7 @@ import {
   versionText,
 } from '@certyo-cdc/postgres';
 import { DdlStatements, relationNamed } from '../ddl/ddl-statements.ts';
-import { formatLsn, sortableLsn } from '../protocol/lsn.ts';
+import { formatLsn, type Lsn, sortableLsn } from '../protocol/lsn.ts';
 import * as pgoutput from '../protocol/pgoutput.ts';
 import type { LogicalMessageMessage } from '../protocol/pgoutput-transactions.ts';
 import { hasSameColumns, type KnownRelation, type KnownRelations } from './known-relation.ts';
@@ -32,6 +32,8 @@ export interface ChangeReaderOptions {
   /** Of messages that tell statements; null where nobody asks for them (option `ddl`). */
   readonly ddlPrefix: string | null;
   readonly known: KnownRelations;
+  /** A transaction whose commit begins there or behind it was never read before. @default all of them */
+  readonly newFrom?: Lsn | undefined;
 }
 
 /** A table whose columns are other ones than before. */
@@ -59,6 +61,10 @@ export class ChangeReader {
    * where the rollback undid a change of the table: so they hold if a change comes that has no other.
    */
   readonly #undone = new Map<number, pgoutput.RelationMessage>();
+  /** Relations that were described in this session. */
+  readonly #described = new Set<number>();
+  /** Relations of which the catalog says something else by now: what was known holds for what may come once more. */
+  readonly #outdated = new Map<number, pgoutput.RelationMessage>();
   readonly #ddl = new DdlStatements();
   /** Descriptions that showed other columns: told with the change behind them, because they have no position of their own. */
   #changed: readonly ChangedRelation[] = [];
@@ -81,9 +87,18 @@ export class ChangeReader {
     // A relation is described again in each session; an old description may be wrong by now (R-23).
     this.#relations = new Map();
     this.#undone.clear();
+    this.#described.clear();
+    this.#outdated.clear();
     this.#ddl.reset();
     this.#changed = [];
     this.#known = this.#committedKnown;
+  }
+
+  /** A transaction begins to be read. From one that cannot have been read before the catalog is believed. */
+  opened(commitLsn: Lsn): void {
+    if (this.#outdated.size === 0 || commitLsn < (this.#options.newFrom ?? 0n)) return;
+    for (const message of this.#outdated.values()) this.undoneRelation(message);
+    this.#outdated.clear();
   }
 
   /** A transaction ended. */
@@ -171,7 +186,14 @@ export class ChangeReader {
     }
     const { resolver } = this.#options;
     const known = this.#known.get(message.oid) ?? null;
-    const relation = resolver.cached(message) ?? (await resolver.resolve(message, known));
+    // The server describes a table again when it was altered: the catalog says how. Whatever may have been given before is
+    // given as it was known then.
+    const isNew = transaction !== null && transaction.commitLsn >= (this.#options.newFrom ?? 0n);
+    const prefersKnown = !isNew && !this.#described.has(message.oid);
+    const relation = await resolver.resolve(message, known, { prefersKnown });
+    this.#described.add(message.oid);
+    if (relation.isOutdated) this.#outdated.set(message.oid, message);
+    else this.#outdated.delete(message.oid);
     this.#relations.set(message.oid, relation);
     this.#undone.delete(message.oid);
     // What is known is newer than a transaction that was delivered before.

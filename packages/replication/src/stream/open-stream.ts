@@ -42,6 +42,7 @@ import { SideConnection } from './side-connection.ts';
 import { lsnFromPosition, positionFromLsn, readFromOf } from './source-position.ts';
 import { SpoolFolder } from './spool.ts';
 import { StreamDecoder } from './stream-decoder.ts';
+import { walFlushedTo } from './wal-end.ts';
 import { wantsMessage } from './own-messages.ts';
 import { tableLabel } from '@certyo-cdc/core/internal';
 
@@ -243,6 +244,7 @@ async function open(
       epochOf: (commitLsn) => keeper.epochs.ofCommit(commitLsn),
       position: begin,
       readFrom: keeper.readFrom,
+      newFrom: await walFlushedTo(side.rows, { signal }),
       known: knownRelationsFromJson(state?.['relations'] as never) ?? new Map(),
       isCaptured: (message) => relations.isCaptured(message),
       onRelationRepeated: () => watch.check(),
@@ -250,8 +252,7 @@ async function open(
         database: settings.connection.database,
         keyOf: (message) => relations.keyOf(message),
         includeGenerated: settings.includeGenerated,
-        onKeyKept: (table, kept, primaryKey) =>
-          onEvent(keyKept(tableLabel(table), kept, primaryKey)),
+        onEvent,
         types,
         query: side.rows,
       }),
@@ -311,17 +312,4 @@ function notSetUpInTime(error: unknown): unknown {
     remedy:
       'It has to be there before the old pipeline ends: start that one again, run source.setup(), let the old one catch up and drain, then start this one.',
   });
-}
-
-/** The stream cannot tell from where on the new key holds, nor whether the old one still names one row. */
-function keyKept(
-  table: string,
-  kept: readonly string[],
-  primaryKey: readonly string[],
-): SourceEvent {
-  return {
-    type: 'source-warned',
-    code: 'KEY_KEPT',
-    message: `The primary key of ${table} is (${primaryKey.join(', ')}) now; its records keep being named by (${kept.join(', ')}). To decide it, set the option keys: { '${table}': [...] }.`,
-  };
 }

@@ -1,8 +1,8 @@
-import type { TableInfo } from '@certyo-cdc/core';
+import type { SourceEvent, TableInfo } from '@certyo-cdc/core';
+import { tableLabel } from '@certyo-cdc/core/internal';
 import {
   columnInfos,
   createRowDescriptor,
-  isSameColumn,
   type KnownColumn,
   type KnownRelation,
   OWN_COLUMNS,
@@ -13,6 +13,7 @@ import {
 import type { RelationMessage } from '../protocol/pgoutput.ts';
 import { hasSameColumns } from './known-relation.ts';
 import { recordKeyOf } from './record-key.ts';
+import { generatedBefore, keyKept } from './relation-warnings.ts';
 import { readRelationCatalog } from './relation-catalog.ts';
 import type { TextQuery } from './text-query.ts';
 
@@ -24,6 +25,8 @@ export interface Relation {
   readonly descriptor: RowDescriptor;
   /** Indexes of the columns that belong to the replica identity, as a lookup. */
   readonly inIdentity: readonly boolean[];
+  /** The catalog says something else of its columns by now, and the stream has not told since when. */
+  readonly isOutdated: boolean;
   /** Indexes of this library's own columns, which are no part of the row (I10). */
   readonly ownColumns: readonly number[];
 }
@@ -33,12 +36,7 @@ export interface RelationResolverOptions {
   /** The key columns of a relation, where they are not the primary key; else null. */
   readonly keyOf: (message: RelationMessage) => readonly string[] | null;
   readonly includeGenerated: boolean;
-  /** The primary key is another one now, and the records keep the names that they have. */
-  readonly onKeyKept?: (
-    table: RelationMessage,
-    kept: readonly string[],
-    primaryKey: readonly string[],
-  ) => void;
+  readonly onEvent?: (event: SourceEvent) => void;
   readonly types: TypeRegistry;
   readonly query: TextQuery;
 }
@@ -46,22 +44,22 @@ export interface RelationResolverOptions {
 /** Turns relation messages into decoders of their rows. */
 export class RelationResolver {
   readonly #options: RelationResolverOptions;
-  /** The last resolved form by oid; it outlives reconnects, because the server sends the same message again. */
-  readonly #cache = new Map<number, Relation>();
-
   constructor(options: RelationResolverOptions) {
     this.#options = options;
   }
 
-  /** The relation without asking the server, when nothing about it has changed since it was last resolved. */
-  cached(message: RelationMessage): Relation | null {
-    const relation = this.#cache.get(message.oid);
-    return relation !== undefined && isSameMessage(relation.message, message) ? relation : null;
-  }
-
-  /** Reads from the catalog what the message leaves open. `known` is what was last known of this table. */
-  async resolve(message: RelationMessage, known: KnownRelation | null): Promise<Relation> {
-    const { query, types } = this.#options;
+  /**
+   * Reads from the catalog what the message leaves open. `known` is what was last known of this table.
+   *
+   * @param options `prefersKnown`: what the stream does not tell of the columns (whether they are generated, or may be null)
+   *   is what was known of them, and not what the catalog says by now (I4).
+   */
+  async resolve(
+    message: RelationMessage,
+    known: KnownRelation | null,
+    { prefersKnown = false }: { readonly prefersKnown?: boolean } = {},
+  ): Promise<Relation> {
+    const { onEvent, query, types } = this.#options;
     const catalog = await readRelationCatalog(query, message);
     const missing = types.missing(message.columns.map((column) => column.typeOid));
     if (missing.length > 0) types.add(await readTypeDescriptors(query, missing));
@@ -75,7 +73,7 @@ export class RelationResolver {
     const { primaryKey } = catalog;
     if (message.replicaIdentity === 'f' && primaryKey !== null && lastKnown !== null) {
       const isKept = key === lastKnown.key && key.join('\0') !== primaryKey.join('\0');
-      if (isKept) this.#options.onKeyKept?.(message, key, primaryKey);
+      if (isKept) onEvent?.(keyKept(tableLabel(message), key, primaryKey));
     }
     const columns = message.columns.map((column, i): KnownColumn => {
       const entry = catalog.columns.get(column.name);
@@ -87,19 +85,32 @@ export class RelationResolver {
         typeModifier: column.typeModifier,
         typeName: typeName === '???' ? (before?.typeName ?? '???') : typeName,
         isKey: key.includes(column.name),
-        nullable: entry?.nullable ?? before?.nullable ?? null,
-        isGenerated: entry?.generated ?? before?.isGenerated ?? false,
+        nullable:
+          (prefersKnown ? before?.nullable : null) ?? entry?.nullable ?? before?.nullable ?? null,
+        isGenerated:
+          (prefersKnown ? before?.isGenerated : null) ??
+          entry?.generated ??
+          before?.isGenerated ??
+          false,
       };
     });
-    const relation = this.#assemble(message, columns, key);
-    this.#cache.set(message.oid, relation);
-    return relation;
+    const outdated = columns.filter(({ isGenerated, name }) => {
+      const entry = catalog.columns.get(name);
+      return entry !== undefined && entry.generated !== isGenerated;
+    });
+    const isOutdated = outdated.length > 0;
+    if (isOutdated) {
+      const names = outdated.map(({ name }) => name);
+      onEvent?.(generatedBefore(tableLabel(message), names));
+    }
+    return this.#assemble(message, columns, key, isOutdated);
   }
 
   #assemble(
     message: RelationMessage,
     columns: readonly KnownColumn[],
     keyColumns: readonly string[],
+    isOutdated: boolean,
   ): Relation {
     const table: TableInfo = {
       database: this.#options.database,
@@ -126,20 +137,8 @@ export class RelationResolver {
       table,
       descriptor: createRowDescriptor({ table, registry: this.#options.types, omit, keyColumns }),
       inIdentity: message.columns.map((column) => column.inIdentity),
+      isOutdated,
       ownColumns: columns.flatMap((column, i) => (OWN_COLUMNS.has(column.name) ? [i] : [])),
     };
   }
-}
-
-function isSameMessage(a: RelationMessage, b: RelationMessage): boolean {
-  return (
-    a.schema === b.schema &&
-    a.name === b.name &&
-    a.replicaIdentity === b.replicaIdentity &&
-    a.columns.length === b.columns.length &&
-    a.columns.every((column, i) => {
-      const other = b.columns[i];
-      return isSameColumn(column, other) && column.inIdentity === other?.inIdentity;
-    })
-  );
 }

@@ -246,6 +246,7 @@ export class StreamDecoder {
 
   /** A transaction whose commit is known; what was made of it before counts as made. */
   #opened(begin: pgoutput.BeginMessage): OpenTransaction {
+    this.#changes.opened(begin.commitLsn);
     const open = new OpenTransaction(begin, {
       systemIdentifier: this.#options.source.systemIdentifier,
       epoch: this.#options.epochOf(begin.commitLsn),
