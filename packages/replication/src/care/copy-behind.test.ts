@@ -1,24 +1,47 @@
 import { expect, test } from 'vitest';
 import { FROM_THE_START } from '../copy/copy-cursor.ts';
-import { newJob } from '../copy/copy-jobs.ts';
+import { type CopyTask, taskOf, withProgress } from '../copy/copy-jobs.ts';
 import { copyBehind } from './copy-behind.ts';
 
-const TABLES = ['a', 'b', 'c'].map((name) => ({ schema: 'public', name }));
-const [a, b, c] = newJob('first', TABLES, { chunkRows: 1, where: null }).tasks;
-const byKey = { by: 'keyset', after: ['7'], order: 'x' } as const;
-const byBlocks = { by: 'ctid', leaves: [{ oid: 1, shape: 's', ranges: [[5, null]] }] } as const;
+const table = (name: string): { readonly schema: string; readonly name: string } => ({
+  schema: 'public',
+  name,
+});
+const keys: CopyTask = {
+  table: table('a'),
+  oid: 1,
+  cursor: { by: 'keyset', after: ['7'], order: 'x' },
+  rows: 7,
+};
+const blocks: CopyTask = {
+  table: table('b'),
+  oid: 2,
+  cursor: { by: 'ctid', leaves: [{ oid: 2, shape: 's', ranges: [[5, null]] }] },
+  rows: 5,
+  since: '700',
+};
+const whole: CopyTask = { table: table('c'), oid: 3, cursor: null, rows: 3 };
+const state = {
+  jobs: [{ id: 'first', chunkRows: 1, where: null, tasks: [keys, blocks, whole] }],
+  finished: [],
+};
 
-test('behind a hole a copy by blocks begins again, one by key only on another history, a whole one never', () => {
-  const cursors = (isSameHistory: boolean): unknown => {
-    const tasks = [
-      { ...a, cursor: byKey },
-      { ...b, cursor: byBlocks },
-      { ...c, cursor: null },
-    ] as Parameters<typeof copyBehind>[0]['jobs'][number]['tasks'];
-    const job = { id: 'first', chunkRows: 1, where: null, tasks };
-    const behind = copyBehind({ jobs: [job], finished: [] }, isSameHistory);
-    return behind.jobs[0]?.tasks.map(({ cursor }) => cursor);
-  };
-  expect(cursors(true)).toEqual([byKey, FROM_THE_START, null]);
-  expect(cursors(false)).toEqual([FROM_THE_START, FROM_THE_START, null]);
+test('behind a hole a copy goes on, and one by blocks reads what was written since it began once more', () => {
+  const behind = copyBehind(state, true);
+  expect(behind.jobs[0]?.tasks).toEqual([keys, { ...blocks, hasMoved: true }, whole]);
+  const last = withProgress(behind, 'first', blocks.table, { cursor: null, rows: 1 });
+  expect(taskOf(last, 'first', 'public.b')).toEqual({
+    table: blocks.table,
+    oid: 2,
+    cursor: { by: 'keyset', after: null, order: null, newerThan: '700' },
+    rows: 6,
+  });
+});
+
+test('on another history what is not whole begins again', () => {
+  expect(copyBehind(state, false).jobs[0]?.tasks).toEqual([
+    { table: keys.table, cursor: FROM_THE_START, rows: 7 },
+    { table: blocks.table, cursor: FROM_THE_START, rows: 5 },
+    whole,
+  ]);
 });

@@ -202,10 +202,12 @@ describe('recover by copy', () => {
   test('the hole is recorded before anything is copied behind it, also where a life ends in between', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
     let after;
+    let before = '~';
     {
       await using reader = await openReader(it.source);
       await it.db.query(`UPDATE t SET v = 'second' WHERE id = 1`);
       await reader.caughtUp();
+      before = reader.rows.at(-1)?.version ?? '~';
       after = await reader.acknowledge();
     }
     await it.db.query('SELECT pg_drop_replication_slot($1)', [it.db.database]);
@@ -226,22 +228,22 @@ describe('recover by copy', () => {
     }
     // Nothing was saved: the same again, with the same id of the hole.
     let saved;
-    const told: string[] = [];
+    let hole;
     {
       await using reader = await openReader(source, { after, pauseAfter: 1 });
       await expect.poll(() => reader.end).not.toBeNull();
       saved = await reader.acknowledge();
-      told.push(...reader.events.map(({ id }) => id));
+      [hole] = reader.events;
     }
     expect(saved.state).toHaveProperty('copy');
     await using reader = await openReader(source, { after: saved });
     await reader.caughtUp();
-    expect(told[0]).toContain('/gap/');
+    expect(hole?.operation).toBe('gap');
     expect(reader.events.filter(({ operation }) => operation === 'gap')).toEqual([]);
     const last = new Map(reader.rows.map((row) => [row.key['id'], row.after?.['v']]));
     expect(last.size).toBe(99);
     expect([1, 2, 3].map((id) => last.get(id))).toEqual(['second', 'lost', undefined]);
-    for (const row of reader.rows) expect(row.version.startsWith('000002-')).toBe(true);
+    for (const row of reader.rows) expect(row.version > before).toBe(true);
   });
 });
 
