@@ -1,5 +1,5 @@
-import { SourceProtocolError } from '@certyo-cdc/core';
-import type { Lsn } from '../protocol/lsn.ts';
+import { GapError, SourceProtocolError } from '@certyo-cdc/core';
+import { formatLsn, type Lsn } from '../protocol/lsn.ts';
 import type { Spool, SpoolFolder } from './spool.ts';
 
 /** A transaction that came before its commit, and waits for it in the spool. */
@@ -135,4 +135,13 @@ export class HeldTransactions {
     if (transaction !== undefined) return transaction;
     throw new SourceProtocolError('A transaction ends that was never streamed.');
   }
+}
+
+/** Of a transaction whose PREPARE lies before the place where the slot began to be read, the server sends only the end. */
+export function preparedBefore(commitLsn: Lsn): GapError {
+  return new GapError(
+    'GAP_SLOT_AHEAD',
+    `The prepared transaction that is committed at ${formatLsn(commitLsn)} was prepared before the slot's beginning: the server does not send its changes.`,
+    { remedy: 'Copy the tables that it changed again.' },
+  );
 }

@@ -12,7 +12,7 @@ import {
   inTransaction,
   type MessageAt,
 } from './change-reader.ts';
-import { type HeldTransaction, HeldTransactions } from './held-transactions.ts';
+import { type HeldTransaction, HeldTransactions, preparedBefore } from './held-transactions.ts';
 import type { KnownRelations } from './known-relation.ts';
 import { KeepaliveStorm } from './liveness.ts';
 import { OpenTransaction } from './open-transaction.ts';
@@ -349,9 +349,7 @@ export class StreamDecoder {
         const message = ends.readCommitPrepared(bytes, at, end);
         const prepared = held.committedPrepared(message.xid);
         if (prepared !== null) this.#beginReplay(prepared, message);
-        else if (message.commitLsn >= this.#deliveredTo) {
-          throw new SourceProtocolError('A prepared transaction ends that was never sent.');
-        }
+        else if (message.commitLsn >= this.#deliveredTo) throw preparedBefore(message.commitLsn);
         return null;
       }
       case ends.ROLLBACK_PREPARED:
