@@ -29,6 +29,8 @@ export interface CopiedChunk {
   readonly batches: readonly { readonly events: readonly ChangeEvent[]; readonly bytes: number }[];
   readonly rows: number;
   readonly next: CopyTask['cursor'];
+  /** With the first chunk of a table: the oldest transaction that it may not show. */
+  readonly since: string | undefined;
 }
 
 export interface BackfillerParts {
@@ -209,7 +211,9 @@ export class Backfiller {
       rows += events.length;
       if (events.length > 0) batches.push({ events, bytes: piece.bytes.length });
     }
-    return { job, task, table, batches, rows, next: chunk.next };
+    const isFirst = task.cursor?.by === 'keyset' && task.cursor.after === null;
+    const since = isFirst ? chunk.snapshot.oldest : undefined;
+    return { job, task, table, batches, rows, next: chunk.next, since };
   }
 
   async #run(): Promise<void> {

@@ -21,7 +21,7 @@ export interface CopyTask {
   readonly cursor: CopyCursor | null;
   /** Rows that were handed over. */
   readonly rows: number;
-  /** The first snapshot shows every transaction with an id before this one. */
+  /** All that was read since the copy last began at the table's start shows every transaction with an id before this one. */
   readonly since?: string;
   /** A row may have moved to a part that was copied already, without a change that shows all of it. */
   readonly hasMoved?: boolean;
@@ -113,44 +113,54 @@ export function withProgress(
   progress: {
     readonly cursor: CopyCursor | null;
     readonly rows: number;
+    readonly since?: string | undefined;
   },
 ): CopyState {
   const label = tableLabel(table);
-  const jobs = state.jobs.map((job) =>
-    job.id !== id
-      ? job
-      : {
-          ...job,
-          tasks: job.tasks.map((task) =>
-            tableLabel(task.table) === label
-              ? advanced({ ...task, rows: task.rows + progress.rows }, progress.cursor)
-              : task,
-          ),
-        },
+  const changed = withTasks(state, (task, job) =>
+    job.id === id && tableLabel(task.table) === label ? advanced(task, progress) : task,
   );
-  return settled({ ...state, jobs }, id);
+  return settled(changed, id);
 }
 
-/** Behind the last part of a table comes what has moved meanwhile: all that was written since the first snapshot, by key. */
-function advanced(task: CopyTask, cursor: CopyCursor | null): CopyTask {
-  if (cursor?.by === 'ctid' || task.hasMoved !== true) return { ...task, cursor };
-  const { hasMoved: _, since, ...rest } = task;
-  if (cursor !== null) return { ...rest, cursor };
-  return {
-    ...rest,
-    cursor: since === undefined ? FROM_THE_START : { ...FROM_THE_START, newerThan: since },
-  };
+/** Behind the last part of a table comes what has moved meanwhile: all that was written since the first part was read, by key. */
+function advanced(task: CopyTask, progress: Parameters<typeof withProgress>[3]): CopyTask {
+  const { cursor } = progress;
+  const since = progress.since ?? task.since;
+  const rows = task.rows + progress.rows;
+  if (cursor !== null || task.hasMoved !== true) {
+    return { ...task, cursor, rows, ...(since === undefined ? {} : { since }) };
+  }
+  const again = since === undefined ? FROM_THE_START : { ...FROM_THE_START, newerThan: since };
+  return begun(task, again, rows);
 }
 
-/** Notes that rows of tables may have moved. */
-export function withMoves(state: CopyState, labels: ReadonlySet<string>): CopyState {
+function begun({ oid, table }: CopyTask, cursor: CopyCursor, rows: number): CopyTask {
+  return { table, ...(oid === undefined ? {} : { oid }), cursor, rows };
+}
+
+/** Lets the copy of a table begin again. */
+export function restarted(state: CopyState, id: string, table: QualifiedName): CopyState {
+  const label = tableLabel(table);
+  return withTasks(state, (task, job) =>
+    job.id === id && tableLabel(task.table) === label
+      ? begun(task, FROM_THE_START, task.rows)
+      : task,
+  );
+}
+
+/** Notes that rows of some tables may have moved to where nothing is read any more. */
+export function withMoves(state: CopyState, isMeant: (task: CopyTask) => boolean): CopyState {
+  return withTasks(state, (task) => (isMeant(task) ? { ...task, hasMoved: true } : task));
+}
+
+function withTasks(
+  state: CopyState,
+  change: (task: CopyTask, job: CopyJob) => CopyTask,
+): CopyState {
   const jobs = state.jobs.map((job) => ({
     ...job,
-    tasks: job.tasks.map((task) =>
-      task.cursor?.by === 'ctid' && labels.has(tableLabel(task.table))
-        ? { ...task, hasMoved: true }
-        : task,
-    ),
+    tasks: job.tasks.map((task) => change(task, job)),
   }));
   return { ...state, jobs };
 }
@@ -163,15 +173,12 @@ export function withName(
   name: QualifiedName,
 ): CopyState {
   const [before, after] = [tableLabel(table), tableLabel(name)];
-  const named = (task: CopyTask): CopyTask => {
+  return withTasks(state, (task, job) => {
     const label = tableLabel(task.table);
+    if (job.id !== id) return task;
     if (label === before) return { ...task, table: name };
     return label === after ? { ...task, table } : task;
-  };
-  const jobs = state.jobs.map((job) =>
-    job.id === id ? { ...job, tasks: job.tasks.map(named) } : job,
-  );
-  return { ...state, jobs };
+  });
 }
 
 /** Notes that a part of a table was copied as the first snapshot shows it. */

@@ -12,7 +12,6 @@ import { batchIterator } from '@certyo-cdc/core/internal';
 import { comparePositions, copyPosition } from '../stream/source-position.ts';
 import type { ReplicationStream } from '../stream/replication-stream.ts';
 import type { Backfiller, CopiedChunk } from './backfiller.ts';
-import { FROM_THE_START } from './copy-cursor.ts';
 import {
   type CopyJob,
   type CopyState,
@@ -20,6 +19,7 @@ import {
   copyStateToJson,
   FIRST_COPY,
   NOTHING_TO_COPY,
+  restarted,
   taskOf,
   withBlocks,
   withProgress,
@@ -184,7 +184,7 @@ export class CopyingStream implements ChangeStream {
 
   /** The table was written anew: where its rows lay says nothing any more. */
   restart(job: CopyJob, task: CopyTask): void {
-    this.change(withProgress(this.#state, job.id, task.table, { cursor: FROM_THE_START, rows: 0 }));
+    this.change(restarted(this.#state, job.id, task.table));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -282,11 +282,11 @@ export class CopyingStream implements ChangeStream {
     return true;
   }
 
-  #noteChunk({ job, next, rows, table, task }: CopiedChunk): void {
+  #noteChunk({ job, next, rows, since, table, task }: CopiedChunk): void {
     const { progress } = this.#parts;
     const copy = { id: job.id, table: table.label, estimate: table.estimate };
     progress.copied(copy, rows, task.rows);
-    this.change(withProgress(this.#state, job.id, task.table, { cursor: next, rows }));
+    this.change(withProgress(this.#state, job.id, task.table, { cursor: next, rows, since }));
     if (taskOf(this.#state, job.id, table.label)?.cursor == null) progress.finished(copy);
   }
 
@@ -318,8 +318,7 @@ export class CopyingStream implements ChangeStream {
     const { progress } = this.#parts;
     const copy = { id: FIRST_COPY, table: table.label, estimate: table.estimate };
     if (isLost) {
-      const { name } = table;
-      this.change(withProgress(this.#state, FIRST_COPY, name, { cursor: FROM_THE_START, rows: 0 }));
+      this.change(restarted(this.#state, FIRST_COPY, table.name));
       return null;
     }
     progress.copied(copy, events.length);
