@@ -110,6 +110,7 @@ describe('shareSource over a slot', () => {
     for (const sink of Object.values(sinks)) {
       expect(sink.overlaps).toEqual([]);
       expect(sink.effects).toHaveLength(5 * written);
+      expect(sink.repeats).toEqual([]);
       for (const id of [1, 5]) {
         const values = sink.effects
           .filter(({ lane }) => lane === `t:{"id":${id}}`)
@@ -205,6 +206,7 @@ describe('shareSource over a slot', () => {
     await Promise.all([a.caughtUp(), b.caughtUp()]);
     for (const sink of Object.values(sinks)) {
       expect(new Set(sink.effects.map(({ lane }) => lane)).size).toBe(20_000);
+      expect(sink.repeats).toEqual([]);
     }
     expect(a.status().received).toBe(20_000);
     expect(b.status().received).toBe(20_000);

@@ -156,6 +156,7 @@ function assertAcknowledgedIsFinal(
 ): void {
   const end = source.acknowledged;
   if (end === null) return;
+  expect(sink.repeats).toEqual([]);
   const final = new Set([...sink.effects.map((effect) => effect.eventId), ...parked]);
   const missing = source.committed
     .slice(0, source.eventsUpTo(end))

@@ -127,6 +127,7 @@ describe('a standby as the captured server', () => {
     await db.query('INSERT INTO t VALUES (501)');
     await expect.poll(() => sink.effects.length).toBe(501);
     expect(new Set(sink.effects.map(({ eventId }) => eventId)).size).toBe(501);
+    expect(sink.repeats).toEqual([]);
     await pipeline.drain();
     await expect
       .poll(() =>
