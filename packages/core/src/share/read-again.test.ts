@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { ChangeEvent } from '../event/change-event.ts';
 import type { ChangeSource, ChangeStream } from '../source/change-source.ts';
+import type { StreamSharing } from '../source/stream-sharing.ts';
 import { type SharedSource, shareSource } from './share-source.ts';
 import { idsOf, open, push, settle, world, type World } from './testing/world.ts';
 
@@ -12,6 +13,7 @@ const COPIED: MemoryChange = { operation: 'snapshot', key: { id: 7 }, after: { c
 function altered(
   { source, store }: World,
   show: (events: readonly ChangeEvent[]) => readonly ChangeEvent[],
+  more: Pick<StreamSharing, 'placeBehindGap'> = {},
 ): ChangeSource {
   return {
     name: source.name,
@@ -24,6 +26,7 @@ function altered(
       const altering: ChangeStream = {
         sharing: {
           ...sharing,
+          ...more,
           isCovered: (event, end) =>
             event.operation !== 'snapshot' && sharing.isCovered(event, end),
         },
@@ -142,6 +145,30 @@ describe('shareSource, when the stream is read again', () => {
     const b = await open(shared, 'b');
     await b.take(50);
     expect(b.ids).toEqual(idsOf(source));
+    await a.stream[Symbol.asyncDispose]();
+    await b.stream[Symbol.asyncDispose]();
+  });
+
+  test('I4: behind a gap a consumer that was further keeps its place, and is given the record of it, also when it comes late', async () => {
+    const it = world();
+    const { source } = it;
+    // What no position covers stands for the record.
+    source.push([COPIED]);
+    push(source, 3);
+    const before = await open(shareOf(source), 'a');
+    await before.take(4);
+    const saved = before.stream.checkpoint('0000000004' as never);
+    await before.stream[Symbol.asyncDispose]();
+    const placeBehindGap: StreamSharing['placeBehindGap'] = ({ position }) => position;
+    const shared = shareOf(altered(it, (events) => events, { placeBehindGap }));
+    const b = await open(shared, 'b');
+    await b.take(4);
+    const a = await open(shared, 'a', saved);
+    push(source, 1);
+    await Promise.all([a.take(2), b.take(6)]);
+    const ids = idsOf(source);
+    expect(a.ids).toEqual([ids[0], ids[4]]);
+    expect(b.ids).toEqual([...ids.slice(0, 4), ids[0], ids[4]]);
     await a.stream[Symbol.asyncDispose]();
     await b.stream[Symbol.asyncDispose]();
   });

@@ -1,7 +1,7 @@
-import type { ChangeEvent, Position } from '@certyo-cdc/core';
+import type { ChangeEvent, Checkpoint, Position } from '@certyo-cdc/core';
 import { describe, expect, test } from 'vitest';
 import { Epochs } from './epochs.ts';
-import { replicationSharing } from './sharing.ts';
+import { type Admission, replicationSharing } from './sharing.ts';
 import { comparePositions, copyPosition } from './source-position.ts';
 
 function at(position: string): Position {
@@ -11,6 +11,7 @@ function at(position: string): Position {
 function sharing(
   end: string,
   epochs: Epochs = new Epochs(1, 1),
+  recovery: Admission['recovery'] = null,
 ): ReturnType<typeof replicationSharing> {
   return replicationSharing(
     at('0/10'),
@@ -26,6 +27,7 @@ function sharing(
       options: { acceptTables: false },
       query: async () => [{ flushed: end, inserted: end }],
       epochs: () => epochs,
+      recovery,
     },
     () => {},
   );
@@ -107,5 +109,28 @@ describe('replicationSharing', () => {
     expect(await judge('0/301', 3)).toBe('GAP_POSITION_AHEAD');
     expect(await judge('0/100', 1, { slot: 'other' })).toBe('GAP_CHECKPOINT_FOREIGN');
     expect(await judge('0/100', 1, { systemIdentifier: '8' })).toBe('GAP_CHECKPOINT_FOREIGN');
+  });
+
+  test('behind a gap a consumer goes on where the stream begins, or where it was on the same history', () => {
+    const checkpoint = (position: string, timeline = 1, gap?: string): Checkpoint => ({
+      kind: 'replication',
+      identity: { systemIdentifier: '7', timeline, database: 'd', slot: 's' },
+      position: at(position),
+      epoch: timeline,
+      state: gap === undefined ? null : { passedGap: { gap, count: 1 } },
+    });
+    const stored = checkpoint('0/8');
+    const place = (isSameHistory: boolean, of: Checkpoint): Position | null | undefined =>
+      sharing('0/FF', undefined, { gap: 'g', stored, isSameHistory }).placeBehindGap?.(of);
+    expect(place(true, checkpoint('0/8'))).toBe('0/10');
+    expect(place(true, checkpoint('0/20'))).toBe('0/20');
+    expect(place(false, checkpoint('0/20'))).toBe('0/10');
+    // It has followed the server to another timeline, and stands before the gap all the same.
+    expect(place(true, checkpoint('0/20', 2))).toBe('0/10');
+    // It has gone on behind this gap; or behind an earlier one.
+    expect(place(true, checkpoint('0/20', 1, 'g'))).toBeNull();
+    expect(place(true, checkpoint('0/20', 1, 'f'))).toBe('0/20');
+    expect(place(true, checkpoint('0/7'))).toBeNull();
+    expect(sharing('0/FF').placeBehindGap?.(checkpoint('0/20'))).toBeNull();
   });
 });
