@@ -1525,7 +1525,9 @@ interface EventBase {
 /**
  * One committed change of one row. Immutable.
  *
- * Rows are decoded when they are first read; reading one twice gives the same object.
+ * Rows are decoded when they are first read; reading one twice gives the same object. Of an event of a source nothing can be
+ * changed, and its fields are getters of its class: JSON.stringify writes them all, a spread copies none of them. The event
+ * that the functions of a `recordMapper` get can be spread.
  */
 interface RowChange<Row extends object = JsonRow> extends EventBase {
     readonly operation: RowOperation;
@@ -1803,10 +1805,11 @@ interface StreamSharing<Row extends object = JsonRow> {
         readonly signal: AbortSignal;
     }): Promise<void>;
     /**
-     * Whether the stream goes on behind a gap that this checkpoint stands before: its consumer begins where the stream does,
-     * with the record of the gap. @default never
+     * Where a consumer goes on whose checkpoint stands before a gap that the stream goes on behind: where the stream begins,
+     * or at its own position where that lies further on. Either way it is given the record of the gap. Null for one that
+     * does not stand before such a gap. @default null
      */
-    succeeds?(checkpoint: Checkpoint): boolean;
+    placeBehindGap?(checkpoint: Checkpoint): Position | null;
     /** Ends before this one will not be asked for again, though nothing was acknowledged. */
     forget(end: Position): void;
 }

@@ -889,12 +889,31 @@ interface Tuple {
     readonly bytes: Buffer$1;
     /**
      * Two numbers per column, in the order of the table's columns: where the value begins in `bytes`, and its length in
-     * bytes or one of `SPAN_NULL`, `SPAN_UNAVAILABLE`, `SPAN_NOT_SENT`.
+     * bytes or one of `SPAN_NULL`, `SPAN_UNAVAILABLE`, `SPAN_NOT_SENT`. Rows that came together may share it.
      */
     readonly spans: Int32Array;
+    /** Index of the row's first number in `spans`. */
+    readonly first: number;
+    readonly columns: number;
 }
+/** The texts of rows that came together. */
+interface RowBlock {
+    readonly bytes: Buffer$1;
+    /** As of a tuple, row after row. */
+    readonly spans: Int32Array;
+    readonly columns: number;
+    readonly rows: number;
+}
+/** One row of a block. */
+declare function tupleAt({ bytes, columns, spans }: RowBlock, row: number): Tuple;
+/** A row whose spans are its own. */
+declare function tupleOf(bytes: Buffer$1, spans: Int32Array): Tuple;
 /** Makes a tuple from texts, for sources that get their rows as texts. */
 declare function tupleFromTexts(texts: readonly TupleText[]): Tuple;
+/** The length of a column's value in bytes, or one of the negative marks. */
+declare function spanLength(tuple: Tuple, index: number): number;
+/** Where a column's value begins in the tuple's bytes. */
+declare function spanStart(tuple: Tuple, index: number): number;
 
 /** How a row change is made. */
 interface RowChangeOptions {
@@ -915,12 +934,17 @@ interface RowChangeOptions {
  * Makes the event of one change of one row. Nothing is decoded until it is read, and then once; the tuples' bytes are
  * held for as long as the event is.
  *
- * All fields are own and enumerable: a copy by spread has them, decoded. `canonicalRow` of such a copy writes the copy's
- * own rows, so that a changed copy is never written as the original.
+ * It cannot be changed, and not be copied by a spread: all that can be read of it are getters.
  *
  * @throws SourceProtocolError when a tuple has another number of columns than the table, or the wrong one is missing.
  */
 declare function createRowChange(options: RowChangeOptions): RowChange;
+/**
+ * Makes the events of copied rows, each like `createRowChange` with `id` and the row's number as its id.
+ *
+ * @throws SourceProtocolError when the rows have another number of columns than the table.
+ */
+declare function createSnapshots(options: Omit<RowChangeOptions, 'operation' | 'before' | 'after' | 'lsnAt'>, block: RowBlock, firstNumber: number): RowChange[];
 
 /** What every event that is not about one row is made with. */
 interface TableEventOptions {
@@ -1364,4 +1388,4 @@ interface HintedStream<Row extends object = JsonRow> extends ChangeStream<Row> {
     offer(row: RowHint): boolean;
 }
 
-export { type AcceptedCheckpoint, type AcceptedGapOptions, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, type EventTrigger, FLUSHED_LSN_SQL, FUNCTION_VERSION_SQL, type FoundEventTrigger, type FunctionState, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type Replacement, type ReplacementPlan, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, TLS_MODES, TRIGGER_VERSION_SQL, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createAcceptedGap, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, dropEventTriggerSql, endClient, eventTriggerSql, hasCapturedSince, isSameColumn, isSameLife, isStateSchema, judgeSourceFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizeSourceOptions, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readEventTriggers, readObjectName, readPublication, readReconnect, readRecordKeys, readReplacements, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, replaceFunctionSql, replaceTriggerSql, replacementsSetupSql, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleFromTexts, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };
+export { type AcceptedCheckpoint, type AcceptedGapOptions, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, type EventTrigger, FLUSHED_LSN_SQL, FUNCTION_VERSION_SQL, type FoundEventTrigger, type FunctionState, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type Replacement, type ReplacementPlan, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowBlock, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, TLS_MODES, TRIGGER_VERSION_SQL, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createAcceptedGap, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createSnapshots, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, dropEventTriggerSql, endClient, eventTriggerSql, hasCapturedSince, isSameColumn, isSameLife, isStateSchema, judgeSourceFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizeSourceOptions, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readEventTriggers, readObjectName, readPublication, readReconnect, readRecordKeys, readReplacements, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, replaceFunctionSql, replaceTriggerSql, replacementsSetupSql, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, spanLength, spanStart, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleAt, tupleFromTexts, tupleOf, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };

@@ -510,6 +510,11 @@ interface MemorySinkOptions {
 interface MemorySink extends Sink<MemoryItem> {
     /** What took effect, in order: the first time of each event. */
     readonly effects: readonly MemoryItem[];
+    /**
+     * What took effect under an event id and a version or payload that differ from those of the first time: to a sink that goes by
+     * versions this is another change, which a source must never make of a redelivery (I4).
+     */
+    readonly repeats: readonly MemoryItem[];
     /** All requests, in order of their beginning. */
     readonly requests: readonly MemoryRequest[];
     /** Items that were asked about. */
