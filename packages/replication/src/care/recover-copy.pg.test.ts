@@ -3,7 +3,6 @@ import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from '../testing/captured.ts';
 
-const POLL = { timeout: 20_000 };
 const WIDE = [
   'CREATE TABLE t (id int PRIMARY KEY, v text)',
   `ALTER TABLE t ALTER v SET STORAGE EXTERNAL`,
@@ -19,7 +18,7 @@ describe('recover by accept in the middle of a first copy', () => {
     {
       await using reader = await openReader(it.source);
       const parts = (): number => reader.batches.filter(({ end }) => end !== null).length;
-      await expect.poll(parts, POLL).toBeGreaterThanOrEqual(2);
+      await expect.poll(parts).toBeGreaterThanOrEqual(2);
       reader.pause();
       after = await reader.acknowledge();
       for (const row of reader.rows) given.add(row.key['id']);

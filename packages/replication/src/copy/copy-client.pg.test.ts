@@ -7,8 +7,6 @@ const WIDE = [
   `ALTER TABLE t ALTER v SET STORAGE EXTERNAL`,
   `INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 14000) i`,
 ];
-const POLL = { timeout: 20_000 };
-
 function waits(reader: StreamReader): readonly string[] {
   return reader.sourceEvents.flatMap((event) =>
     event.type === 'source-waiting' ? [event.reason] : [],
@@ -24,7 +22,7 @@ describe('a copy that waits for a lock names who holds it', () => {
     const { rows } = await other.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
     await other.query('BEGIN; LOCK TABLE z IN ACCESS EXCLUSIVE MODE');
     reader.resume();
-    await expect.poll(() => waits(reader), POLL).toHaveLength(1);
+    await expect.poll(() => waits(reader)).toHaveLength(1);
     expect(waits(reader)[0]).toContain(`public.z by the server process ${rows[0]?.pid}`);
     await other.query('ROLLBACK');
     await reader.caughtUp();
@@ -39,17 +37,17 @@ describe('a copy that waits for a lock names who holds it', () => {
     await it.source.setup();
     await using reader = await openReader(it.source, { paused: true });
     await it.source.backfill({ tables: ['t'], chunkRows: 10 });
-    await expect.poll(() => reader.rows.length, POLL).toBe(10);
+    await expect.poll(() => reader.rows.length).toBe(10);
     const other = await it.db.client();
     await other.query('BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE');
     reader.resume();
-    await expect.poll(() => waits(reader), POLL).toHaveLength(1);
+    await expect.poll(() => waits(reader)).toHaveLength(1);
     expect(waits(reader)[0]).toContain('public.t by the server process');
     const since = Date.now();
     await reader[Symbol.asyncDispose]();
     expect(Date.now() - since).toBeLessThan(5_000);
     const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
-    await expect.poll(() => it.db.query(waiting), POLL).toEqual([]);
+    await expect.poll(() => it.db.query(waiting)).toEqual([]);
     await other.query('ROLLBACK');
   });
 });
@@ -65,9 +63,7 @@ describe('a connection for copies', () => {
     // Only the connection that reads rows passes so much.
     proxy.cutAfter(4_000_000, { direction: 'toClient', how: 'blackhole' });
     await using reader = await openReader(sourceOf(it.db, { ...options, connection: url.href }));
-    await expect
-      .poll(() => new Set(reader.rows.map((row) => row.key['id'])).size, POLL)
-      .toBe(14_000);
+    await expect.poll(() => new Set(reader.rows.map((row) => row.key['id'])).size).toBe(14_000);
   });
 
   test('one whose server works in silence for longer does not', async () => {
@@ -77,7 +73,7 @@ describe('a connection for copies', () => {
     await using reader = await openReader(it.source);
     const where = 'id = 1 AND (SELECT pg_sleep(4)) IS NOT NULL';
     await it.source.backfill({ tables: ['t'], where });
-    await expect.poll(() => reader.rows.length, POLL).toBe(1);
+    await expect.poll(() => reader.rows.length).toBe(1);
     expect(reader.sourceEvents).not.toContainEqual(expect.objectContaining({ code: 'COPY_WAITS' }));
   });
 });

@@ -5,8 +5,6 @@ import { finished } from '../testing/finished.ts';
 import { GATED, gate } from '../testing/gate.ts';
 
 const major = inject('postgresMajor');
-const POLL = { timeout: 20_000 };
-
 test('S-04 on a server with prepared transactions: prepared before the chunk, and in its window', async ({
   skip,
 }) => {
@@ -30,7 +28,7 @@ test('S-04 on a server with prepared transactions: prepared before the chunk, an
     `BEGIN; UPDATE t SET v = 'prepared' WHERE id IN (3, 62); DELETE FROM t WHERE id IN (4, 63); INSERT INTO t VALUES (1000, 'new'); PREPARE TRANSACTION 'p'`,
   );
   await closed.open();
-  await expect.poll(() => reader.rows.length, POLL).toBeGreaterThan(40);
+  await expect.poll(() => reader.rows.length).toBeGreaterThan(40);
   await it.db.query(`COMMIT PREPARED 'p'`);
   await finished(backfill, reader);
   await reader.caughtUp();
