@@ -1,5 +1,6 @@
 /** For the packages of this project only: no part of the public API, may change in any version. */
 export { tableLabel } from './event/table-label.ts';
+export { type RowWriter, WRITE_ROW } from './event/write-row.ts';
 export { batchIterator } from './internal/batch-iterator.ts';
 export { nearestName } from './internal/nearest-name.ts';
 export { abortable, onAbort } from './internal/on-abort.ts';
@@ -12,5 +13,7 @@ export {
   wrongOption,
   wrongSecretOption,
 } from './internal/option-checks.ts';
+export { ByteWriter } from './json/byte-writer.ts';
+export { writeMinified } from './json/minify-json.ts';
 export { OptionReader } from './internal/read-options.ts';
 export { sleep, SYSTEM_TIME } from './pipeline/time.ts';

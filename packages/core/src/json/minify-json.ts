@@ -1,4 +1,7 @@
+import type { Buffer } from 'node:buffer';
+
 import { ValueError } from '../errors/value-error.ts';
+import type { ByteWriter } from './byte-writer.ts';
 import {
   isJsonWhitespace,
   notJson,
@@ -34,10 +37,29 @@ export function minifyJson(text: string): string {
   if (hasLoneSurrogate(text)) {
     throw new ValueError(null, 'Expected JSON text in valid Unicode, got a lone surrogate.');
   }
+  let output = '';
+  const pending = minify(text, (from, to) => {
+    output += text.slice(from, to);
+  });
+  return output + text.slice(pending);
+}
+
+/**
+ * `minifyJson` from bytes in UTF-8, which must be valid, to bytes.
+ *
+ * As characters of one byte each they are read like any text: all that JSON's grammar is about is ASCII.
+ */
+export function writeMinified(bytes: Buffer, start: number, end: number, out: ByteWriter): void {
+  const text = bytes.toString('latin1', start, end);
+  const pending = minify(text, (from, to) => out.copy(bytes, start + from, start + to));
+  out.copy(bytes, start + pending, end);
+}
+
+/** Gives each piece without whitespace between its tokens, and returns where the last one begins, which ends with the text. */
+function minify(text: string, keep: (from: number, to: number) => void): number {
   // One loop over local variables: this runs over every byte of every json value, and closures cost several times as much.
   const open: number[] = [];
   const { length } = text;
-  let output = '';
   // Start of what has been scanned but not yet copied.
   let pending = 0;
   let offset = 0;
@@ -45,7 +67,7 @@ export function minifyJson(text: string): string {
   while (offset < length) {
     const code = text.charCodeAt(offset);
     if (isJsonWhitespace(code)) {
-      output += text.slice(pending, offset);
+      if (offset > pending) keep(pending, offset);
       offset = skipWhitespace(text, offset);
       pending = offset;
     } else if (next === AFTER_VALUE) {
@@ -82,5 +104,5 @@ export function minifyJson(text: string): string {
     }
   }
   if (next !== AFTER_VALUE || open.length > 0) throw notJson(offset);
-  return output + text.slice(pending);
+  return pending;
 }

@@ -11,6 +11,8 @@ import {
   ValueError,
 } from '@certyo-cdc/core';
 
+import { ByteWriter, type RowWriter, WRITE_ROW } from '@certyo-cdc/core/internal';
+
 import { writeCanonicalRow } from './internal/canonical-row.ts';
 import { tableName } from './internal/column-text.ts';
 import { rowChangeToJson } from './internal/event-to-json.ts';
@@ -26,6 +28,8 @@ import {
   tupleAt,
 } from './tuple.ts';
 
+/** Every row is copied out of it as soon as it is written. */
+const scratch = new ByteWriter();
 /** In place of an offset. */
 const NO_LSN = -1;
 /** In place of a row's number. */
@@ -108,7 +112,7 @@ interface Decoded {
  * Everything is read through getters of the prototype. Own ones would have to be defined for each event, which takes
  * longer than the rest of making it; so a spread finds nothing in an event. See `RowChange` in core.
  */
-class RowChangeEvent implements RowChange {
+class RowChangeEvent implements RowChange, RowWriter {
   readonly #descriptor: RowDescriptor;
   readonly #operation: RowOperation;
   readonly #id: string;
@@ -215,12 +219,22 @@ class RowChangeEvent implements RowChange {
     includes?: (column: string) => boolean,
     image: 'before' | 'after' = 'after',
   ): string {
-    if (image === 'before') {
+    scratch.clear();
+    this[WRITE_ROW](scratch, includes, image);
+    return scratch.toString();
+  }
+
+  [WRITE_ROW](
+    out: ByteWriter,
+    includes?: (column: string) => boolean,
+    image: 'before' | 'after' = 'after',
+  ): void {
+    if (image === 'after') {
+      writeCanonicalRow(this.#descriptor, this.#written(), this.#fallback(), includes, out);
+    } else if (this.#old === null) {
       // Where no old row was sent, the key has not changed either, and it is all that is known of the old row.
-      if (this.#old === null) return writeKey(this.key, includes);
-      return writeCanonicalRow(this.#descriptor, this.#old, null, includes);
-    }
-    return writeCanonicalRow(this.#descriptor, this.#written(), this.#fallback(), includes);
+      out.text(writeKey(this.key, includes));
+    } else writeCanonicalRow(this.#descriptor, this.#old, null, includes, out);
   }
 
   toJSON(): JsonValue {

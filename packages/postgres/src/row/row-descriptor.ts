@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 import { type ColumnInfo, ConfigurationError, type TableInfo } from '@certyo-cdc/core';
 
 import { compareUtf8 } from '../values/internal/compare-utf8.ts';
@@ -23,10 +25,8 @@ export interface RowColumn {
   readonly name: string;
   /** Its place in a tuple. */
   readonly index: number;
-  /** The name as a JSON key, with the colon. */
-  readonly jsonKey: string;
-  /** The same after a comma. */
-  readonly nextJsonKey: string;
+  /** The name as a JSON key, between comma and colon. */
+  readonly jsonKey: Buffer;
   readonly codec: ValueCodec;
 }
 
@@ -88,8 +88,8 @@ function rowColumn(
   const { name } = column;
   const use = { schema: table.schema, table: table.name, column: name };
   const codec = registry.codec(column.typeOid, use);
-  const jsonKey = `${JSON.stringify(name)}:`;
-  return Object.freeze({ name, index, jsonKey, nextJsonKey: `,${jsonKey}`, codec });
+  const jsonKey = Buffer.from(`,${JSON.stringify(name)}:`);
+  return Object.freeze({ name, index, jsonKey, codec });
 }
 
 function keyOf(options: RowDescriptorOptions, columns: readonly RowColumn[]): RowColumn[] {

@@ -1,13 +1,21 @@
+import type { Buffer } from 'node:buffer';
+
+import { ByteWriter } from '@certyo-cdc/core/internal';
+
+import { isDigit, isText } from './internal/ascii.ts';
+import { checkedCodec } from './internal/checked-codec.ts';
 import { refuseText } from './internal/refuse.ts';
-import type { ValueCodec } from './value-codec.ts';
+import { type ValueCodec, writeTextJson } from './value-codec.ts';
 
 const COLON = 0x3a;
 const DASH = 0x2d;
 const DOT = 0x2e;
 const PLUS = 0x2b;
+const QUOTE = 0x22;
 const SPACE = 0x20;
 const ZERO = 0x30;
-const ZEROS = ['', '0', '00', '000', '0000', '00000', '000000'] as const;
+const LETTER_T = 0x54;
+const LETTER_Z = 0x5a;
 
 // Only years beyond four digits and BC come here.
 const FAR_DATE = /^\d{4,}-\d\d-\d\d(?: BC)?$/;
@@ -15,160 +23,157 @@ const FAR_TIMESTAMP = /^\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?(?: BC)?$/;
 const FAR_TIMESTAMPTZ = /^\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+00(?: BC)?$/;
 
 /** date under `DateStyle = ISO`. */
-export const dateCodec: ValueCodec = codec(readDate);
+export const dateCodec: ValueCodec = checkedCodec(
+  'date',
+  (bytes, start, end) =>
+    (end - start === 10 && isDate(bytes, start)) || isFar(bytes, start, end, FAR_DATE),
+  'string',
+);
 
 /** time: ISO 8601 as PostgreSQL prints it. */
-export const timeCodec: ValueCodec = codec(readTime);
+export const timeCodec: ValueCodec = checkedCodec(
+  'time',
+  (bytes, start, end) => isTime(bytes, start, end) && fractionEnd(bytes, start + 8, end) === end,
+  'string',
+);
 
 /** timetz: ISO 8601 as PostgreSQL prints it, with its own offset. */
-export const timetzCodec: ValueCodec = codec(readTimetz);
+export const timetzCodec: ValueCodec = checkedCodec('time with time zone', isTimetz, 'string');
 
 /** timestamp under `DateStyle = ISO`: `T` between date and time, always six fraction digits. */
-export const timestampCodec: ValueCodec = codec(readTimestamp);
+export const timestampCodec: ValueCodec = timestampOf('timestamp', '', FAR_TIMESTAMP);
 
 /** timestamptz under `DateStyle = ISO, TimeZone = UTC`: as timestamp, with `Z`. */
-export const timestamptzCodec: ValueCodec = codec(readTimestamptz);
+export const timestamptzCodec: ValueCodec = timestampOf(
+  'timestamp with time zone',
+  '+00',
+  FAR_TIMESTAMPTZ,
+);
 
 /** interval under `IntervalStyle = iso_8601`. */
-export const intervalCodec: ValueCodec = codec(readInterval);
+export const intervalCodec: ValueCodec = checkedCodec('interval', isInterval, 'string');
 
-/** None of these texts has a character that JSON escapes: the readers let nothing of the kind through. */
-function codec(read: (text: string) => string): ValueCodec {
-  return { toJson: (text) => `"${read(text)}"`, toValue: read };
+/** @param zone What stands behind the time, and becomes `Z`. */
+function timestampOf(typeName: string, zone: '' | '+00', far: RegExp): ValueCodec {
+  const codec: ValueCodec = {
+    writeJson(bytes, start, end, out) {
+      const fraction = start + 19;
+      if (isDate(bytes, start) && bytes[start + 10] === SPACE && isTime(bytes, start + 11, end)) {
+        const zoneAt = fractionEnd(bytes, fraction, end);
+        if (zoneAt !== -1 && isText(bytes, zoneAt, end, zone)) {
+          writeIso(bytes, start, zoneAt, out);
+          if (zone !== '') out.byte(LETTER_Z);
+          out.byte(QUOTE);
+          return;
+        }
+      }
+      if (!isFar(bytes, start, end, far)) throw refuseText(typeName);
+      out.byte(QUOTE);
+      out.copy(bytes, start, end);
+      out.byte(QUOTE);
+    },
+    toValue(text) {
+      const out = new ByteWriter(40);
+      writeTextJson(codec, text, out);
+      return out.bytes.toString('latin1', 1, out.length - 1);
+    },
+  };
+  return codec;
 }
 
-function readDate(text: string): string {
-  if (text.length === 10 && isDate(text)) return text;
-  if (isInfinity(text) || FAR_DATE.test(text)) return text;
-  throw refuseText('date');
+/** Writes a quote, date and time with six fraction digits. The text is ISO up to `end`, where its fraction ends. */
+function writeIso(bytes: Buffer, start: number, end: number, out: ByteWriter): void {
+  const target = out.room(27);
+  let at = out.length;
+  target[at++] = QUOTE;
+  for (let index = start; index < end; index += 1) target[at++] = bytes[index] as number;
+  target[out.length + 11] = LETTER_T;
+  const full = out.length + 27;
+  if (end - start === 19) target[at++] = DOT;
+  while (at < full) target[at++] = ZERO;
+  out.length = full;
 }
 
-function readTime(text: string): string {
-  if (isTime(text, 0) && fractionEnd(text, 8) === text.length) return text;
-  throw refuseText('time');
+function isFar(bytes: Buffer, start: number, end: number, far: RegExp): boolean {
+  return isInfinity(bytes, start, end) || far.test(bytes.toString('latin1', start, end));
 }
 
-function readTimetz(text: string): string {
-  if (isTime(text, 0)) {
-    const zone = fractionEnd(text, 8);
-    if (zone !== -1 && isOffset(text, zone)) return text;
-  }
-  throw refuseText('time with time zone');
+function isInfinity(bytes: Buffer, start: number, end: number): boolean {
+  return isText(bytes, start, end, 'infinity') || isText(bytes, start, end, '-infinity');
 }
 
-function readTimestamp(text: string): string {
-  if (isDate(text) && text.charCodeAt(10) === SPACE && isTime(text, 11)) {
-    const end = fractionEnd(text, 19);
-    if (end === text.length) return isoTimestamp(text, end);
-  }
-  if (isInfinity(text) || FAR_TIMESTAMP.test(text)) return text;
-  throw refuseText('timestamp');
+function isTimetz(bytes: Buffer, start: number, end: number): boolean {
+  if (!isTime(bytes, start, end)) return false;
+  const zone = fractionEnd(bytes, start + 8, end);
+  return zone !== -1 && isOffset(bytes, zone, end);
 }
 
-function readTimestamptz(text: string): string {
-  if (isDate(text) && text.charCodeAt(10) === SPACE && isTime(text, 11)) {
-    const end = fractionEnd(text, 19);
-    if (
-      end !== -1 &&
-      text.length === end + 3 &&
-      text.charCodeAt(end) === PLUS &&
-      text.charCodeAt(end + 1) === ZERO &&
-      text.charCodeAt(end + 2) === ZERO
-    ) {
-      return `${isoTimestamp(text, end)}Z`;
-    }
-  }
-  if (isInfinity(text) || FAR_TIMESTAMPTZ.test(text)) return text;
-  throw refuseText('timestamp with time zone');
-}
-
-function readInterval(text: string): string {
-  if (text.length < 2 || text.charCodeAt(0) !== 0x50 /* P */) {
-    if (isInfinity(text)) return text;
-    throw refuseText('interval');
-  }
-  for (let index = 1; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    if (isDigitCode(code) || code === DASH || code === DOT) continue;
+function isInterval(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start < 2 || bytes[start] !== 0x50 /* P */) return isInfinity(bytes, start, end);
+  for (let index = start + 1; index < end; index += 1) {
+    const code = bytes[index];
+    if (isDigit(code) || code === DASH || code === DOT) continue;
     switch (code) {
       case 0x59: // Y
       case 0x4d: // M
       case 0x44: // D
-      case 0x54: // T
+      case LETTER_T:
       case 0x48: // H
       case 0x53: // S
         continue;
       default:
-        throw refuseText('interval');
+        return false;
     }
   }
-  return text;
+  return true;
 }
 
-/** `text` is ISO up to `end`, where its fraction ends. */
-function isoTimestamp(text: string, end: number): string {
-  const date = text.slice(0, 10);
-  if (end === 19) return `${date}T${text.slice(11, 19)}.000000`;
-  return `${date}T${text.slice(11, end)}${ZEROS[26 - end] ?? ''}`;
-}
-
-function isInfinity(text: string): boolean {
-  return text === 'infinity' || text === '-infinity';
-}
-
-/** Whether the first ten characters are `YYYY-MM-DD`. */
-function isDate(text: string): boolean {
+/** Whether the ten bytes at `at` are `YYYY-MM-DD`. */
+function isDate(bytes: Buffer, at: number): boolean {
   return (
-    text.charCodeAt(4) === DASH &&
-    text.charCodeAt(7) === DASH &&
-    isDigit(text, 0) &&
-    isDigit(text, 1) &&
-    isDigit(text, 2) &&
-    isDigit(text, 3) &&
-    isDigit(text, 5) &&
-    isDigit(text, 6) &&
-    isDigit(text, 8) &&
-    isDigit(text, 9)
+    bytes[at + 4] === DASH &&
+    bytes[at + 7] === DASH &&
+    isDigit(bytes[at]) &&
+    isDigit(bytes[at + 1]) &&
+    isDigit(bytes[at + 2]) &&
+    isDigit(bytes[at + 3]) &&
+    isDigit(bytes[at + 5]) &&
+    isDigit(bytes[at + 6]) &&
+    isDigit(bytes[at + 8]) &&
+    isDigit(bytes[at + 9])
   );
 }
 
-/** Whether `HH:MM:SS` stands at `start`. */
-function isTime(text: string, start: number): boolean {
+/** Whether `HH:MM:SS` stands at `at`. */
+function isTime(bytes: Buffer, at: number, end: number): boolean {
   return (
-    text.charCodeAt(start + 2) === COLON &&
-    text.charCodeAt(start + 5) === COLON &&
-    isDigit(text, start) &&
-    isDigit(text, start + 1) &&
-    isDigit(text, start + 3) &&
-    isDigit(text, start + 4) &&
-    isDigit(text, start + 6) &&
-    isDigit(text, start + 7)
+    at + 8 <= end &&
+    bytes[at + 2] === COLON &&
+    bytes[at + 5] === COLON &&
+    isDigit(bytes[at]) &&
+    isDigit(bytes[at + 1]) &&
+    isDigit(bytes[at + 3]) &&
+    isDigit(bytes[at + 4]) &&
+    isDigit(bytes[at + 6]) &&
+    isDigit(bytes[at + 7])
   );
 }
 
-/** The index after an optional fraction of one to six digits at `start`, or -1 for a broken one. */
-function fractionEnd(text: string, start: number): number {
-  if (text.charCodeAt(start) !== DOT) return start;
-  let index = start + 1;
-  while (index < start + 7 && isDigit(text, index)) index += 1;
-  return index === start + 1 ? -1 : index;
+/** The index after an optional fraction of one to six digits at `at`, or -1 for a broken one. */
+function fractionEnd(bytes: Buffer, at: number, end: number): number {
+  if (at >= end || bytes[at] !== DOT) return at;
+  let index = at + 1;
+  while (index < at + 7 && index < end && isDigit(bytes[index])) index += 1;
+  return index === at + 1 ? -1 : index;
 }
 
 /** Whether the rest of the text is `+HH`, `+HH:MM` or `+HH:MM:SS`, or the same with a minus. */
-function isOffset(text: string, start: number): boolean {
-  const sign = text.charCodeAt(start);
-  if (sign !== PLUS && sign !== DASH) return false;
-  for (let index = start + 1; ; index += 3) {
-    if (!isDigit(text, index) || !isDigit(text, index + 1)) return false;
-    if (index + 2 === text.length) return index - start <= 7;
-    if (text.charCodeAt(index + 2) !== COLON) return false;
+function isOffset(bytes: Buffer, at: number, end: number): boolean {
+  const sign = bytes[at];
+  if (at >= end || (sign !== PLUS && sign !== DASH)) return false;
+  for (let index = at + 1; ; index += 3) {
+    if (index + 2 > end || !isDigit(bytes[index]) || !isDigit(bytes[index + 1])) return false;
+    if (index + 2 === end) return index - at <= 7;
+    if (bytes[index + 2] !== COLON) return false;
   }
-}
-
-function isDigit(text: string, index: number): boolean {
-  return isDigitCode(text.charCodeAt(index));
-}
-
-function isDigitCode(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
 }

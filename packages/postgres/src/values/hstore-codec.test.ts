@@ -2,6 +2,7 @@ import { ValueError } from '@certyo-cdc/core';
 import { describe, expect, test } from 'vitest';
 
 import { hstoreCodec } from './hstore-codec.ts';
+import { toJson } from './value-codec.ts';
 
 describe('hstoreCodec', () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -14,7 +15,7 @@ describe('hstoreCodec', () => {
   ];
   for (const [text, json] of cases) {
     test(`T-17: writes ${text} as ${json}`, () => {
-      expect(hstoreCodec.toJson(text)).toBe(json);
+      expect(toJson(hstoreCodec, text)).toBe(json);
       expect(JSON.stringify(hstoreCodec.toValue(text))).toBe(json);
     });
   }
@@ -36,7 +37,7 @@ describe('hstoreCodec', () => {
     '"a"=>"1" ',
   ]) {
     test(`I9: refuses ${text}`, () => {
-      expect(() => hstoreCodec.toJson(text)).toThrow(ValueError);
+      expect(() => toJson(hstoreCodec, text)).toThrow(ValueError);
     });
   }
 });

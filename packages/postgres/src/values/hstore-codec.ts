@@ -2,6 +2,7 @@ import type { JsonRow, JsonValue } from '@certyo-cdc/core';
 
 import { compareUtf8 } from './internal/compare-utf8.ts';
 import { refuseText } from './internal/refuse.ts';
+import { codecOfText } from './internal/text-codec.ts';
 import type { ValueCodec } from './value-codec.ts';
 
 const BACKSLASH = 0x5c;
@@ -10,22 +11,22 @@ const QUOTE = 0x22;
 type Pair = readonly [key: string, value: string | null];
 
 /** hstore: an object of strings and nulls. Keys are sorted by their UTF-8 bytes, as those of a payload are. */
-export const hstoreCodec: ValueCodec = {
-  toJson(text) {
+export const hstoreCodec: ValueCodec = codecOfText(
+  (text, out) => {
     let json = '{';
     let separator = '';
     for (const [key, value] of parseHstoreText(text)) {
       json += `${separator}${JSON.stringify(key)}:${JSON.stringify(value)}`;
       separator = ',';
     }
-    return `${json}}`;
+    out.text(`${json}}`);
   },
-  toValue(text) {
+  (text) => {
     const object: Record<string, JsonValue> = Object.create(null) as JsonRow;
     for (const [key, value] of parseHstoreText(text)) object[key] = value;
     return Object.freeze(object);
   },
-};
+);
 
 /**
  * Reads what `hstore_out` prints: `"key"=>"value", "other"=>NULL`. Keys and values are always quoted, keys are unique.

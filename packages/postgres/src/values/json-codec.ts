@@ -1,5 +1,7 @@
-import { minifyJson, parseJson } from '@certyo-cdc/core';
+import { parseJson } from '@certyo-cdc/core';
+import { writeMinified } from '@certyo-cdc/core/internal';
 
+import { checkUtf8 } from './internal/utf8.ts';
 import type { ValueCodec } from './value-codec.ts';
 
 const MAX_DEPTH = 1000;
@@ -9,6 +11,9 @@ const MAX_DEPTH = 1000;
  * stay, at any depth; a mapper gets the parsed value, with the last of duplicate keys, to a depth of 1000.
  */
 export const jsonCodec: ValueCodec = {
-  toJson: minifyJson,
+  writeJson(bytes, start, end, out) {
+    checkUtf8(bytes, start, end);
+    writeMinified(bytes, start, end, out);
+  },
   toValue: (text) => parseJson(text, { maxDepth: MAX_DEPTH }),
 };

@@ -1,175 +1,174 @@
+import type { Buffer } from 'node:buffer';
+
+import { isDigit, isText, skipDigits } from './internal/ascii.ts';
+import { checkedCodec, checkText } from './internal/checked-codec.ts';
 import { refuseText } from './internal/refuse.ts';
+import { checkUtf8 } from './internal/utf8.ts';
 import type { ValueCodec } from './value-codec.ts';
 
 const MINUS = 0x2d;
+const POINT = 0x2e;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const ZERO = 0x30;
-const NINE = 0x39;
+const LETTER_E = 0x65;
+const LETTER_F = 0x66;
+const LETTER_T = 0x74;
 
 /** Any text, verbatim. */
 export const textCodec: ValueCodec = {
-  toJson: (text) => JSON.stringify(text),
+  writeJson(bytes, start, end, out) {
+    checkUtf8(bytes, start, end);
+    out.quoted(bytes, start, end);
+  },
   toValue: (text) => text,
 };
 
 /** boolean: `t` and `f` as output, `true` and `false` as a cast to text gives them. */
 export const boolCodec: ValueCodec = {
-  toJson: (text) => (readBool(text) ? 'true' : 'false'),
-  toValue: readBool,
+  writeJson(bytes, start, end, out) {
+    const first = bytes[start];
+    const isOne = end - start === 1;
+    if (first === LETTER_T && (isOne || isText(bytes, start, end, 'true'))) out.ascii('true');
+    else if (first === LETTER_F && (isOne || isText(bytes, start, end, 'false')))
+      out.ascii('false');
+    else throw refuseText('boolean');
+  },
+  toValue(text) {
+    if (text === 't' || text === 'true') return true;
+    if (text === 'f' || text === 'false') return false;
+    throw refuseText('boolean');
+  },
 };
 
 /** int2, int4 and oid: the digits are a JSON number. */
-export const intCodec: ValueCodec = {
-  toJson: checkInt,
-  toValue: (text) => Number(checkInt(text)),
-};
+export const intCodec: ValueCodec = checkedCodec(
+  'an integer',
+  (bytes, start, end) => end - start <= 11 && isInteger(bytes, start, end),
+  'number',
+  Number,
+);
 
 /** float4 and float8: PostgreSQL's digits to the letter; what JSON has no number for is a string. */
 export const floatCodec: ValueCodec = {
-  toJson: (text) => (isSpecialFloat(text) ? `"${text}"` : checkFloat(text)),
-  toValue: (text) => (isSpecialFloat(text) ? text : Number(checkFloat(text))),
+  writeJson(bytes, start, end, out) {
+    const isSpecial = isSpecialFloat(bytes, start, end);
+    if (!isSpecial && !isFloat(bytes, start, end)) throw refuseText(FLOAT);
+    if (isSpecial) out.byte(QUOTE);
+    out.copy(bytes, start, end);
+    if (isSpecial) out.byte(QUOTE);
+  },
+  toValue(text) {
+    if (SPECIAL_FLOATS.includes(text)) return text;
+    checkText(FLOAT, isFloat, text);
+    return Number(text);
+  },
 };
 
 /** int8, xid8 and the like: every digit, as a string. */
-export const int8Codec: ValueCodec = {
-  toJson: (text) => `"${checkInt8(text)}"`,
-  toValue: checkInt8,
-};
+export const int8Codec: ValueCodec = checkedCodec(
+  'bigint',
+  (bytes, start, end) => end - start <= 20 && isInteger(bytes, start, end),
+  'string',
+);
 
 /** numeric: every digit and the scale, as a string. */
-export const numericCodec: ValueCodec = {
-  toJson: (text) => `"${checkNumeric(text)}"`,
-  toValue: checkNumeric,
-};
+export const numericCodec: ValueCodec = checkedCodec('numeric', isNumeric, 'string');
 
 /** money under `lc_monetary = C`: `$1,234.50`, `-$1.00`. */
-export const moneyCodec: ValueCodec = {
-  toJson: (text) => `"${checkMoney(text)}"`,
-  toValue: checkMoney,
-};
+export const moneyCodec: ValueCodec = checkedCodec('money', isMoney, 'string');
 
 /** bytea under `bytea_output = hex`. */
 export const byteaCodec: ValueCodec = {
-  toJson: (text) => `"\\${checkBytea(text)}"`,
-  toValue: checkBytea,
+  writeJson(bytes, start, end, out) {
+    if (!isBytea(bytes, start, end)) throw refuseText('bytea');
+    out.byte(QUOTE);
+    out.byte(BACKSLASH);
+    out.copy(bytes, start, end);
+    out.byte(QUOTE);
+  },
+  toValue(text) {
+    checkText('bytea', isBytea, text);
+    return text;
+  },
 };
 
-function readBool(text: string): boolean {
-  if (text === 't' || text === 'true') return true;
-  if (text === 'f' || text === 'false') return false;
-  throw refuseText('boolean');
-}
-
-function checkInt(text: string): string {
-  if (text.length <= 11 && isInteger(text)) return text;
-  throw refuseText('an integer');
-}
-
-function checkInt8(text: string): string {
-  if (text.length <= 20 && isInteger(text)) return text;
-  throw refuseText('bigint');
-}
+const FLOAT = 'a floating-point number';
+/** What JSON has no number for; and -0, which its readers turn into 0. */
+const SPECIAL_FLOATS: readonly string[] = ['NaN', 'Infinity', '-Infinity', '-0'];
 
 /** An optional minus and digits without leading zeros: exactly the integers of JSON, without -0. */
-function isInteger(text: string): boolean {
-  const length = text.length;
-  const start = length > 0 && text.charCodeAt(0) === MINUS ? 1 : 0;
-  if (start === length) return false;
-  if (text.charCodeAt(start) === ZERO) return length === 1;
-  return areDigits(text, start);
+function isInteger(bytes: Buffer, from: number, end: number): boolean {
+  const start = bytes[from] === MINUS ? from + 1 : from;
+  if (start >= end) return false;
+  if (bytes[start] === ZERO) return end - from === 1;
+  return skipDigits(bytes, start, end) === end;
 }
 
-function areDigits(text: string, start: number): boolean {
-  for (let index = start; index < text.length; index += 1) {
-    const code = text.charCodeAt(index);
-    if (code < ZERO || code > NINE) return false;
+function isSpecialFloat(bytes: Buffer, start: number, end: number): boolean {
+  // Most are told from others by their length or first letter.
+  const first = bytes[start];
+  if (end - start > 9 || (first !== MINUS && isDigit(first))) return false;
+  return SPECIAL_FLOATS.some((text) => isText(bytes, start, end, text));
+}
+
+/** Digits, at most one point between digits, at most one exponent: what JSON calls a number. */
+function isFloat(bytes: Buffer, from: number, end: number): boolean {
+  const start = bytes[from] === MINUS ? from + 1 : from;
+  let index = skipDigits(bytes, start, end);
+  if (index === start || (bytes[start] === ZERO && index - start > 1)) return false;
+  if (index < end && bytes[index] === POINT) {
+    const fraction = index + 1;
+    index = skipDigits(bytes, fraction, end);
+    if (index === fraction) return false;
+  }
+  if (index < end && bytes[index] === LETTER_E) {
+    const sign = bytes[index + 1];
+    const exponent = sign === MINUS || sign === 0x2b /* + */ ? index + 2 : index + 1;
+    index = skipDigits(bytes, exponent, end);
+    if (index <= exponent) return false;
+  }
+  return index === end;
+}
+
+function isNumeric(bytes: Buffer, from: number, end: number): boolean {
+  const start = bytes[from] === MINUS ? from + 1 : from;
+  let index = skipDigits(bytes, start, end);
+  let isValid = index > start;
+  if (isValid && index < end && bytes[index] === POINT) {
+    const fraction = index + 1;
+    index = skipDigits(bytes, fraction, end);
+    isValid = index > fraction;
+  }
+  if (isValid && index === end) return true;
+  return (
+    isText(bytes, from, end, 'NaN') ||
+    isText(bytes, from, end, 'Infinity') ||
+    isText(bytes, from, end, '-Infinity')
+  );
+}
+
+function isMoney(bytes: Buffer, from: number, end: number): boolean {
+  const start = bytes[from] === MINUS ? from + 1 : from;
+  if (end - start < 5 || bytes[start] !== 0x24 /* $ */) return false;
+  const point = end - 3;
+  for (let index = start + 1; index < end; index += 1) {
+    const code = bytes[index];
+    let isValid: boolean;
+    if (index === point) isValid = code === POINT;
+    else if (index < point && (point - index) % 4 === 0) isValid = code === 0x2c;
+    else isValid = isDigit(code);
+    if (!isValid) return false;
   }
   return true;
 }
 
-function isSpecialFloat(text: string): boolean {
-  // The letters I and N, behind a minus or not; and -0, which JSON readers turn into 0.
-  switch (text) {
-    case 'NaN':
-    case 'Infinity':
-    case '-Infinity':
-    case '-0':
-      return true;
-    default:
-      return false;
+function isBytea(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start < 2 || (end - start) % 2 !== 0) return false;
+  if (bytes[start] !== BACKSLASH || bytes[start + 1] !== 0x78 /* x */) return false;
+  for (let index = start + 2; index < end; index += 1) {
+    const code = bytes[index] as number;
+    if (!isDigit(code) && (code < 0x61 || code > LETTER_F)) return false;
   }
-}
-
-/** Digits, at most one point between digits, at most one exponent: what JSON calls a number. */
-function checkFloat(text: string): string {
-  const length = text.length;
-  let index = length > 0 && text.charCodeAt(0) === MINUS ? 1 : 0;
-  const start = index;
-  index = skipDigits(text, index);
-  const leadingZero = text.charCodeAt(start) === ZERO && index - start > 1;
-  let valid = index > start && !leadingZero;
-  if (valid && text.charCodeAt(index) === 0x2e /* . */) {
-    const fraction = index + 1;
-    index = skipDigits(text, fraction);
-    valid = index > fraction;
-  }
-  if (valid && text.charCodeAt(index) === 0x65 /* e */) {
-    const sign = text.charCodeAt(index + 1);
-    const exponent = sign === MINUS || sign === 0x2b /* + */ ? index + 2 : index + 1;
-    index = skipDigits(text, exponent);
-    valid = index > exponent;
-  }
-  if (valid && index === length) return text;
-  throw refuseText('a floating-point number');
-}
-
-function skipDigits(text: string, start: number): number {
-  let index = start;
-  while (index < text.length) {
-    const code = text.charCodeAt(index);
-    if (code < ZERO || code > NINE) break;
-    index += 1;
-  }
-  return index;
-}
-
-function checkNumeric(text: string): string {
-  const length = text.length;
-  const start = length > 0 && text.charCodeAt(0) === MINUS ? 1 : 0;
-  let index = skipDigits(text, start);
-  let valid = index > start;
-  if (valid && text.charCodeAt(index) === 0x2e /* . */) {
-    const fraction = index + 1;
-    index = skipDigits(text, fraction);
-    valid = index > fraction;
-  }
-  if (valid && index === length) return text;
-  if (text === 'NaN' || text === 'Infinity' || text === '-Infinity') return text;
-  throw refuseText('numeric');
-}
-
-function checkMoney(text: string): string {
-  const length = text.length;
-  const start = length > 0 && text.charCodeAt(0) === MINUS ? 1 : 0;
-  let valid = length >= start + 5 && text.charCodeAt(start) === 0x24; /* $ */
-  const point = length - 3;
-  for (let index = start + 1; valid && index < length; index += 1) {
-    const code = text.charCodeAt(index);
-    if (index === point) valid = code === 0x2e;
-    else if (index < point && (point - index) % 4 === 0) valid = code === 0x2c;
-    else valid = code >= ZERO && code <= NINE;
-  }
-  if (valid) return text;
-  throw refuseText('money');
-}
-
-function checkBytea(text: string): string {
-  const length = text.length;
-  let valid =
-    length >= 2 && length % 2 === 0 && text.charCodeAt(0) === 0x5c && text.charCodeAt(1) === 0x78;
-  for (let index = 2; valid && index < length; index += 1) {
-    const code = text.charCodeAt(index);
-    valid = (code >= ZERO && code <= NINE) || (code >= 0x61 && code <= 0x66);
-  }
-  if (valid) return text;
-  throw refuseText('bytea');
+  return true;
 }

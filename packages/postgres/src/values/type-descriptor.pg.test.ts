@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startupOptions } from '../connection/pinned-settings.ts';
 import { readTypeDescriptors } from './type-descriptor.ts';
 import { createTypeRegistry } from './type-registry.ts';
+import { toJson } from './value-codec.ts';
 
 let database: Awaited<ReturnType<typeof testDatabase>>;
 
@@ -115,7 +116,7 @@ describe('readTypeDescriptors', () => {
     expect(registry.missing(rows.map(({ oid }) => Number(oid)))).toEqual([]);
     for (const { oid, delimiter, is_array } of rows) {
       if (!is_array) continue;
-      const written = registry.codec(Number(oid)).toJson(`{NULL${delimiter}NULL}`);
+      const written = toJson(registry.codec(Number(oid)), `{NULL${delimiter}NULL}`);
       expect([oid, written]).toEqual([oid, '[null,null]']);
     }
   });

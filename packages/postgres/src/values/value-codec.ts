@@ -1,4 +1,7 @@
+import { Buffer } from 'node:buffer';
+
 import type { JsonValue } from '@certyo-cdc/core';
+import { ByteWriter } from '@certyo-cdc/core/internal';
 
 /**
  * Turns the text that PostgreSQL prints for one type into JSON.
@@ -7,8 +10,24 @@ import type { JsonValue } from '@certyo-cdc/core';
  * ones, and is refused with a `ValueError` (without a column name: whoever knows the column adds it).
  */
 export interface ValueCodec {
-  /** Canonical JSON text, written from PostgreSQL's text without passing through JavaScript numbers. */
-  toJson(text: string): string;
+  /**
+   * Writes canonical JSON, from the bytes in which the text came to the bytes that are sent: no value passes through a
+   * JavaScript number, and most of them not through a string.
+   */
+  writeJson(bytes: Buffer, start: number, end: number, out: ByteWriter): void;
   /** The same JSON value for mappers. Numbers that JavaScript cannot hold exactly are strings or `JsonNumber`. */
   toValue(text: string): JsonValue;
+}
+
+/** `writeJson` for a text that is not at hand as bytes. */
+export function writeTextJson(codec: ValueCodec, text: string, out: ByteWriter): void {
+  const bytes = Buffer.from(text);
+  codec.writeJson(bytes, 0, bytes.length, out);
+}
+
+/** Canonical JSON of a text. */
+export function toJson(codec: ValueCodec, text: string): string {
+  const out = new ByteWriter(text.length * 2 + 2);
+  writeTextJson(codec, text, out);
+  return out.toString();
 }

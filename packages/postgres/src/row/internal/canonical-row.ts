@@ -1,14 +1,21 @@
+import type { ByteWriter } from '@certyo-cdc/core/internal';
 import { ValueError } from '@certyo-cdc/core';
 
-import type { RowColumn, RowDescriptor } from '../row-descriptor.ts';
-import { SPAN_NULL, SPAN_UNAVAILABLE, spanLength, type Tuple } from '../tuple.ts';
-import { columnText, nameColumn, tableName } from './column-text.ts';
+import type { RowDescriptor } from '../row-descriptor.ts';
+import { SPAN_NULL, spanLength, spanStart, type Tuple } from '../tuple.ts';
+import { nameColumn, tableName, tooLong } from './column-text.ts';
+import { unavailableColumns } from './read-row.ts';
 import { UNAVAILABLE_KEY } from './unavailable-key.ts';
 
 type Includes = (column: string) => boolean;
 
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+const COMMA = 0x2c;
+
 /**
- * Writes a row as canonical JSON.
+ * Writes a row as canonical JSON, from the bytes that came over the wire. The hot path of everything that needs no
+ * values: no string and no object is made for a column.
  *
  * @param tuple The row; columns that it does not have are taken from `fallback`.
  * @param fallback The old row of an update, or null.
@@ -18,49 +25,51 @@ export function writeCanonicalRow(
   tuple: Tuple,
   fallback: Tuple | null,
   includes: Includes | undefined,
-): string {
-  const { sorted, unavailableAt } = descriptor;
-  let json = '{';
-  let unavailable: RowColumn[] | null = null;
-  let insertAt = 1;
+  out: ByteWriter,
+): void {
+  const { maxValueBytes, sorted, unavailableAt } = descriptor;
+  const hidden = unavailableColumns(descriptor, tuple, fallback);
+  const unavailable = includes === undefined ? hidden : hidden.filter(includes);
+  const start = out.length;
+  out.byte(OPEN);
   for (let index = 0; index < sorted.length; index += 1) {
     const column = sorted[index];
     if (column === undefined) break;
-    if (index === unavailableAt) insertAt = json.length;
+    if (index === unavailableAt) writeUnavailable(descriptor, unavailable, start, out);
     if (includes !== undefined && !includes(column.name)) continue;
     let from = tuple;
     let length = spanLength(tuple, column.index);
     if (length < SPAN_NULL && fallback !== null) {
       from = fallback;
-      const fallbackLength = spanLength(fallback, column.index);
-      if (fallbackLength >= SPAN_NULL) length = fallbackLength;
+      length = spanLength(fallback, column.index);
     }
-    if (length < SPAN_NULL) {
-      if (length === SPAN_UNAVAILABLE) (unavailable ??= []).push(column);
-      continue;
-    }
-    json += json.length === 1 ? column.jsonKey : column.nextJsonKey;
-    if (length === SPAN_NULL) json += 'null';
+    if (length < SPAN_NULL) continue;
+    // The key begins with a comma.
+    const { codec, jsonKey } = column;
+    out.copy(jsonKey, out.length === start + 1 ? 1 : 0, jsonKey.length);
+    if (length === SPAN_NULL) out.ascii('null');
     else {
+      if (length > maxValueBytes) throw tooLong(descriptor, column, length);
+      const at = spanStart(from, column.index);
       try {
-        json += column.codec.toJson(columnText(descriptor, column, from, length));
+        codec.writeJson(from.bytes, at, at + length, out);
       } catch (error) {
         throw nameColumn(descriptor, column, error);
       }
     }
   }
-  if (unavailable === null) return `${json}}`;
-  if (unavailableAt >= sorted.length) insertAt = json.length;
-  return `${withUnavailable(descriptor, json, insertAt, unavailable)}}`;
+  if (unavailableAt >= sorted.length) writeUnavailable(descriptor, unavailable, start, out);
+  out.byte(CLOSE);
 }
 
-/** Puts `"_unavailable":[…]` in its place among the sorted keys. Rare, so it may cost a copy. */
-function withUnavailable(
+/** Writes `"_unavailable":[…]` in its place among the sorted keys. */
+function writeUnavailable(
   descriptor: RowDescriptor,
-  json: string,
-  at: number,
-  columns: readonly RowColumn[],
-): string {
+  columns: readonly string[],
+  start: number,
+  out: ByteWriter,
+): void {
+  if (columns.length === 0) return;
   if (descriptor.sorted[descriptor.unavailableAt]?.name === UNAVAILABLE_KEY) {
     throw new ValueError(
       UNAVAILABLE_KEY,
@@ -68,10 +77,6 @@ function withUnavailable(
       { remedy: 'Rename or exclude it, or use REPLICA IDENTITY FULL.' },
     );
   }
-  const names = columns.map(({ name }) => JSON.stringify(name)).join(',');
-  const member = `"${UNAVAILABLE_KEY}":[${names}]`;
-  const before = json.slice(0, at);
-  const after = json.slice(at);
-  if (before === '{') return `{${member}${after === '' ? '' : `,${after}`}`;
-  return `${before},${member}${after}`;
+  if (out.length > start + 1) out.byte(COMMA);
+  out.text(`"${UNAVAILABLE_KEY}":${JSON.stringify(columns)}`);
 }

@@ -1,11 +1,8 @@
-import { isUtf8 } from 'node:buffer';
-
 import { ValueError } from '@certyo-cdc/core';
 
 import type { RowColumn, RowDescriptor } from '../row-descriptor.ts';
 import { spanStart, type Tuple } from '../tuple.ts';
-
-const REPLACEMENT = '\ufffd';
+import { utf8Text } from '../../values/internal/utf8.ts';
 
 /**
  * The text of a column whose value is present (its length is not negative).
@@ -21,20 +18,11 @@ export function columnText(
   if (length === 0) return '';
   if (length > descriptor.maxValueBytes) throw tooLong(descriptor, column, length);
   const start = spanStart(tuple, column.index);
-  const end = start + length;
-  const text = tuple.bytes.toString('utf8', start, end);
-  // Decoding puts U+FFFD in the place of what is not UTF-8; but the value may hold that character itself.
-  if (text.includes(REPLACEMENT) && !isUtf8(tuple.bytes.subarray(start, end))) {
-    throw new ValueError(
-      column.name,
-      `Column "${column.name}" of ${tableName(descriptor)} holds bytes that are not UTF-8.`,
-      {
-        remedy:
-          'Correct the value; a database with encoding SQL_ASCII accepts any bytes. Or exclude the column.',
-      },
-    );
+  try {
+    return utf8Text(tuple.bytes, start, start + length);
+  } catch (error) {
+    throw nameColumn(descriptor, column, error);
   }
-  return text;
 }
 
 /** The error of a codec, with the column's name. Anything else is passed through. */
@@ -51,7 +39,7 @@ export function nameColumn(descriptor: RowDescriptor, column: RowColumn, error: 
   return new ValueError(
     column.name,
     `Column "${column.name}" of ${tableName(descriptor)} cannot be represented: ${error.message}`,
-    { cause: error },
+    { cause: error, remedy: error.remedy ?? undefined },
   );
 }
 
@@ -60,7 +48,8 @@ export function tableName(descriptor: RowDescriptor): string {
   return `"${descriptor.table.schema}"."${descriptor.table.name}"`;
 }
 
-function tooLong(descriptor: RowDescriptor, column: RowColumn, length: number): ValueError {
+/** The error for a value over the limit. */
+export function tooLong(descriptor: RowDescriptor, column: RowColumn, length: number): ValueError {
   return new ValueError(
     column.name,
     `Column "${column.name}" of ${tableName(descriptor)} holds ${length} bytes, more than \`maxValueBytes\` (${descriptor.maxValueBytes}).`,

@@ -1,0 +1,128 @@
+import { Buffer } from 'node:buffer';
+
+/** Up to here a loop is faster than a call out of JavaScript. */
+const SHORT = 96;
+/** Bytes that are kept from one use to the next. */
+const MOST_KEPT = 1024 * 1024;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const HEX = '0123456789abcdef';
+/** The letter behind the backslash for the control characters that have one. */
+const LETTERS: ReadonlyMap<number, number> = new Map([
+  [0x08, 0x62],
+  [0x09, 0x74],
+  [0x0a, 0x6e],
+  [0x0c, 0x66],
+  [0x0d, 0x72],
+]);
+
+/**
+ * Grows with what is written into it: JSON in UTF-8, put together without strings in between.
+ *
+ * One writer serves many rows: `clear` begins anew, and whoever keeps what was written copies it out.
+ */
+export class ByteWriter {
+  bytes: Buffer;
+  length = 0;
+
+  readonly #capacity: number;
+
+  constructor(capacity: number = 4096) {
+    this.#capacity = capacity;
+    this.bytes = Buffer.allocUnsafeSlow(capacity);
+  }
+
+  /** Begins anew. What a rare large row needed is given back. */
+  clear(): void {
+    this.length = 0;
+    if (this.bytes.length > MOST_KEPT) this.bytes = Buffer.allocUnsafeSlow(this.#capacity);
+  }
+
+  /** Makes room for `more` bytes and gives the bytes to write to, from `length` on. */
+  room(more: number): Buffer {
+    const needed = this.length + more;
+    if (needed > this.bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
+      this.bytes.copy(grown, 0, 0, this.length);
+      this.bytes = grown;
+    }
+    return this.bytes;
+  }
+
+  byte(code: number): void {
+    this.room(1)[this.length++] = code;
+  }
+
+  /** Text of which every character is ASCII. */
+  ascii(text: string): void {
+    const { length } = text;
+    const bytes = this.room(length);
+    if (length > SHORT) {
+      this.length += bytes.write(text, this.length, 'latin1');
+      return;
+    }
+    let at = this.length;
+    for (let index = 0; index < length; index += 1) bytes[at++] = text.charCodeAt(index);
+    this.length = at;
+  }
+
+  text(text: string): void {
+    // No character takes more than three bytes for each of its code units.
+    const bytes = this.room(text.length * 3);
+    this.length += bytes.write(text, this.length, 'utf8');
+  }
+
+  /** Bytes as they are. */
+  copy(from: Uint8Array, start: number, end: number): void {
+    const bytes = this.room(end - start);
+    if (end - start > SHORT) bytes.set(from.subarray(start, end), this.length);
+    else {
+      let at = this.length;
+      for (let index = start; index < end; index += 1) bytes[at++] = from[index] as number;
+    }
+    this.length += end - start;
+  }
+
+  /** A JSON string of text in UTF-8, escaped as JSON.stringify escapes it. The bytes must be valid UTF-8. */
+  quoted(from: Uint8Array, start: number, end: number): void {
+    // An escape takes six bytes at most.
+    let bytes = this.room(end - start + 2);
+    let at = this.length;
+    bytes[at++] = QUOTE;
+    for (let index = start; index < end; index += 1) {
+      const code = from[index] as number;
+      if (code >= 0x20 && code !== QUOTE && code !== BACKSLASH) {
+        bytes[at++] = code;
+        continue;
+      }
+      this.length = at;
+      this.#escape(code);
+      at = this.length;
+      // Room for the rest and the closing quote again.
+      bytes = this.room(end - index);
+    }
+    bytes[at++] = QUOTE;
+    this.length = at;
+  }
+
+  /** A copy of what was written from `start` on. */
+  slice(start: number = 0): Buffer {
+    const copy = Buffer.allocUnsafe(this.length - start);
+    this.bytes.copy(copy, 0, start, this.length);
+    return copy;
+  }
+
+  toString(start: number = 0): string {
+    return this.bytes.toString('utf8', start, this.length);
+  }
+
+  #escape(code: number): void {
+    const letter = code === QUOTE || code === BACKSLASH ? code : LETTERS.get(code);
+    if (letter === undefined) {
+      this.ascii(`\\u00${HEX.charAt(code >> 4)}${HEX.charAt(code & 15)}`);
+      return;
+    }
+    this.byte(BACKSLASH);
+    this.byte(letter);
+  }
+}
