@@ -1,8 +1,6 @@
 import { z } from 'zod';
 
 import { DeadLetterError } from '../errors/store-error.ts';
-import { idempotencyKey } from './idempotency-key.ts';
-import type { RecordDraft } from './record-draft.ts';
 import type { UnavailableColumns } from './unavailable-policy.ts';
 
 /** One record, written and ready to be sent. */
@@ -32,37 +30,6 @@ const itemSchema = z.strictObject({
     .strictObject({ schema: z.string(), name: z.string(), columns: z.array(z.string()) })
     .optional(),
 });
-
-/** Whom the records belong to, written as the beginning of every record's body. */
-export interface RecordOwner {
-  readonly head: string;
-}
-
-/** Settles whom the records belong to. */
-export function recordOwner(tenantId: string, clientId: string | undefined): RecordOwner {
-  return { head: JSON.stringify({ tenantId, clientId }).slice(0, -1) };
-}
-
-/** Writes a record's body around its payload, which is not parsed again. */
-export function toItem(owner: RecordOwner, draft: RecordDraft): CertyoItem {
-  const key = idempotencyKey(draft);
-  const timestamp =
-    draft.sourceTimestamp === null
-      ? ''
-      : `,"sourceTimestamp":${JSON.stringify(draft.sourceTimestamp)}`;
-  const body = Buffer.from(
-    `${owner.head},"database":${JSON.stringify(draft.database)},"collection":${JSON.stringify(draft.collection)},"recordId":${JSON.stringify(draft.recordId)},"recordVersion":${JSON.stringify(draft.recordVersion)},"operationType":${JSON.stringify(draft.operationType)}${timestamp},"idempotencyKey":"${key}","recordPayload":${draft.payload}}`,
-  );
-  return {
-    database: draft.database,
-    collection: draft.collection,
-    recordId: draft.recordId,
-    recordVersion: draft.recordVersion,
-    idempotencyKey: key,
-    body,
-    ...(draft.unavailable === null ? {} : { unavailable: draft.unavailable }),
-  };
-}
 
 /** The lane of a record: all its versions go one after the other. */
 export function laneOf(item: CertyoItem): string {

@@ -1,7 +1,7 @@
 import type { ChangeEvent } from '../event/change-event.ts';
 import type { DeliverOptions, Prepared, Sink, Verdict } from '../sink/sink.ts';
 import type { CertyoClient } from './certyo-client.ts';
-import { deserializeItem, laneOf, serializeItem, toItem, type CertyoItem } from './certyo-item.ts';
+import { deserializeItem, laneOf, serializeItem, type CertyoItem } from './certyo-item.ts';
 import { toAccepted } from './client-answers.ts';
 import { apiPath } from './client-requests.ts';
 import { confirmItems } from './confirm-items.ts';
@@ -44,7 +44,7 @@ class CertyoSink implements Sink<CertyoItem> {
 
   prepare(event: ChangeEvent): readonly Prepared<CertyoItem>[] {
     return toDrafts(event, this.#options.rules).map((draft) => {
-      const item = toItem(this.#options.owner, draft);
+      const item = this.#options.writer.write(draft);
       return { lane: laneOf(item), bytes: item.body.length + ENVELOPE_BYTES, item };
     });
   }

@@ -10,6 +10,8 @@ import type {
   Truncate,
 } from '../event/change-event.ts';
 import { JsonNumber, type JsonRow, type JsonValue } from '../event/json.ts';
+import { writeRow } from '../event/write-row.ts';
+import type { ByteWriter } from '../json/byte-writer.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { MappedRecord, RecordMapper } from '../mapper/record-mapper.ts';
 import type { OperationType } from './certyo-types.ts';
@@ -52,7 +54,7 @@ export function toDrafts(event: ChangeEvent, rules: DraftRules): readonly Record
 }
 
 function rowDrafts(original: RowChange, rules: DraftRules): readonly RecordDraft[] {
-  if (changesStatusOnly(original, rules.statusColumns)) return [];
+  if (changesStatusOnly(original, rules)) return [];
   const event = rules.restrict(original);
   const mapped = rules.mapper?.map(event);
   if (mapped === null) return [];
@@ -60,7 +62,7 @@ function rowDrafts(original: RowChange, rules: DraftRules): readonly RecordDraft
   const draft = {
     ...complete(event, rules, mapped, operationType, {
       recordId: () => recordIdOf(event, event.key),
-      payload: () => event.canonicalRow(payloadColumns(rules)),
+      payload: (out) => writeRow(event, out, payloadColumns(event.table, rules)),
     }),
     unavailable: unavailableColumns(event, rules),
   };
@@ -85,19 +87,29 @@ function previousDraft(event: RowChange, rules: DraftRules): RecordDraft | null 
   if (event.previousKey === null && mapped === undefined) return null;
   return complete(event, rules, mapped, 'delete', {
     recordId: () => recordIdOf(event, event.previousKey ?? event.key),
-    payload: () => event.canonicalRow(payloadColumns(rules), 'before'),
+    payload: (out) => writeRow(event, out, payloadColumns(event.table, rules), 'before'),
   });
 }
 
 function unavailableColumns(event: RowChange, rules: DraftRules): UnavailableColumns | null {
   if (event.unavailable.length === 0) return null;
-  const columns = event.unavailable.filter(payloadColumns(rules));
+  const columns = event.unavailable.filter(payloadColumns(event.table, rules) ?? (() => true));
   const { schema, name } = event.table;
   return columns.length === 0 ? null : { schema, name, columns };
 }
 
-function payloadColumns(rules: DraftRules): (column: string) => boolean {
+/** Which columns are part of the payload; undefined for a table that has no other ones. */
+function payloadColumns(
+  table: TableInfo,
+  rules: DraftRules,
+): ((column: string) => boolean) | undefined {
+  if (!hasStatusColumns(table, rules)) return undefined;
   return (column) => !rules.statusColumns.has(column);
+}
+
+function hasStatusColumns(table: TableInfo, { statusColumns }: DraftRules): boolean {
+  for (const { name } of table.columns) if (statusColumns.has(name)) return true;
+  return false;
 }
 
 function complete(
@@ -105,7 +117,7 @@ function complete(
   rules: DraftRules,
   mapped: MappedRecord | undefined,
   operationType: OperationType,
-  defaults: { readonly recordId: () => string; readonly payload: () => string },
+  defaults: { readonly recordId: () => string; readonly payload: (out: ByteWriter) => void },
 ): RecordDraft {
   return {
     database: mapped?.database ?? rules.database ?? event.table.database,
@@ -114,7 +126,7 @@ function complete(
     recordVersion: mapped?.recordVersion ?? event.version,
     operationType,
     sourceTimestamp: mapped?.sourceTimestamp ?? event.transaction?.committedAt ?? null,
-    payload: mapped?.payload ?? defaults.payload(),
+    payload: mapped?.payload ?? defaults.payload,
     unavailable: null,
   };
 }
@@ -160,15 +172,15 @@ function keyText(event: RowChange, name: string, value: JsonValue): string {
 }
 
 /** True for an update that only wrote what Certyo's own write-back writes (I10). */
-function changesStatusOnly(event: RowChange, statusColumns: ReadonlySet<string>): boolean {
+function changesStatusOnly(event: RowChange, rules: DraftRules): boolean {
   if (event.operation !== 'update' || event.previousKey !== null || event.unavailable.length > 0) {
     return false;
   }
-  if (!event.table.columns.some((column) => statusColumns.has(column.name))) return false;
+  if (!hasStatusColumns(event.table, rules)) return false;
   const { before, after } = event;
   if (before === null || after === null) return false;
   const names = (row: JsonRow): string[] =>
-    Object.keys(row).filter((name) => !statusColumns.has(name));
+    Object.keys(row).filter((name) => !rules.statusColumns.has(name));
   const after_ = names(after);
   return (
     after_.length === names(before).length &&

@@ -1,8 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { idempotencyKey } from './idempotency-key.ts';
 import type { RecordDraft } from './record-draft.ts';
+import { RecordWriter } from './record-writer.ts';
+
+const writer = new RecordWriter('tenant', undefined);
+
+function idempotencyKey(draft: RecordDraft): string {
+  return writer.write(draft).idempotencyKey;
+}
 
 const text = fc.string({ unit: fc.constantFrom('a', '-', '"', ',', '\\', 'é', '/'), maxLength: 4 });
 const draft: fc.Arbitrary<RecordDraft> = fc.record({

@@ -1,29 +1,24 @@
 import { hash } from 'node:crypto';
 
-import type { RecordDraft } from './record-draft.ts';
-
 /** Longest part of a name in a key; three of them and the digest stay below 128 characters. */
 const MAX_PART = 40;
+const DIGEST_DIGITS = 32;
 
 /**
- * The key by which the API recognises a repeat: 128 bits of SHA-256 over database, collection, recordId, operationType,
- * recordVersion and payload, behind a part for people to read. At most 128 characters of `[A-Za-z0-9._-]`.
+ * The end of the key by which the API recognises a repeat: 128 bits of SHA-256 over database, collection, recordId,
+ * operationType, recordVersion and payload. In front of it stand parts for people to read; the whole has at most 128
+ * characters of `[A-Za-z0-9._-]`.
  *
  * The payload is in it because the API answers the same key with its first answer, whatever the content (H-05); there
  * is no clock in it, because an hour or a date would make one key of two changes, or two of one (H-06).
+ *
+ * @param bytes A JSON array of all but the payload, and behind it the payload.
  */
-export function idempotencyKey(draft: RecordDraft): string {
-  const fields = JSON.stringify([
-    draft.database,
-    draft.collection,
-    draft.recordId,
-    draft.operationType,
-    draft.recordVersion,
-  ]);
-  const digest = hash('sha256', fields + draft.payload, 'hex');
-  return `${readable(draft.collection)}-${readable(draft.recordId)}-${digest.slice(0, 32)}`;
+export function digestKey(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'hex').slice(0, DIGEST_DIGITS);
 }
 
-function readable(text: string): string {
+/** As much of a name as stands in a key. */
+export function readablePart(text: string): string {
   return text.slice(0, MAX_PART).replace(/[^A-Za-z0-9._]/gu, '_');
 }

@@ -1,3 +1,4 @@
+import type { ByteWriter } from '../json/byte-writer.ts';
 import type { OperationType } from './certyo-types.ts';
 import type { UnavailableColumns } from './unavailable-policy.ts';
 
@@ -10,8 +11,8 @@ export interface RecordDraft {
   readonly operationType: OperationType;
   /** ISO 8601, or null where the source does not know it. */
   readonly sourceTimestamp: string | null;
-  /** A JSON object as text; written into the body as it is. */
-  readonly payload: string;
+  /** A JSON object as text, or what writes it; goes into the body as it is. */
+  readonly payload: string | ((out: ByteWriter) => void);
   /** What the payload names under `_unavailable`; null where it shows all. */
   readonly unavailable: UnavailableColumns | null;
 }

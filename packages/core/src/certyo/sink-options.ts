@@ -9,7 +9,7 @@ import { normalizeColumnPolicies, type ColumnPolicies } from '../mapper/column-p
 import { restrictWith } from '../mapper/restricted-row-change.ts';
 import { isRecordMapper, type RecordMapper } from '../mapper/record-mapper.ts';
 import { createCertyoClient, type CertyoClient } from './certyo-client.ts';
-import { recordOwner, type RecordOwner } from './certyo-item.ts';
+import { RecordWriter } from './record-writer.ts';
 import { CLIENT_OPTION_NAMES, type CertyoClientOptions } from './client-options.ts';
 import { MAX_BULK_RECORDS } from './client-requests.ts';
 import type { DraftRules } from './event-drafts.ts';
@@ -92,7 +92,7 @@ export interface NormalizedSinkOptions {
   readonly name: string;
   readonly client: CertyoClient;
   readonly ownsClient: boolean;
-  readonly owner: RecordOwner;
+  readonly writer: RecordWriter;
   readonly rules: DraftRules;
   readonly maxBatchItems: number;
   readonly maxBatchBytes: number;
@@ -158,7 +158,7 @@ export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSink
     name,
     client,
     ownsClient: options.client === undefined,
-    owner: recordOwner(client.tenantId, clientId),
+    writer: new RecordWriter(client.tenantId, clientId),
     rules: {
       database,
       mapper: mapper ?? null,

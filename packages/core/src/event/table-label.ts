@@ -9,9 +9,15 @@ export interface NamedTable {
  * identifier is quoted as in SQL, because a dot or quote in a name would make two tables look like one: `"a.b".c` is not
  * `a."b.c"`.
  */
-export function tableLabel(table: NamedTable): string {
-  return `${part(table.schema)}.${part(table.name)}`;
+export function tableLabel({ name, schema }: NamedTable): string {
+  // Asked for each row, and rows of one table come one after the other.
+  if (schema !== last.schema || name !== last.name) {
+    last = { schema, name, label: `${part(schema)}.${part(name)}` };
+  }
+  return last.label;
 }
+
+let last: NamedTable & { readonly label: string } = { schema: '', name: '', label: '"".""' };
 
 function part(name: string): string {
   return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;

@@ -72,6 +72,25 @@ export class ByteWriter {
     this.length += bytes.write(text, this.length, 'utf8');
   }
 
+  /** A JSON string of text, as JSON.stringify writes it. */
+  quotedText(text: string): void {
+    const { length } = text;
+    const bytes = this.room(length + 2);
+    const start = this.length;
+    let at = start;
+    bytes[at++] = QUOTE;
+    for (let index = 0; index < length; index += 1) {
+      const code = text.charCodeAt(index);
+      if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
+        this.text(JSON.stringify(text));
+        return;
+      }
+      bytes[at++] = code;
+    }
+    bytes[at++] = QUOTE;
+    this.length = at;
+  }
+
   /** Bytes as they are. */
   copy(from: Uint8Array, start: number, end: number): void {
     const bytes = this.room(end - start);
