@@ -1,5 +1,5 @@
 /** For the packages of this project only: no part of the public API, may change in any version. */
-export { tableLabel } from './event/table-label.ts';
+export { type NamedTable, tableLabel } from './event/table-label.ts';
 export { type RowWriter, WRITE_ROW } from './event/write-row.ts';
 export { batchIterator } from './internal/batch-iterator.ts';
 export { nearestName } from './internal/nearest-name.ts';

@@ -12,6 +12,7 @@ import {
   readTruncate,
   UNCHANGED_TOAST,
 } from './pgoutput.ts';
+import { SpanBlocks } from './span-blocks.ts';
 
 /** What each kind of message is read by. */
 function read(bytes: Buffer, at: number, end: number): unknown {
@@ -25,7 +26,7 @@ function read(bytes: Buffer, at: number, end: number): unknown {
     case 'T':
       return readTruncate(bytes, at, end);
     default:
-      return [readRowOid(bytes, at, end), readRow(bytes, at, end)];
+      return [readRowOid(bytes, at, end), readRow(bytes, at, end, new SpanBlocks())];
   }
 }
 
@@ -85,9 +86,13 @@ describe('pgoutput', () => {
 
   test('reads tuples in place: texts, nulls, unchanged TOAST', () => {
     const bytes = Buffer.concat([Buffer.alloc(3), message.insert(9, ['ab', null, undefined, ''])]);
-    const row = readRow(bytes, 3, bytes.length);
+    const blocks = new SpanBlocks();
+    // Another row stands before it.
+    readRow(message.insert(9, ['x']), 0, message.insert(9, ['x']).length, blocks);
+    const { after } = readRow(bytes, 3, bytes.length, blocks);
     expect(readRowOid(bytes, 3, bytes.length)).toBe(9);
-    const spans = [...(row.newSpans ?? [])];
+    const spans = after === null ? [] : [...after.spans.subarray(after.first, after.first + 8)];
+    expect(after?.columns).toBe(4);
     expect(spans.filter((_, i) => i % 2 === 1)).toEqual([2, NULL_VALUE, UNCHANGED_TOAST, 0]);
     expect(bytes.toString('utf8', spans[0], (spans[0] ?? 0) + 2)).toBe('ab');
   });
@@ -95,11 +100,11 @@ describe('pgoutput', () => {
   test('tells key tuples from old rows', () => {
     expect(all(samples['update with key'] ?? Buffer.alloc(0))).toMatchObject([
       5,
-      { oldIsKey: true },
+      { beforeIsKey: true },
     ]);
     expect(all(samples['delete with row'] ?? Buffer.alloc(0))).toMatchObject([
       5,
-      { oldIsKey: false, newSpans: null },
+      { beforeIsKey: false, after: null },
     ]);
   });
 

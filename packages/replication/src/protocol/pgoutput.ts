@@ -1,4 +1,6 @@
 import { SourceProtocolError } from '@certyo-cdc/core';
+import type { Tuple } from '@certyo-cdc/postgres';
+import type { SpanBlocks } from './span-blocks.ts';
 
 /**
  * Readers of pgoutput's messages about rows and committed transactions, in place: nothing is copied, a tuple is a table of offsets into
@@ -26,9 +28,6 @@ export const UNCHANGED_TOAST = -2;
 const NEW_TUPLE = 0x4e;
 const KEY_TUPLE = 0x4b;
 const OLD_TUPLE = 0x4f;
-
-/** `spans[2i]` is the offset of column i in the message's bytes, `spans[2i+1]` its length or one of the markers. */
-export type TupleSpans = Int32Array;
 
 export interface BeginMessage {
   readonly commitLsn: bigint;
@@ -130,69 +129,77 @@ export function readRowOid(bytes: Buffer, at: number, end: number): number {
 }
 
 export interface RowMessage {
-  readonly oldSpans: TupleSpans | null;
+  /** As it came: columns outside of a key are null. */
+  readonly before: Tuple | null;
   /** True when the old tuple carries only the replica identity's columns. */
-  readonly oldIsKey: boolean;
-  readonly newSpans: TupleSpans | null;
+  readonly beforeIsKey: boolean;
+  readonly after: Tuple | null;
 }
 
 /** Reads the tuples of an insert, update or delete that begins at `at`. */
-export function readRow(bytes: Buffer, at: number, end: number): RowMessage {
+export function readRow(bytes: Buffer, at: number, end: number, blocks: SpanBlocks): RowMessage {
   expectWithin(at + 6, end);
   const tag = bytes[at + 5];
   if (tag === NEW_TUPLE && bytes[at] !== DELETE) {
-    const newSpans = readTuple(bytes, at + 6, end);
-    expectEnd(tupleEnd(newSpans, at + 6), end);
-    return { oldSpans: null, oldIsKey: false, newSpans };
+    const after = readTuple(bytes, at + 6, end, blocks);
+    expectEnd(tupleEnd(after, at + 6), end);
+    return { before: null, beforeIsKey: false, after };
   }
   if ((tag !== KEY_TUPLE && tag !== OLD_TUPLE) || bytes[at] === INSERT) throw unexpectedTuple(tag);
-  const oldSpans = readTuple(bytes, at + 6, end);
-  const oldIsKey = tag === KEY_TUPLE;
-  const next = tupleEnd(oldSpans, at + 6);
+  const before = readTuple(bytes, at + 6, end, blocks);
+  const beforeIsKey = tag === KEY_TUPLE;
+  const next = tupleEnd(before, at + 6);
   if (bytes[at] === DELETE) {
     expectEnd(next, end);
-    return { oldSpans, oldIsKey, newSpans: null };
+    return { before, beforeIsKey, after: null };
   }
   expectWithin(next + 1, end);
   if (bytes[next] !== NEW_TUPLE) throw unexpectedTuple(bytes[next]);
-  const newSpans = readTuple(bytes, next + 1, end);
-  expectEnd(tupleEnd(newSpans, next + 1), end);
-  return { oldSpans, oldIsKey, newSpans };
+  const after = readTuple(bytes, next + 1, end, blocks);
+  expectEnd(tupleEnd(after, next + 1), end);
+  return { before, beforeIsKey, after };
 }
 
-function readTuple(bytes: Buffer, at: number, end: number): TupleSpans {
+function readTuple(bytes: Buffer, at: number, end: number, blocks: SpanBlocks): Tuple {
   expectWithin(at + 2, end);
-  const count = bytes.readUInt16BE(at);
-  const spans = new Int32Array(count * 2);
+  const columns = bytes.readUInt16BE(at);
+  // Each has at least the byte of its kind: no memory for columns that a broken message only claims.
+  expectWithin(at + 2 + columns, end);
+  const first = blocks.take(columns * 2);
+  const { spans } = blocks;
   let pos = at + 2;
-  for (let i = 0; i < count; i++) {
+  for (let i = first; i < first + columns * 2; i += 2) {
     expectWithin(pos + 1, end);
     const kind = bytes[pos++];
     if (kind === 0x74) {
       expectWithin(pos + 4, end);
-      const length = bytes.readInt32BE(pos);
+      const length =
+        ((bytes[pos] as number) << 24) |
+        ((bytes[pos + 1] as number) << 16) |
+        ((bytes[pos + 2] as number) << 8) |
+        (bytes[pos + 3] as number);
       pos += 4;
       // A negative length would pass for one of the markers.
       if (length < 0) throw brokenMessage();
       expectWithin(pos + length, end);
-      spans[2 * i] = pos;
-      spans[2 * i + 1] = length;
+      spans[i] = pos;
+      spans[i + 1] = length;
       pos += length;
     } else if (kind === 0x6e) {
-      spans[2 * i + 1] = NULL_VALUE;
+      spans[i + 1] = NULL_VALUE;
     } else if (kind === 0x75) {
-      spans[2 * i + 1] = UNCHANGED_TOAST;
+      spans[i + 1] = UNCHANGED_TOAST;
     } else {
       throw new SourceProtocolError(`Column of kind ${String(kind)} in a pgoutput tuple.`);
     }
   }
-  return spans;
+  return { bytes, spans, first, columns };
 }
 
 /** The end of a tuple that has been read: behind its last value that is not a marker, a byte for each marker. */
-function tupleEnd(spans: TupleSpans, at: number): number {
+function tupleEnd({ columns, first, spans }: Tuple, at: number): number {
   let markers = 0;
-  for (let i = spans.length - 2; i >= 0; i -= 2) {
+  for (let i = first + columns * 2 - 2; i >= first; i -= 2) {
     const length = spans[i + 1] ?? 0;
     if (length >= 0) return (spans[i] ?? 0) + length + markers;
     markers += 1;

@@ -7,20 +7,19 @@ import {
 import {
   createLogicalMessage,
   createRowChange,
-  tupleOf,
   createSchemaChange,
   createTruncate,
-  type Tuple,
   versionText,
 } from '@certyo-cdc/postgres';
 import { DdlStatements, relationNamed } from '../ddl/ddl-statements.ts';
 import { formatLsn, type Lsn, sortableLsn } from '../protocol/lsn.ts';
 import * as pgoutput from '../protocol/pgoutput.ts';
+import { SpanBlocks } from '../protocol/span-blocks.ts';
 import type { LogicalMessageMessage } from '../protocol/pgoutput-transactions.ts';
 import { hasSameColumns, type KnownRelation, type KnownRelations } from './known-relation.ts';
 import type { OpenTransaction } from './open-transaction.ts';
 import type { Relation, RelationResolver } from './relation-resolver.ts';
-import { isStatusOnlyUpdate, keyTuple } from './tuples.ts';
+import { isStatusOnlyUpdate, markKeyTuple } from './tuples.ts';
 
 export interface ChangeReaderOptions {
   readonly source: EventSource & { readonly systemIdentifier: string };
@@ -65,6 +64,7 @@ export class ChangeReader {
   readonly #described = new Set<number>();
   /** Relations of which the catalog says something else by now: what was known holds for what may come once more. */
   readonly #outdated = new Map<number, pgoutput.RelationMessage>();
+  readonly #spans = new SpanBlocks();
   readonly #ddl = new DdlStatements();
   /** Descriptions that showed other columns: told with the change behind them, because they have no position of their own. */
   #changed: readonly ChangedRelation[] = [];
@@ -124,12 +124,8 @@ export class ChangeReader {
     if (relation === null) return true;
     const n = transaction.count(relation.table);
     const kind = bytes[at];
-    const { oldSpans, oldIsKey, newSpans } = pgoutput.readRow(bytes, at, end);
-    let before: Tuple | null = null;
-    if (oldSpans !== null) {
-      before = tupleOf(bytes, oldIsKey ? keyTuple(oldSpans, relation.inIdentity) : oldSpans);
-    }
-    const after: Tuple | null = newSpans === null ? null : tupleOf(bytes, newSpans);
+    const { after, before, beforeIsKey } = pgoutput.readRow(bytes, at, end, this.#spans);
+    if (before !== null && beforeIsKey) markKeyTuple(before, relation.inIdentity);
     if (
       relation.ownColumns.length > 0 &&
       before !== null &&

@@ -2,13 +2,20 @@ import type { TransactionInfo } from '@certyo-cdc/core';
 import { formatLsn, sortableLsn } from '../protocol/lsn.ts';
 import { isoFromPgTime } from '../protocol/pg-time.ts';
 import type { BeginMessage } from '../protocol/pgoutput.ts';
-import { tableLabel } from '@certyo-cdc/core/internal';
+import { type NamedTable, tableLabel } from '@certyo-cdc/core/internal';
 import { versionText } from '@certyo-cdc/postgres';
 
 /** Identity and version of one change. */
 export interface ChangeIdentity {
   readonly id: string;
   readonly version: string;
+}
+
+/** Of the changes of one table. */
+interface Counter {
+  readonly label: string;
+  readonly idPrefix: string;
+  n: number;
 }
 
 /**
@@ -31,7 +38,9 @@ export class OpenTransaction {
   readonly #epoch: number;
   readonly #commit: string;
   /** By name, not by oid: one name may pass from table to table within a transaction (I5). */
-  readonly #counters = new Map<string, number>();
+  readonly #counters = new Map<string, Counter>();
+  /** Changes of one table come one after the other. */
+  #newest: Counter | null = null;
   #messages = 0;
 
   constructor(
@@ -72,18 +81,15 @@ export class OpenTransaction {
   }
 
   /** Counts one change of a table and gives its number, from 1. */
-  count(table: { readonly schema: string; readonly name: string }): number {
-    const name = tableLabel(table);
-    const n = (this.#counters.get(name) ?? 0) + 1;
-    this.#counters.set(name, n);
-    return n;
+  count(table: NamedTable): number {
+    const counter = this.#counterOf(tableLabel(table));
+    counter.n += 1;
+    return counter.n;
   }
 
-  identify(table: { readonly schema: string; readonly name: string }, n: number): ChangeIdentity {
-    return {
-      id: `${this.#idPrefix}${tableLabel(table)}/${n}`,
-      version: versionText(this.#epoch, this.#commit, n),
-    };
+  identify(table: NamedTable, n: number): ChangeIdentity {
+    const { idPrefix } = this.#counterOf(tableLabel(table));
+    return { id: `${idPrefix}${n}`, version: versionText(this.#epoch, this.#commit, n) };
   }
 
   /** Names the next message of it; messages are counted apart from changes, whoever asks for them. */
@@ -94,5 +100,16 @@ export class OpenTransaction {
       id: `${this.#idPrefix}message/${this.#messages}`,
       version: versionText(this.#epoch, this.#commit, this.#messages),
     };
+  }
+
+  #counterOf(label: string): Counter {
+    if (this.#newest?.label === label) return this.#newest;
+    let counter = this.#counters.get(label);
+    if (counter === undefined) {
+      counter = { label, idPrefix: `${this.#idPrefix}${label}/`, n: 0 };
+      this.#counters.set(label, counter);
+    }
+    this.#newest = counter;
+    return counter;
   }
 }

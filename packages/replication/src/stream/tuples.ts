@@ -1,15 +1,13 @@
 import { spanLength, spanStart, type Tuple } from '@certyo-cdc/postgres';
-import type { TupleSpans } from '../protocol/pgoutput.ts';
 
 /** The length of a column that the server did not send. */
 const NOT_SENT = -3;
 
 /** In a key tuple the columns outside of the replica identity are sent as nulls, which they are not. */
-export function keyTuple(spans: TupleSpans, inIdentity: readonly boolean[]): TupleSpans {
+export function markKeyTuple({ first, spans }: Tuple, inIdentity: readonly boolean[]): void {
   for (let i = 0; i < inIdentity.length; i++) {
-    if (inIdentity[i] === false) spans[2 * i + 1] = NOT_SENT;
+    if (inIdentity[i] === false) spans[first + 2 * i + 1] = NOT_SENT;
   }
-  return spans;
 }
 
 /**
