@@ -46,11 +46,10 @@ export function decodeBulkAnswer(
   answer: JsonValue,
   items: readonly BulkItem[],
 ): readonly BulkVerdict[] {
-  const byKey = positions(items, (item) => item.idempotencyKey);
-  const byRecordId = positions(items, (item) => item.recordId);
+  const finder = new ItemFinder(items);
   const verdicts: (BulkVerdict | undefined)[] = items.map(() => undefined);
-  for (const entry of entriesOf(answer)) {
-    const index = match(entry.object, items, byKey, byRecordId);
+  for (const [place, entry] of entriesOf(answer).entries()) {
+    const index = finder.find(entry.object, place);
     if (index === null) continue;
     const item = items[index];
     const verdict =
@@ -58,15 +57,6 @@ export function decodeBulkAnswer(
     verdicts[index] = verdicts[index] === undefined ? verdict : UNCONFIRMED;
   }
   return verdicts.map((verdict) => verdict ?? UNCONFIRMED);
-}
-
-function positions(
-  items: readonly BulkItem[],
-  name: (item: BulkItem) => string,
-): ReadonlyMap<string, number | null> {
-  const found = new Map<string, number | null>();
-  items.forEach((item, index) => found.set(name(item), found.has(name(item)) ? null : index));
-  return found;
 }
 
 function entriesOf(answer: JsonValue): readonly Entry[] {
@@ -93,20 +83,44 @@ function flatten(object: JsonObject): JsonObject {
   return Object.assign(Object.create(null) as object, ...nested, object) as JsonObject;
 }
 
-function match(
-  entry: JsonObject,
-  items: readonly BulkItem[],
-  byKey: ReadonlyMap<string, number | null>,
-  byRecordId: ReadonlyMap<string, number | null>,
-): number | null {
-  const key = textMember(entry, 'idempotencyKey');
-  if (key !== null) return byKey.get(key) ?? null;
-  const index = member(entry, 'index');
-  if (typeof index === 'number') {
-    return Number.isInteger(index) && index >= 0 && index < items.length ? index : null;
+/** Finds the item that an entry is about. */
+class ItemFinder {
+  readonly #items: readonly BulkItem[];
+  #byKey: ReadonlyMap<string, number | null> | null = null;
+  #byRecordId: ReadonlyMap<string, number | null> | null = null;
+
+  constructor(items: readonly BulkItem[]) {
+    this.#items = items;
   }
-  const recordId = textMember(entry, 'recordId');
-  return recordId === null ? null : (byRecordId.get(recordId) ?? null);
+
+  /** The item's index, or null. */
+  find(entry: JsonObject, place: number): number | null {
+    const items = this.#items;
+    const key = textMember(entry, 'idempotencyKey');
+    if (key !== null) {
+      // Most answers are in the order of the items; no other item is then looked at.
+      if (key !== '' && items[place]?.idempotencyKey === key) return place;
+      this.#byKey ??= positions(items, (item) => item.idempotencyKey);
+      return this.#byKey.get(key) ?? null;
+    }
+    const index = member(entry, 'index');
+    if (typeof index === 'number') {
+      return Number.isInteger(index) && index >= 0 && index < items.length ? index : null;
+    }
+    const recordId = textMember(entry, 'recordId');
+    if (recordId === null) return null;
+    this.#byRecordId ??= positions(items, (item) => item.recordId);
+    return this.#byRecordId.get(recordId) ?? null;
+  }
+}
+
+function positions(
+  items: readonly BulkItem[],
+  name: (item: BulkItem) => string,
+): ReadonlyMap<string, number | null> {
+  const found = new Map<string, number | null>();
+  items.forEach((item, index) => found.set(name(item), found.has(name(item)) ? null : index));
+  return found;
 }
 
 function contradicts(entry: JsonObject, item: BulkItem): boolean {

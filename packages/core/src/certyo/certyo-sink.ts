@@ -53,6 +53,13 @@ class CertyoSink implements Sink<CertyoItem> {
     items: readonly CertyoItem[],
     { signal }: DeliverOptions,
   ): Promise<readonly Verdict[]> {
+    const [whole, ...rest] = this.#chunks(items);
+    if (
+      whole !== undefined &&
+      rest.length === 0 &&
+      items.every((item) => this.#refuse(item) === null)
+    )
+      return this.#send(whole, signal);
     const verdicts = new Map<CertyoItem, Verdict>();
     const sendable: CertyoItem[] = [];
     for (const item of items) {
