@@ -20,3 +20,9 @@ export function rounded(of: Spread, digits: number): Spread {
   const to = (value: number): number => Number(value.toFixed(digits));
   return { median: to(of.median), least: to(of.least), most: to(of.most) };
 }
+
+/** A figure under its name, the median; and under `<name>Spread` the least and the most. */
+export function figure(name: string, of: Spread, digits = 3): Readonly<Record<string, unknown>> {
+  const { least, median, most } = rounded(of, digits);
+  return { [name]: median, [`${name}Spread`]: { least, most } };
+}

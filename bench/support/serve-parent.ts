@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** A question of the parent, and what is answered to it. */
 export interface Question {
   readonly id: number;
@@ -20,7 +22,7 @@ export function serveParent(handlers: Handlers): void {
       // Both ends are files of one folder; what they say to each other is typed where it is asked.
       return { id, output: (await handler(input as never)) ?? null };
     } catch (error) {
-      return { id, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+      return { id, error: inspect(error) };
     }
   };
   process.on('message', (question: Question) => {

@@ -3,39 +3,22 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { DrainMeasure } from '../../runner/drain.ts';
+import type { Variant } from '../../runner/paired-rounds.ts';
+import type { HttpReceiver } from '../../support/http-receiver.ts';
+import type { Usage } from '../../support/meter.ts';
+import type { RecordedWal, WalReading } from '../../support/recorded-wal.ts';
 import { DEBEZIUM_VERSION, fetchJars } from './jars.ts';
-
-/** What one run has to do. */
-export interface DebeziumTask {
-  /** URL of the database, without TLS. */
-  readonly database: string;
-  /** A pgoutput slot that nobody else reads from. */
-  readonly slot: string;
-  readonly publication: string;
-  readonly table: string;
-  /** Where bulk requests go. */
-  readonly receiver: string;
-  /** Rows that the slot holds. */
-  readonly rows: number;
-  readonly signal: AbortSignal;
-}
-
-/** What one run came to. */
-export interface DebeziumMeasure {
-  /** From the first batch that the engine handed over to the last answer. */
-  readonly seconds: number;
-  /** Of the whole process in that time. */
-  readonly cpuSeconds: number;
-  /** Of the process's whole life. */
-  readonly maxRssBytes: number;
-}
 
 /** Debezium, ready to run. */
 export interface Debezium {
   /** Its version and Java's. */
   readonly version: string;
-  run(task: DebeziumTask): Promise<DebeziumMeasure>;
+  readonly classPath: string;
 }
+
+/** The name in all tables. */
+export const DEBEZIUM = 'Debezium, embedded engine';
 
 /** Records of one request: as many as ours carry. */
 const REQUEST_ROWS = 1000;
@@ -50,7 +33,7 @@ const JVM = ['-Xms64m', '-Xmx256m', '-XX:+UseParallelGC'];
 const TUNING = {
   'max.batch.size': '4096',
   'max.queue.size': '16384',
-  'poll.interval.ms': '10',
+  'poll.interval.ms': '100',
 };
 
 const source = new URL('DebeziumToHttp.java', import.meta.url);
@@ -76,9 +59,27 @@ export async function openDebezium(options: {
   const jars = await fetchJars(join(cache, 'jars'), options);
   if (typeof jars === 'string') return jars;
   const classPath = [compile(jars), ...jars].join(':');
+  return { version: `Debezium ${DEBEZIUM_VERSION}, Java ${major}`, classPath };
+}
+
+/** Reads the log with Debezium and sends it to the receiver, until all of it is answered. */
+export function debeziumDrain(
+  { classPath }: Debezium,
+  wal: RecordedWal,
+  receiver: HttpReceiver,
+  signal: AbortSignal,
+): Variant<DrainMeasure> {
   return {
-    version: `Debezium ${DEBEZIUM_VERSION}, Java ${major}`,
-    run: (task) => run(classPath, task),
+    name: DEBEZIUM,
+    measure: () =>
+      wal.reading(async (reading) => {
+        await receiver.begin();
+        const usage = await run(classPath, reading, receiver.url, signal);
+        const { records } = await receiver.end();
+        if (records !== reading.rows)
+          throw new Error(`Debezium sent ${records} of ${reading.rows} rows.`);
+        return { rows: reading.rows, ...usage };
+      }),
   };
 }
 
@@ -97,7 +98,12 @@ function compile(jars: readonly string[]): string {
   return folder;
 }
 
-async function run(classPath: string, task: DebeziumTask): Promise<DebeziumMeasure> {
+async function run(
+  classPath: string,
+  reading: WalReading,
+  receiver: string,
+  signal: AbortSignal,
+): Promise<Usage> {
   const child = spawn(
     'java',
     [
@@ -106,17 +112,17 @@ async function run(classPath: string, task: DebeziumTask): Promise<DebeziumMeasu
       '-cp',
       classPath,
       'DebeziumToHttp',
-      task.receiver,
-      String(task.rows),
+      `${receiver}/api/v1/records/bulk`,
+      String(reading.rows),
       String(REQUEST_ROWS),
     ],
-    { stdio: ['pipe', 'pipe', 'pipe'], signal: task.signal, killSignal: 'SIGKILL' },
+    { stdio: ['pipe', 'pipe', 'pipe'], signal, killSignal: 'SIGKILL' },
   );
   let [output, errors] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
   child.stdin.end(
-    Object.entries(properties(task))
+    Object.entries(properties(reading))
       .map(([name, value]) => `${name}=${value}\n`)
       .join(''),
   );
@@ -125,26 +131,29 @@ async function run(classPath: string, task: DebeziumTask): Promise<DebeziumMeasu
     child.once('close', resolve);
   });
   if (code !== 0) throw new Error(`Debezium ended with ${String(code)}: ${errors.slice(-4_000)}`);
-  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as DebeziumMeasure;
+  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Usage;
 }
 
 /** The engine's properties; see the connector's reference, `documentation/reference/connectors/postgresql.html`. */
 function properties({
   database,
+  host,
+  port,
   publication,
   slot,
   table,
-}: DebeziumTask): Readonly<Record<string, string>> {
-  const url = new URL(database);
+  url,
+  user,
+}: WalReading): Readonly<Record<string, string>> {
   return {
     name: 'bench',
     'connector.class': 'io.debezium.connector.postgresql.PostgresConnector',
     'topic.prefix': 'bench',
-    'database.hostname': url.hostname,
-    'database.port': url.port,
-    'database.user': decodeURIComponent(url.username),
-    'database.password': decodeURIComponent(url.password),
-    'database.dbname': decodeURIComponent(url.pathname.slice(1)),
+    'database.hostname': host,
+    'database.port': String(port),
+    'database.user': user,
+    'database.password': decodeURIComponent(new URL(url).password),
+    'database.dbname': database,
     'plugin.name': 'pgoutput',
     'slot.name': slot,
     'publication.name': publication,
