@@ -18,8 +18,11 @@ export interface ReplicationSocketOptions {
   readonly reading: WalReading;
   /** The server has begun to send. */
   readonly onStart: () => void;
-  /** A message of the plugin, without its head. Without this nothing is looked at but the kind of each. */
-  readonly onMessage?: ((message: Buffer) => void) | undefined;
+  /**
+   * A whole frame with a message of the plugin, in a buffer that is used again. Without this nothing is looked at but the
+   * kind of each.
+   */
+  readonly onFrame?: ((frame: Buffer) => void) | undefined;
 }
 
 /**
@@ -29,7 +32,7 @@ export interface ReplicationSocketOptions {
  * @returns How many bytes came until the last transaction had ended.
  */
 export async function readReplicationSocket({
-  onMessage,
+  onFrame,
   onStart,
   reading,
 }: ReplicationSocketOptions): Promise<number> {
@@ -58,7 +61,7 @@ export async function readReplicationSocket({
           const left = bytes.length - pos;
           const head = FRAME_HEAD + XLOG_HEAD + 1;
           const length = left < FRAME_HEAD ? 0 : 1 + bytes.readUInt32BE(pos + 1);
-          const needed = onMessage === undefined ? Math.min(length, head) : length;
+          const needed = onFrame === undefined ? Math.min(length, head) : length;
           if (length === 0 || left < needed) {
             tail = Buffer.from(bytes.subarray(pos));
             return;
@@ -77,7 +80,7 @@ export async function readReplicationSocket({
         if (kind === COPY_DATA) {
           if (bytes[body] === XLOG_DATA) {
             const at = body + XLOG_HEAD;
-            onMessage?.(bytes.subarray(at, pos + length));
+            onFrame?.(bytes.subarray(pos, pos + length));
             if (bytes[at] === COMMIT) {
               commits += 1;
               if (commits === reading.transactions) resolve();
