@@ -1,3 +1,4 @@
+import { latencyBenchmark } from '../workloads/latency/latency.ts';
 import { decodeBenchmark } from '../workloads/decode/decode.ts';
 import { pipelineBenchmark } from '../workloads/pipeline/pipeline.ts';
 import { sourceBenchmark } from '../workloads/source/source.ts';
@@ -9,6 +10,7 @@ export const DEFAULT_BENCHMARKS: readonly Benchmark[] = [
   decodeBenchmark,
   sourceBenchmark,
   pipelineBenchmark,
+  latencyBenchmark,
 ];
 
 /** What runs only when it is named: it takes long, or answers a question of its own. */

@@ -31,7 +31,9 @@ export const BENCH_VALUES = `
   timestamptz '2026-01-01 00:00:00.123456+00' + i * interval '1.000001 second',
   timestamptz '2026-02-01 12:30:00.5+00' + i * interval '7.25 seconds'`;
 
-const COLUMNS = 'name, email, amount, quantity, active, attributes, created_at, updated_at';
+/** The columns that `BENCH_VALUES` gives. */
+export const BENCH_COLUMNS =
+  'name, email, amount, quantity, active, attributes, created_at, updated_at';
 
 /** Writes the rows, each transaction as many as the others, inside the server. */
 export async function insertBenchRows(
@@ -41,7 +43,7 @@ export async function insertBenchRows(
   const each = Math.ceil(rows / transactions);
   await database.query(`DO $$ BEGIN
     FOR n IN 0..${transactions - 1} LOOP
-      INSERT INTO ${BENCH_TABLE} (${COLUMNS}) SELECT ${BENCH_VALUES}
+      INSERT INTO ${BENCH_TABLE} (${BENCH_COLUMNS}) SELECT ${BENCH_VALUES}
         FROM generate_series(n * ${each} + 1, least((n + 1) * ${each}, ${rows})) i;
       COMMIT;
     END LOOP;

@@ -43,13 +43,13 @@ export const decodeBenchmark: Benchmark = {
         return { name, measure: () => askOnce<DrainMeasure>(program, how, input, { signal }) };
       };
       const ours = new URL('./ours-process.ts', import.meta.url);
-      const yardstick = (name: string): URL =>
-        new URL(`../../yardsticks/${name}.ts`, import.meta.url);
+      const parse = new URL('../../yardsticks/pg-logical-replication-parse.ts', import.meta.url);
+      const pgwire = new URL('../../yardsticks/pgwire-decode.ts', import.meta.url);
       const measures = await pairedRounds(
         [
           variant(OURS, ours, 'canonicalBytes'),
-          variant(PG_LOGICAL_REPLICATION, yardstick('pg-logical-replication-parse'), 'decode'),
-          variant(PGWIRE, yardstick('pgwire-decode'), 'decode'),
+          variant(PG_LOGICAL_REPLICATION, parse, 'decode'),
+          variant(PGWIRE, pgwire, 'decode'),
           variant(ROW_OBJECTS, ours, 'rowObjects'),
         ],
         { rounds, signal, onMeasure: (...turn) => say(drainLine(...turn)) },
