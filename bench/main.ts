@@ -1,12 +1,14 @@
 /**
  * `pnpm bench [name …] [--quick] [--rounds n] [--json] [--out dir]`: each benchmark beside what else there is, in turn.
  *
- * With `--json` the last line is one object: the figures of each benchmark under its name, the machine and the date.
+ * With `--out` it writes the docs: a page with tables, and its charts. With `--json` the last line is one object: the figures of each benchmark under its name, the machine and the date.
  */
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 
-import type { Benchmark, BenchmarkResult } from './runner/benchmark.ts';
+import type { Benchmark } from './runner/benchmark.ts';
 import { describeMachine } from './runner/machine.ts';
+import type { ReportSection } from './runner/report-section.ts';
+import { writeReport } from './runner/report.ts';
 import { DEFAULT_BENCHMARKS, OTHER_BENCHMARKS } from './runner/registry.ts';
 
 const ALL = [...DEFAULT_BENCHMARKS, ...OTHER_BENCHMARKS];
@@ -51,25 +53,44 @@ async function main(benchmarks: readonly Benchmark[]): Promise<void> {
   say(
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GiB, ${machine.system}, Node ${machine.node}; load before ${machine.loadBefore}`,
   );
-  const results = new Map<Benchmark, BenchmarkResult>();
+  const sections: ReportSection[] = [];
+  const failed: string[] = [];
   for (const benchmark of benchmarks) {
-    interrupted.signal.throwIfAborted();
+    const { name, summary } = benchmark;
     const startedAt = performance.now();
-    say(`\n${benchmark.name}: ${benchmark.summary}`);
-    const result = await benchmark.run({
-      isQuick: values.quick,
-      rounds: rounds ?? (values.quick ? benchmark.rounds.quick : benchmark.rounds.full),
-      say: (line) => say(`  ${line}`),
-      signal: interrupted.signal,
-    });
-    results.set(benchmark, result);
-    say(`  ${JSON.stringify(result.figures)}`);
+    const ownRounds = rounds ?? (values.quick ? benchmark.rounds.quick : benchmark.rounds.full);
+    say(`\n${name}: ${summary}`);
+    try {
+      const result = await benchmark.run({
+        isQuick: values.quick,
+        rounds: ownRounds,
+        say: (line) => say(`  ${line}`),
+        signal: interrupted.signal,
+      });
+      const { quick: isQuick } = values;
+      sections.push({ name, summary, result, machine, date, rounds: ownRounds, isQuick });
+      say(`  ${JSON.stringify(result.figures)}`);
+    } catch (error) {
+      if (interrupted.signal.aborted) throw error;
+      // What the others find out in hours is not lost for one.
+      failed.push(name);
+      process.exitCode = 1;
+      say(`  failed: ${inspect(error)}`);
+    }
     say(`  took ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
   }
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  if (values.out !== undefined) {
+    await writeReport(
+      values.out,
+      sections,
+      ALL.map(({ name }) => name),
+    );
+  }
   if (values.json) {
-    const figures = [...results].map(([{ name }, result]) => [name, result.figures] as const);
-    process.stdout.write(`${JSON.stringify({ ...Object.fromEntries(figures), machine, date })}\n`);
+    const figures = sections.map(({ name, result }) => [name, result.figures] as const);
+    const last = { ...Object.fromEntries(figures), ...(failed.length > 0 ? { failed } : {}) };
+    process.stdout.write(`${JSON.stringify({ ...last, machine, date })}\n`);
   }
 }
 

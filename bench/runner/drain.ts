@@ -24,7 +24,7 @@ export function megabytes({ maxRssBytes }: DrainMeasure): number {
 export function drainLine(variant: string, round: number, measure: DrainMeasure): string {
   const rate = Math.round(rowsPerSecond(measure)).toLocaleString('en');
   const cpu = cpuSecondsPerMillion(measure).toFixed(2);
-  return `${String(round + 1).padStart(2)}  ${variant.padEnd(34)}${rate.padStart(9)} rows/s  ${cpu.padStart(6)} CPU s/million  ${megabytes(measure).toFixed(0).padStart(5)} MB`;
+  return `${String(round + 1).padStart(2)}  ${variant.padEnd(44)}${rate.padStart(8)} rows/s  ${cpu.padStart(6)} CPU s/million  ${megabytes(measure).toFixed(0).padStart(5)} MB`;
 }
 
 /** Figures, a table and charts of all variants: how fast, for how much CPU and memory. */

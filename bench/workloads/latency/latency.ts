@@ -85,6 +85,7 @@ export const latencyBenchmark: Benchmark = {
       figures: {
         ...Object.fromEntries(LOADS.map(({ name }) => [name, figuresOf(measures, name)])),
         addedByLinger: { lingerMs: LINGER_MS, ...addedByLinger(measures) },
+        postgres: server.version,
       },
       tables: [
         {

@@ -78,6 +78,7 @@ export const pipelineBenchmark: Benchmark = {
             }),
         receiver: receiverFigures(reports),
         ...summary.figures,
+        postgres: wal.server.version,
       },
     };
   },

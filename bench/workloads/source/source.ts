@@ -50,6 +50,7 @@ export const sourceBenchmark: Benchmark = {
         ...figure('cpuVsPgLogicalReplication', ratio),
         ...figure('vsFastestDrain', ratioOf(measures, OURS, FASTEST_DRAINS, rowsPerSecond)),
         ...summary.figures,
+        postgres: wal.server.version,
       },
     };
   },
