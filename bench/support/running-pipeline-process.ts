@@ -5,6 +5,8 @@ import { startMeter, type Usage } from './meter.ts';
 import type { RunningPipelineOptions, RunningUsage } from './running-pipeline.ts';
 import { serveParent } from './serve-parent.ts';
 
+const ANYBODY = { apiKey: 'key-of-the-benchmark', tenantId: 'tenant-of-the-benchmark' };
+
 let pipeline: Pipeline | null = null;
 let stop: (() => Usage) | null = null;
 
@@ -19,17 +21,13 @@ function usage(): RunningUsage {
 
 serveParent({
   start: async ({
+    account = ANYBODY,
     lingerMs,
     maxItems,
     receiver,
     source,
   }: RunningPipelineOptions): Promise<void> => {
-    const sink = certyoSink({
-      apiKey: 'key-of-the-benchmark',
-      tenantId: 'tenant-of-the-benchmark',
-      baseUrl: receiver,
-    });
-    pipeline = createPipeline(benchSource(source), sink, {
+    pipeline = createPipeline(benchSource(source), certyoSink({ baseUrl: receiver, ...account }), {
       batch: { lingerMs, maxItems },
     });
     // What stops it later is what the parent's next question fails with.

@@ -7,6 +7,8 @@ export interface RunningPipelineOptions {
   readonly source: BenchSourceOptions;
   /** URL of the receiver. */
   readonly receiver: string;
+  /** Who delivers. @default anybody, which is enough for our own receiver */
+  readonly account?: { readonly apiKey: string; readonly tenantId: string } | undefined;
   /** Records of one request. @default that of the pipeline */
   readonly maxItems?: number | undefined;
   /** Longest wait of a record for others, milliseconds. @default that of the pipeline */
