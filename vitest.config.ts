@@ -45,7 +45,11 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['{packages,examples}/*/src/**/*.test.ts', 'test/**/*.test.ts'],
+          include: [
+            '{packages,examples}/*/src/**/*.test.ts',
+            'test/**/*.test.ts',
+            'bench/**/*.test.ts',
+          ],
           // `pnpm test` runs campaigns and packaging by themselves, after everything else.
           exclude: [
             ...excluded,

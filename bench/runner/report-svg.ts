@@ -1,0 +1,123 @@
+import type { BarChart, Chart, LineChart } from './benchmark.ts';
+import { axisTicks, logTicks, shortNumber } from './report-scale.ts';
+
+const WIDTH = 760;
+const FONT = 'font-family="system-ui, sans-serif" font-size="13"';
+const COLORS = ['#2563eb', '#dc2626', '#059669', '#9333ea', '#d97706', '#475569'];
+const INK = '#1f2937';
+const GRID = '#d1d5db';
+
+/** A chart as an SVG of its own, with a white ground: it is looked at on light and on dark pages. */
+export function chartSvg(chart: Chart): string {
+  return chart.kind === 'bars' ? barsSvg(chart) : linesSvg(chart);
+}
+
+const BAR = { left: 260, right: 110, top: 44, step: 34, height: 20 };
+
+function barsSvg({ bars, title, unit }: BarChart): string {
+  const ticks = axisTicks(Math.max(0, ...bars.map(({ value }) => finite(value.most))));
+  const end = BAR.top + bars.length * BAR.step;
+  const x = (value: number): number =>
+    BAR.left + (finite(value) / (ticks.at(-1) ?? 1)) * (WIDTH - BAR.left - BAR.right);
+  const grid = ticks.flatMap((tick) => [
+    line(x(tick), BAR.top - 6, x(tick), end, GRID),
+    text(x(tick), end + 18, shortNumber(tick), 'middle'),
+  ]);
+  const drawn = bars.flatMap(({ label, value }, index) => {
+    const top = BAR.top + index * BAR.step;
+    const middle = top + BAR.height / 2;
+    const width = Math.max(1, x(value.median) - BAR.left);
+    return [
+      text(BAR.left - 8, middle + 4, label, 'end'),
+      `<rect x="${px(BAR.left)}" y="${px(top)}" width="${px(width)}" height="${BAR.height}" fill="${COLORS[index === 0 ? 0 : 5] ?? INK}"/>`,
+      line(x(value.least), middle, x(value.most), middle, INK),
+      line(x(value.least), middle - 5, x(value.least), middle + 5, INK),
+      line(x(value.most), middle - 5, x(value.most), middle + 5, INK),
+      text(x(value.most) + 8, middle + 4, shortNumber(value.median), 'start'),
+    ];
+  });
+  const axis = text((BAR.left + WIDTH - BAR.right) / 2, end + 38, unit, 'middle');
+  return svg(end + 50, title, [...grid, ...drawn, axis]);
+}
+
+const PLOT = { left: 76, right: 24, top: 44, height: 260 };
+
+function linesSvg({ lines, title, x, y }: LineChart): string {
+  const points = lines.flatMap((each) => each.points);
+  const bottom = PLOT.top + PLOT.height;
+  const xs = points.map((point) => point.x);
+  const xTicks = x.isLogarithmic
+    ? logTicks(Math.min(...xs), Math.max(...xs))
+    : axisTicks(Math.max(0, ...xs));
+  const yTicks = axisTicks(Math.max(0, ...points.map((point) => finite(point.y))));
+  const toScale = x.isLogarithmic ? Math.log10 : (value: number): number => value;
+  const [first, last] = [toScale(xTicks[0] ?? 0), toScale(xTicks.at(-1) ?? 1)];
+  const right = WIDTH - PLOT.right;
+  const atX = (value: number): number =>
+    PLOT.left + ((toScale(value) - first) / (last - first || 1)) * (right - PLOT.left);
+  const atY = (value: number): number =>
+    bottom - (finite(value) / (yTicks.at(-1) ?? 1)) * PLOT.height;
+  const legend = bottom + 62;
+  return svg(legend + lines.length * 20, title, [
+    ...yTicks.flatMap((tick) => [
+      line(PLOT.left, atY(tick), right, atY(tick), GRID),
+      text(PLOT.left - 8, atY(tick) + 4, shortNumber(tick), 'end'),
+    ]),
+    ...xTicks.flatMap((tick) => [
+      line(atX(tick), PLOT.top, atX(tick), bottom, GRID),
+      text(atX(tick), bottom + 18, shortNumber(tick), 'middle'),
+    ]),
+    text((PLOT.left + right) / 2, bottom + 38, x.label, 'middle'),
+    text(PLOT.left, PLOT.top - 8, y.label, 'start'),
+    ...lines.flatMap((each, index) => {
+      const color = COLORS[index % COLORS.length] ?? INK;
+      const path = each.points.map((point) => `${px(atX(point.x))},${px(atY(point.y))}`).join(' ');
+      const place = legend + index * 20;
+      return [
+        `<polyline points="${path}" fill="none" stroke="${color}" stroke-width="2"/>`,
+        ...each.points.map(
+          (point) =>
+            `<circle cx="${px(atX(point.x))}" cy="${px(atY(point.y))}" r="3.5" fill="${color}"/>`,
+        ),
+        `<rect x="${px(PLOT.left)}" y="${px(place - 10)}" width="12" height="12" fill="${color}"/>`,
+        text(PLOT.left + 18, place, each.label, 'start'),
+      ];
+    }),
+  ]);
+}
+
+function svg(height: number, title: string, elements: readonly string[]): string {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${px(height)}" viewBox="0 0 ${WIDTH} ${px(height)}" role="img" ${FONT} fill="${INK}">`,
+    `<title>${escaped(title)}</title>`,
+    `<rect width="100%" height="100%" fill="#ffffff"/>`,
+    `<text x="16" y="22" font-weight="600">${escaped(title)}</text>`,
+    ...elements,
+    '</svg>\n',
+  ].join('\n');
+}
+
+function line(x1: number, y1: number, x2: number, y2: number, color: string): string {
+  return `<line x1="${px(x1)}" y1="${px(y1)}" x2="${px(x2)}" y2="${px(y2)}" stroke="${color}"/>`;
+}
+
+function text(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end'): string {
+  return `<text x="${px(x)}" y="${px(y)}" text-anchor="${anchor}">${escaped(content)}</text>`;
+}
+
+function px(value: number): string {
+  return String(Math.round(finite(value) * 10) / 10);
+}
+
+/** A figure that could not be had is drawn as nothing. */
+function finite(value: number): number {
+  return Number.isFinite(value) ? value : 0;
+}
+
+function escaped(content: string): string {
+  return content
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}

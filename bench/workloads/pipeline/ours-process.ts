@@ -1,0 +1,43 @@
+/** The whole pipeline: replication source, mapping, lanes, bulk requests over HTTP, checkpoints, acknowledgement. */
+import { certyoSink, createPipeline, type JsonRow, recordMapper } from '@certyo-cdc/core';
+import { replicationSource } from '@certyo-cdc/replication';
+import type { DrainMeasure } from '../../runner/drain.ts';
+import { startMeter } from '../../support/meter.ts';
+import type { WalReading } from '../../support/recorded-wal.ts';
+import { serveParent } from '../../support/serve-parent.ts';
+
+/** What a pipeline reads, and where it delivers. */
+export interface PipelineInput extends WalReading {
+  readonly receiver: string;
+  /** Whether a mapper makes the payload of the row object, with every column read. */
+  readonly hasMapper: boolean;
+}
+
+/** Reads every column, and makes an object of its own of them. */
+function payload(row: JsonRow): JsonRow {
+  return Object.fromEntries(Object.entries(row));
+}
+
+serveParent({
+  drain: async (input: PipelineInput): Promise<DrainMeasure> => {
+    const { hasMapper, publication, receiver, rows, slot, table, url } = input;
+    const source = replicationSource({ connection: url, tables: [table], slot, publication });
+    const sink = certyoSink({
+      apiKey: 'key-of-the-benchmark',
+      tenantId: 'tenant-of-the-benchmark',
+      baseUrl: receiver,
+      ...(hasMapper ? { mapper: recordMapper({ [table]: { payload } }) } : {}),
+    });
+    // As many records in a request as the API takes; everything else as it is by default.
+    const pipeline = createPipeline(source, sink, { batch: { maxItems: 1_000 } });
+    await pipeline.start();
+    const stop = startMeter();
+    await pipeline.caughtUp();
+    const usage = stop();
+    const { delivered, replayed, retried } = pipeline.status();
+    await pipeline.drain();
+    if (delivered !== rows || replayed > 0 || retried > 0)
+      throw new Error(`${delivered} of ${rows} delivered, ${retried} sent again.`);
+    return { rows: delivered, ...usage };
+  },
+});

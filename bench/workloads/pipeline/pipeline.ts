@@ -1,0 +1,134 @@
+import type { Benchmark } from '../../runner/benchmark.ts';
+import {
+  cpuSecondsPerMillion,
+  type DrainMeasure,
+  drainLine,
+  drainSummary,
+  megabytes,
+  rowsPerSecond,
+} from '../../runner/drain.ts';
+import { pairedRounds, ratioOf, type Variant } from '../../runner/paired-rounds.ts';
+import { figure, spread } from '../../runner/spread.ts';
+import { FULL_SIZE, QUICK_SIZE } from '../../support/bench-rows.ts';
+import { HttpReceiver, type ReceiverReport } from '../../support/http-receiver.ts';
+import { askOnce } from '../../support/measured-process.ts';
+import { RecordedWal } from '../../support/recorded-wal.ts';
+import { DEBEZIUM, debeziumDrain, openDebezium } from '../../yardsticks/debezium/debezium.ts';
+import {
+  FASTEST_DRAINS,
+  fastestDrains,
+  PG_LOGICAL_REPLICATION,
+  pgLogicalReplicationDrain,
+} from '../../yardsticks/drains.ts';
+import type { PipelineInput } from './ours-process.ts';
+
+const OURS = 'certyo-cdc, the whole pipeline';
+const WITH_MAPPER = 'certyo-cdc, mapper reads all columns';
+
+const NOTES = [
+  'The rows of the pipeline count when the receiver has answered for all of them, the checkpoint is saved and the slot stands behind them; CPU and memory are those of the client process, from the open stream on.',
+  'pg-logical-replication does nothing but decode: it delivers nothing and acknowledges by its timer only.',
+  'The receiver runs on the same cores. It reads no JSON: it counts the records of a request, and its answers are text that was written beforehand.',
+];
+
+/** Everything, until everything is acknowledged. */
+export const pipelineBenchmark: Benchmark = {
+  name: 'pipeline',
+  summary:
+    'Rows from the log to an HTTP server until everything is acknowledged, beside those who only read.',
+  rounds: { full: 9, quick: 1 },
+  run: async ({ isQuick, rounds, say, signal }) => {
+    const size = isQuick ? QUICK_SIZE : FULL_SIZE;
+    const debezium = await openDebezium({ say, signal });
+    await using receiver = await HttpReceiver.start(signal);
+    await using wal = await RecordedWal.write(size, { signal });
+    say(`PostgreSQL ${wal.server.version}, ${size.rows} rows in ${size.transactions} transactions`);
+    if (typeof debezium === 'string') say(`skipped: ${debezium}`);
+    const reports: ReceiverReport[] = [];
+    const ours = (name: string, hasMapper: boolean): Variant<DrainMeasure> =>
+      pipelineDrain(name, { hasMapper, wal, receiver, signal }, (report) => {
+        if (!hasMapper) reports.push(report);
+      });
+    const measures = await pairedRounds(
+      [
+        ours(OURS, false),
+        ...fastestDrains(wal, signal, say),
+        ours(WITH_MAPPER, true),
+        pgLogicalReplicationDrain(wal, signal),
+        ...(typeof debezium === 'string' ? [] : [debeziumDrain(debezium, wal, receiver, signal)]),
+      ],
+      { rounds, signal, onMeasure: (...turn) => say(drainLine(...turn)) },
+    );
+    const summary = drainSummary('The whole pipeline', 'pipeline', measures);
+    const cpuRatio = (name: string): ReturnType<typeof spread> =>
+      ratioOf(measures, name, PG_LOGICAL_REPLICATION, cpuSecondsPerMillion);
+    return {
+      ...summary,
+      notes: NOTES,
+      figures: {
+        ...figure('vsFastestDrain', ratioOf(measures, OURS, FASTEST_DRAINS, rowsPerSecond)),
+        ...figure('cpuVsPgLogicalReplication', cpuRatio(OURS)),
+        ...figure('cpuWithMapperVsPgLogicalReplication', cpuRatio(WITH_MAPPER)),
+        ...(typeof debezium === 'string'
+          ? { vsDebezium: null, rssVsDebezium: null, debezium }
+          : {
+              ...figure('vsDebezium', ratioOf(measures, OURS, DEBEZIUM, rowsPerSecond)),
+              ...figure('rssVsDebezium', ratioOf(measures, OURS, DEBEZIUM, megabytes)),
+              debezium: debezium.version,
+            }),
+        receiver: receiverFigures(reports),
+        ...summary.figures,
+        postgres: wal.server.version,
+      },
+    };
+  },
+};
+
+function pipelineDrain(
+  name: string,
+  {
+    hasMapper,
+    receiver,
+    signal,
+    wal,
+  }: {
+    readonly hasMapper: boolean;
+    readonly wal: RecordedWal;
+    readonly receiver: HttpReceiver;
+    readonly signal: AbortSignal;
+  },
+  onReport: (report: ReceiverReport) => void,
+): Variant<DrainMeasure> {
+  const program = new URL('./ours-process.ts', import.meta.url);
+  return {
+    name,
+    measure: () =>
+      wal.reading(async (reading) => {
+        const input: PipelineInput = { ...reading, receiver: receiver.url, hasMapper };
+        await receiver.begin();
+        const measure = await askOnce<DrainMeasure>(program, 'drain', input, { signal });
+        const report = await receiver.end();
+        if (report.records !== reading.rows || !(await wal.isAcknowledged(reading.slot)))
+          throw new Error(
+            `${report.records} of ${reading.rows} rows came, or the slot stands still.`,
+          );
+        onReport(report);
+        return measure;
+      }),
+  };
+}
+
+/** What the other end cost, and how much it answered. */
+function receiverFigures(reports: readonly ReceiverReport[]): Readonly<Record<string, unknown>> {
+  const per = (of: (report: ReceiverReport) => number): ReturnType<typeof spread> =>
+    spread(reports.map((report) => of(report) / report.records));
+  return {
+    ...figure(
+      'cpuSecondsPerMillion',
+      per((report) => report.cpuSeconds * 1e6),
+    ),
+    answerBytesPerRecord: Math.round(per((report) => report.answerBytes).median),
+    requestBytesPerRecord: Math.round(per((report) => report.requestBytes).median),
+    recordsPerRequest: Math.round(1 / per((report) => report.requests).median),
+  };
+}

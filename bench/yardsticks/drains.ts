@@ -1,0 +1,88 @@
+import type { DrainMeasure } from '../runner/drain.ts';
+import type { Variant } from '../runner/paired-rounds.ts';
+import { createBenchRows, insertBenchRows, type BenchSize } from '../support/bench-rows.ts';
+import { askOnce, MeasuredProcess } from '../support/measured-process.ts';
+import type { RecordedWal } from '../support/recorded-wal.ts';
+import { PG_RECVLOGICAL_MISSING, pgRecvlogical } from './pg-recvlogical.ts';
+import type { SubscribeMeasure } from './postgres-js.ts';
+
+type Drain = Variant<DrainMeasure>;
+
+/** The name in all tables of PostgreSQL's own client. */
+export const PG_RECVLOGICAL = 'pg_recvlogical to /dev/null';
+/** The name in all tables of the reader that only reads. */
+export const DISCARD_READER = 'bytes thrown away';
+export const PG_LOGICAL_REPLICATION = 'pg-logical-replication';
+export const PGWIRE = 'pgwire';
+export const POSTGRES_JS = 'postgres.js subscribe';
+
+/** What the fastest way to take the bytes off the server is found among. */
+export const FASTEST_DRAINS: readonly string[] = [PG_RECVLOGICAL, DISCARD_READER];
+
+/** Reads the log in a child whose program answers `drain`. */
+export function childDrain(
+  name: string,
+  program: URL,
+  wal: RecordedWal,
+  signal: AbortSignal,
+): Drain {
+  return {
+    name,
+    measure: () =>
+      wal.reading((reading) => askOnce<DrainMeasure>(program, 'drain', reading, { signal })),
+  };
+}
+
+/** The readers that the fastest is found among, as far as they are installed; says which is not. */
+export function fastestDrains(
+  wal: RecordedWal,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): readonly Drain[] {
+  const discard = childDrain(
+    DISCARD_READER,
+    new URL('./discard-reader.ts', import.meta.url),
+    wal,
+    signal,
+  );
+  if (PG_RECVLOGICAL_MISSING !== null) {
+    say(`skipped: ${PG_RECVLOGICAL_MISSING}`);
+    return [discard];
+  }
+  const recvlogical: Drain = {
+    name: PG_RECVLOGICAL,
+    measure: () => wal.reading((reading) => pgRecvlogical(reading, signal)),
+  };
+  return [recvlogical, discard];
+}
+
+export function pgLogicalReplicationDrain(wal: RecordedWal, signal: AbortSignal): Drain {
+  const program = new URL('./pg-logical-replication.ts', import.meta.url);
+  return childDrain(PG_LOGICAL_REPLICATION, program, wal, signal);
+}
+
+export function pgwireDrain(wal: RecordedWal, signal: AbortSignal): Drain {
+  return childDrain(PGWIRE, new URL('./pgwire.ts', import.meta.url), wal, signal);
+}
+
+/** Writes the same rows again, in a database of their own, while it is frozen. */
+export function postgresJsDrain(wal: RecordedWal, size: BenchSize, signal: AbortSignal): Drain {
+  return {
+    name: POSTGRES_JS,
+    measure: async () => {
+      await using database = await wal.server.createDatabase();
+      await createBenchRows(database);
+      await database.query('CREATE PUBLICATION bench FOR TABLE bench_rows');
+      const program = new URL('./postgres-js.ts', import.meta.url);
+      await using child = await MeasuredProcess.start(program, { signal });
+      const input = { url: database.url, publication: 'bench', rows: size.rows };
+      await child.ask('subscribe', input);
+      child.signal('SIGSTOP');
+      await insertBenchRows(database, size);
+      const startedAt = process.hrtime.bigint();
+      child.signal('SIGCONT');
+      const { endedAt, ...measure } = await child.ask<SubscribeMeasure>('drained');
+      return { ...measure, seconds: Number(BigInt(endedAt) - startedAt) / 1e9 };
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/**
+ * The pgoutput decoder of pgwire, fed as its own stream feeds it: with the messages that came in one read. The columns of its
+ * rows are turned into values when they are read, and here nobody reads them.
+ */
+import { readFileSync } from 'node:fs';
+import { pgconnection, type ReplicationChunk } from 'pgwire';
+import type { DrainMeasure } from '../runner/drain.ts';
+import { startMeter } from '../support/meter.ts';
+import { serveParent } from '../support/serve-parent.ts';
+import { CHUNK_BYTES, type DecodeInput, framesOf } from '../workloads/decode/recording.ts';
+
+interface XLogData {
+  readonly tag: 'XLogData';
+  readonly lsn: string;
+  readonly endLsn: string;
+  readonly time: bigint;
+  readonly data: Uint8Array;
+}
+
+/** The messages of a recording, as many at once as one read brings. */
+async function* chunksOf(recording: Buffer): AsyncGenerator<ReplicationChunk<XLogData>> {
+  let messages: XLogData[] = [];
+  let chunkEnd = CHUNK_BYTES;
+  for (const { at, end } of framesOf(recording)) {
+    messages.push({
+      tag: 'XLogData',
+      lsn: '',
+      endLsn: '',
+      time: 0n,
+      data: recording.subarray(at, end),
+    });
+    if (end < chunkEnd) continue;
+    yield { lastLsn: '', messages };
+    messages = [];
+    chunkEnd = end + CHUNK_BYTES;
+  }
+  yield { lastLsn: '', messages };
+}
+
+serveParent({
+  decode: async ({ file, rows }: DecodeInput): Promise<DrainMeasure> => {
+    const recording = readFileSync(file);
+    // Its decoder is no export: the method is taken from a stream that is never begun.
+    const { pgoutputDecode } = pgconnection().logicalReplication({ slot: 'bench', options: {} });
+    const stop = startMeter();
+    let seen = 0;
+    for await (const { messages } of pgoutputDecode.call(chunksOf(recording))) {
+      for (const { after, tag } of messages) {
+        if (tag === 'insert' && after !== null && after !== undefined) seen += 1;
+      }
+    }
+    const usage = stop();
+    if (seen !== rows) throw new Error(`${seen} of ${rows} rows.`);
+    return { rows: seen, ...usage };
+  },
+});
