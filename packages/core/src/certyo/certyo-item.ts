@@ -32,9 +32,19 @@ const itemSchema = z.strictObject({
 });
 
 /** The lane of a record: all its versions go one after the other. */
-export function laneOf(item: CertyoItem): string {
-  return JSON.stringify([item.database, item.collection, item.recordId]);
+export function laneOf({ collection, database, recordId }: CertyoItem): string {
+  if (place.database !== database || place.collection !== collection) {
+    place = { database, collection, prefix: JSON.stringify([database, collection]) };
+  }
+  return place.prefix + recordId;
 }
+
+/** Of the newest lane: records of one place come one after the other. */
+let place: { readonly database: string; readonly collection: string; readonly prefix: string } = {
+  database: '',
+  collection: '',
+  prefix: '["",""]',
+};
 
 /** Text for a dead letter. */
 export function serializeItem(item: CertyoItem): string {

@@ -43,10 +43,12 @@ class CertyoSink implements Sink<CertyoItem> {
   }
 
   prepare(event: ChangeEvent): readonly Prepared<CertyoItem>[] {
-    return toDrafts(event, this.#options.rules).map((draft) => {
+    const prepared: Prepared<CertyoItem>[] = [];
+    for (const draft of toDrafts(event, this.#options.rules)) {
       const item = this.#options.writer.write(draft);
-      return { lane: laneOf(item), bytes: item.body.length + ENVELOPE_BYTES, item };
-    });
+      prepared.push({ lane: laneOf(item), bytes: item.body.length + ENVELOPE_BYTES, item });
+    }
+    return prepared;
   }
 
   async deliver(

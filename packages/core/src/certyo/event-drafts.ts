@@ -141,14 +141,20 @@ export function collectionOf(table: TableInfo): string {
  * key.
  */
 export function recordIdOf(event: RowChange, key: JsonRow): string {
-  const texts = Object.entries(key).map(([name, value]) => keyText(event, name, value));
-  const [only] = texts;
+  let only: string | undefined;
+  let texts: string[] | null = null;
+  // Rows have no prototype; and most keys have one column.
+  for (const name in key) {
+    const text = keyText(event, name, key[name] ?? null);
+    if (only === undefined) only = text;
+    else (texts ??= [only]).push(text);
+  }
   if (only === undefined) {
     throw new MappingError(event.id, `A change of ${collectionOf(event.table)} has no key.`, {
       remedy: 'Give the table a primary key, or the source its `key` option.',
     });
   }
-  if (texts.length > 1) return JSON.stringify(texts);
+  if (texts !== null) return JSON.stringify(texts);
   if (only !== '') return only;
   throw new MappingError(
     event.id,

@@ -46,7 +46,9 @@ export class RecordWriter {
     hashed.clear();
     hashed.text(place.hashed);
     hashed.quotedText(recordId);
-    hashed.ascii(`,"${operationType}",`);
+    hashed.ascii(',"');
+    hashed.ascii(operationType);
+    hashed.ascii('",');
     hashed.quotedText(recordVersion);
     hashed.ascii(']');
     const payloadAt = hashed.length;
@@ -61,12 +63,15 @@ export class RecordWriter {
     body.quotedText(recordId);
     body.ascii(',"recordVersion":');
     body.quotedText(recordVersion);
-    body.ascii(`,"operationType":"${operationType}"`);
+    body.ascii(',"operationType":"');
+    body.ascii(operationType);
     if (draft.sourceTimestamp !== null) {
-      body.ascii(',"sourceTimestamp":');
+      body.ascii('","sourceTimestamp":');
       body.quotedText(draft.sourceTimestamp);
-    }
-    body.ascii(`,"idempotencyKey":"${idempotencyKey}","recordPayload":`);
+      body.ascii(',"idempotencyKey":"');
+    } else body.ascii('","idempotencyKey":"');
+    body.ascii(idempotencyKey);
+    body.ascii('","recordPayload":');
     body.copy(hashed.bytes, payloadAt, hashed.length);
     body.byte(CLOSE);
     return item(draft, idempotencyKey, body.slice());

@@ -43,5 +43,9 @@ export function wasCommittedBefore(
   beforeMs: number,
 ): boolean {
   if (beforeMs === -Infinity || committedAt === null || committedAt === undefined) return false;
-  return Date.parse(committedAt) < beforeMs;
+  // Changes of one transaction come one after the other.
+  if (committedAt !== parsed.text) parsed = { text: committedAt, ms: Date.parse(committedAt) };
+  return parsed.ms < beforeMs;
 }
+
+let parsed: { readonly text: string; readonly ms: number } = { text: '', ms: Number.NaN };

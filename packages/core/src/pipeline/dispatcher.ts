@@ -16,6 +16,9 @@ import type { WorkItem } from './work-item.ts';
 /** Failed tries of a group after which it is split, so that one record cannot hold the others. */
 const SPLIT_AFTER = 3;
 
+/** Requests that are kept ready while all others are under way. */
+const AHEAD = 2;
+
 /** Hears of items that the other side will never take. */
 export interface RejectionHandler<Item> {
   rejected(item: WorkItem<Item>, error: Error): void;
@@ -57,6 +60,16 @@ export class Dispatcher<Item, Row extends object> {
 
   get breaker(): BreakerState['type'] {
     return this.#lease.gate.breaker;
+  }
+
+  /** All that may be sent at once is under way, and as much again waits: reading on would only fill memory. */
+  get isAhead(): boolean {
+    const { batch, concurrency } = this.#context.options;
+    const { readyBytes, readyItems } = this.lanes;
+    return (
+      this.#active >= concurrency &&
+      (readyItems >= AHEAD * batch.maxItems || readyBytes >= AHEAD * batch.maxBytes)
+    );
   }
 
   /** Counts an item as unfinished. Then it goes to its lane, or to be parked. */

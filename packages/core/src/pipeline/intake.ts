@@ -64,10 +64,13 @@ export class Intake<Item, Row extends object> {
   /** Resolves when the source ends or `end` was called. */
   async run(): Promise<void> {
     const { conditions, options, signal } = this.#context;
+    const { dispatcher } = this.#parts;
     const iterator = this.#parts.stream[Symbol.asyncIterator]();
     let stretchEndsAtMs = options.time.now() + STRETCH_MS;
     while (!this.#isEnding) {
       if (this.#isFull(1)) await this.#room();
+      // What is not read yet need not be kept: objects that live for long cost far more than those that do not.
+      if (dispatcher.isAhead) await conditions.until(() => this.#isEnding || !dispatcher.isAhead);
       if (this.#isEnding) return;
       const next = await iterator.next();
       if (this.#isEnding || signal.aborted) return;

@@ -41,6 +41,18 @@ export function checkedCodec(
 
 /** @throws ValueError for a text of another shape. */
 export function checkText(typeName: string, isValid: TextCheck, text: string): void {
-  const bytes = Buffer.from(text);
-  if (!isValid(bytes, 0, bytes.length)) throw refuseText(typeName);
+  const { length } = text;
+  if (length > scratch.length) {
+    const bytes = Buffer.from(text);
+    if (!isValid(bytes, 0, bytes.length)) throw refuseText(typeName);
+    return;
+  }
+  for (let index = 0; index < length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code > 0x7f) throw refuseText(typeName);
+    scratch[index] = code;
+  }
+  if (!isValid(scratch, 0, length)) throw refuseText(typeName);
 }
+
+const scratch = Buffer.alloc(64);
