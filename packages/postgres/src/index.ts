@@ -86,7 +86,7 @@ export { judgeSourceFailure } from './sqlstate/judge-source-failure.ts';
 export { PostgresServerError, sqlStateOf } from './sqlstate/postgres-error.ts';
 export { parseRecordText } from './values/record-text.ts';
 export { readTypeDescriptors, TYPE_KINDS } from './values/type-descriptor.ts';
-export { recordVersion, versionText } from './version/record-version.ts';
+export { recordVersion, versionOf, versionPrefix, versionText } from './version/record-version.ts';
 export { createTypeRegistry, restoreTypeRegistry } from './values/type-registry.ts';
 
 export type { PublicationDescription, PublicationTable } from './catalog/publication.ts';

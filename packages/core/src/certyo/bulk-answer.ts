@@ -25,15 +25,17 @@ export type BulkVerdict =
 
 const UNCONFIRMED: BulkVerdict = Object.freeze({ type: 'unconfirmed' });
 const LISTS = ['results', 'records', 'items', 'data', 'accepted', 'rejected', 'failed', 'errors'];
+const FAILED_LISTS = new Set(['rejected', 'failed', 'errors']);
+const IDENTIFYING = [
+  'database',
+  'collection',
+  'recordId',
+  'recordVersion',
+  'idempotencyKey',
+] as const;
 const NESTED = ['result', 'record', 'response', 'body'];
 const ACCEPTED_WORDS = new Set(['accepted', 'queued', 'ingested', 'ok', 'success', 'replayed']);
 const REJECTED_WORDS = new Set(['rejected', 'failed', 'error', 'invalid']);
-
-interface Entry {
-  readonly object: JsonObject;
-  /** From a list whose name says that its entries failed. */
-  readonly failed: boolean;
-}
 
 /**
  * Reads a bulk answer: one verdict per item, in the order of the items.
@@ -46,40 +48,57 @@ export function decodeBulkAnswer(
   answer: JsonValue,
   items: readonly BulkItem[],
 ): readonly BulkVerdict[] {
-  const finder = new ItemFinder(items);
-  const verdicts: (BulkVerdict | undefined)[] = items.map(() => undefined);
-  for (const [place, entry] of entriesOf(answer).entries()) {
-    const index = finder.find(entry.object, place);
-    if (index === null) continue;
-    const item = items[index];
-    const verdict =
-      item === undefined || contradicts(entry.object, item) ? UNCONFIRMED : verdictOf(entry);
-    verdicts[index] = verdicts[index] === undefined ? verdict : UNCONFIRMED;
-  }
-  return verdicts.map((verdict) => verdict ?? UNCONFIRMED);
-}
-
-function entriesOf(answer: JsonValue): readonly Entry[] {
+  const reader = new AnswerReader(items);
   const list = asArray(answer);
-  if (list !== null) return toEntries(list, false);
-  const object = asObject(answer);
-  if (object === null) return [];
-  return LISTS.flatMap((name) =>
-    toEntries(asArray(member(object, name)) ?? [], ['rejected', 'failed', 'errors'].includes(name)),
-  );
+  if (list !== null) reader.read(list, false);
+  const object = list === null ? asObject(answer) : null;
+  if (object !== null) {
+    for (const name of LISTS) {
+      const entries = asArray(member(object, name));
+      if (entries !== null) reader.read(entries, FAILED_LISTS.has(name));
+    }
+  }
+  return reader.verdicts;
 }
 
-function toEntries(list: readonly JsonValue[], failed: boolean): readonly Entry[] {
-  return list.flatMap((value) => {
-    const object = asObject(value);
-    return object === null ? [] : [{ object: flatten(object), failed }];
-  });
+/** Collects what the entries of an answer say. */
+class AnswerReader {
+  readonly verdicts: BulkVerdict[];
+  readonly #items: readonly BulkItem[];
+  readonly #finder: ItemFinder;
+  readonly #seen: boolean[];
+
+  constructor(items: readonly BulkItem[]) {
+    this.#items = items;
+    this.#finder = new ItemFinder(items);
+    this.verdicts = items.map(() => UNCONFIRMED);
+    this.#seen = items.map(() => false);
+  }
+
+  /** @param hasFailed From a list whose name says that its entries failed. */
+  read(list: readonly JsonValue[], hasFailed: boolean): void {
+    for (let place = 0; place < list.length; place += 1) {
+      const object = asObject(list[place]);
+      if (object === null) continue;
+      const entry = flatten(object);
+      const index = this.#finder.find(entry, place);
+      const item = index === null ? undefined : this.#items[index];
+      if (index === null || item === undefined) continue;
+      const isClear = this.#seen[index] === false && !contradicts(entry, item);
+      this.#seen[index] = true;
+      this.verdicts[index] = isClear ? verdictOf(entry, hasFailed) : UNCONFIRMED;
+    }
+  }
 }
 
 /** Members of `result` and its like stand for the entry's own; the entry's own win. */
 function flatten(object: JsonObject): JsonObject {
-  const nested = NESTED.flatMap((name) => asObject(member(object, name)) ?? []);
-  if (nested.length === 0) return object;
+  let nested: JsonObject[] | null = null;
+  for (const name of NESTED) {
+    const inner = asObject(member(object, name));
+    if (inner !== null) (nested ??= []).push(inner);
+  }
+  if (nested === null) return object;
   return Object.assign(Object.create(null) as object, ...nested, object) as JsonObject;
 }
 
@@ -124,21 +143,22 @@ function positions(
 }
 
 function contradicts(entry: JsonObject, item: BulkItem): boolean {
-  const names = ['database', 'collection', 'recordId', 'recordVersion', 'idempotencyKey'] as const;
-  return names.some((name) => {
+  for (const name of IDENTIFYING) {
     const value = member(entry, name);
     // An item without a key says '': the API may have made one.
-    return value !== undefined && value !== null && item[name] !== '' && value !== item[name];
-  });
+    if (value !== undefined && value !== null && item[name] !== '' && value !== item[name]) {
+      return true;
+    }
+  }
+  return false;
 }
 
-function verdictOf(entry: Entry): BulkVerdict {
-  const { object } = entry;
+function verdictOf(object: JsonObject, hasFailed: boolean): BulkVerdict {
   const status = member(object, 'status') ?? member(object, 'statusCode');
   const code = typeof status === 'number' ? status : null;
   const word = typeof status === 'string' ? status.toLowerCase() : null;
   const failed =
-    entry.failed ||
+    hasFailed ||
     (code !== null && code >= 300) ||
     (word !== null && REJECTED_WORDS.has(word)) ||
     isPresent(member(object, 'error')) ||

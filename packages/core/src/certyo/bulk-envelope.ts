@@ -9,8 +9,9 @@ export function encodeBulkRequest(records: readonly Uint8Array[]): Uint8Array {
   for (const record of records) length += record.length;
   const body = Buffer.allocUnsafe(length);
   let at = OPEN.copy(body);
-  for (const [index, record] of records.entries()) {
-    if (index > 0) body[at++] = COMMA;
+  const first = at;
+  for (const record of records) {
+    if (at > first) body[at++] = COMMA;
     body.set(record, at);
     at += record.length;
   }

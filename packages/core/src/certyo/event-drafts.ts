@@ -10,8 +10,6 @@ import type {
   Truncate,
 } from '../event/change-event.ts';
 import { JsonNumber, type JsonRow, type JsonValue } from '../event/json.ts';
-import { writeRow } from '../event/write-row.ts';
-import type { ByteWriter } from '../json/byte-writer.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { MappedRecord, RecordMapper } from '../mapper/record-mapper.ts';
 import type { OperationType } from './certyo-types.ts';
@@ -59,13 +57,7 @@ function rowDrafts(original: RowChange, rules: DraftRules): readonly RecordDraft
   const mapped = rules.mapper?.map(event);
   if (mapped === null) return [];
   const operationType = mapped?.operationType ?? OPERATION_TYPES[event.operation];
-  const draft = {
-    ...complete(event, rules, mapped, operationType, {
-      recordId: () => recordIdOf(event, event.key),
-      payload: (out) => writeRow(event, out, payloadColumns(event.table, rules)),
-    }),
-    unavailable: unavailableColumns(event, rules),
-  };
+  const draft = rowDraft(event, rules, mapped, operationType, 'after');
   const previous = previousDraft(event, rules);
   if (
     previous === null ||
@@ -85,49 +77,56 @@ function previousDraft(event: RowChange, rules: DraftRules): RecordDraft | null 
   if (mapped === null) return null;
   // Where the key stays, only a mapper can know better: by a recordId that is not the key.
   if (event.previousKey === null && mapped === undefined) return null;
-  return complete(event, rules, mapped, 'delete', {
-    recordId: () => recordIdOf(event, event.previousKey ?? event.key),
-    payload: (out) => writeRow(event, out, payloadColumns(event.table, rules), 'before'),
-  });
+  return rowDraft(event, rules, mapped, 'delete', 'before');
 }
 
 function unavailableColumns(event: RowChange, rules: DraftRules): UnavailableColumns | null {
-  if (event.unavailable.length === 0) return null;
-  const columns = event.unavailable.filter(payloadColumns(event.table, rules) ?? (() => true));
-  const { schema, name } = event.table;
-  return columns.length === 0 ? null : { schema, name, columns };
+  const { table, unavailable } = event;
+  if (unavailable.length === 0) return null;
+  const columns = unavailable.filter(payloadColumns(table, rules) ?? (() => true));
+  return columns.length === 0 ? null : { schema: table.schema, name: table.name, columns };
 }
 
 /** Which columns are part of the payload; undefined for a table that has no other ones. */
 function payloadColumns(
   table: TableInfo,
-  rules: DraftRules,
+  { statusColumns }: DraftRules,
 ): ((column: string) => boolean) | undefined {
-  if (!hasStatusColumns(table, rules)) return undefined;
-  return (column) => !rules.statusColumns.has(column);
+  // Asked for each row, and rows of one table come one after the other.
+  if (chosen.table !== table || chosen.statusColumns !== statusColumns) {
+    const hasAny = table.columns.some(({ name }) => statusColumns.has(name));
+    const includes = hasAny ? (name: string) => !statusColumns.has(name) : undefined;
+    chosen = { table, statusColumns, includes };
+  }
+  return chosen.includes;
 }
 
-function hasStatusColumns(table: TableInfo, { statusColumns }: DraftRules): boolean {
-  for (const { name } of table.columns) if (statusColumns.has(name)) return true;
-  return false;
-}
+let chosen: {
+  readonly table: TableInfo | null;
+  readonly statusColumns: ReadonlySet<string> | null;
+  readonly includes: ((column: string) => boolean) | undefined;
+} = { table: null, statusColumns: null, includes: undefined };
 
-function complete(
+/** @param image Of which row, where the mapper does not say. */
+function rowDraft(
   event: RowChange,
   rules: DraftRules,
   mapped: MappedRecord | undefined,
   operationType: OperationType,
-  defaults: { readonly recordId: () => string; readonly payload: (out: ByteWriter) => void },
+  image: 'before' | 'after',
 ): RecordDraft {
+  const { table } = event;
   return {
-    database: mapped?.database ?? rules.database ?? event.table.database,
-    collection: mapped?.collection ?? collectionOf(event.table),
-    recordId: mapped?.recordId ?? defaults.recordId(),
+    database: mapped?.database ?? rules.database ?? table.database,
+    collection: mapped?.collection ?? collectionOf(table),
+    recordId:
+      mapped?.recordId ??
+      recordIdOf(event, image === 'after' ? event.key : (event.previousKey ?? event.key)),
     recordVersion: mapped?.recordVersion ?? event.version,
     operationType,
     sourceTimestamp: mapped?.sourceTimestamp ?? event.transaction?.committedAt ?? null,
-    payload: mapped?.payload ?? defaults.payload,
-    unavailable: null,
+    payload: mapped?.payload ?? { event, includes: payloadColumns(table, rules), image },
+    unavailable: image === 'after' ? unavailableColumns(event, rules) : null,
   };
 }
 
@@ -182,7 +181,7 @@ function changesStatusOnly(event: RowChange, rules: DraftRules): boolean {
   if (event.operation !== 'update' || event.previousKey !== null || event.unavailable.length > 0) {
     return false;
   }
-  if (!hasStatusColumns(event.table, rules)) return false;
+  if (payloadColumns(event.table, rules) === undefined) return false;
   const { before, after } = event;
   if (before === null || after === null) return false;
   const names = (row: JsonRow): string[] =>

@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 
+import { writeRow } from '../event/write-row.ts';
 import { ByteWriter } from '../json/byte-writer.ts';
 import type { CertyoItem } from './certyo-item.ts';
 import { digestKey, readablePart } from './idempotency-key.ts';
@@ -52,9 +53,10 @@ export class RecordWriter {
     hashed.quotedText(recordVersion);
     hashed.ascii(']');
     const payloadAt = hashed.length;
-    if (typeof draft.payload === 'string') hashed.text(draft.payload);
-    else draft.payload(hashed);
-    const digest = digestKey(hashed.bytes.subarray(0, hashed.length));
+    const { payload } = draft;
+    if (typeof payload === 'string') hashed.text(payload);
+    else writeRow(payload.event, hashed, payload.includes, payload.image);
+    const digest = digestKey(hashed.view());
     const idempotencyKey = `${place.key}${readablePart(recordId)}-${digest}`;
 
     const body = this.#body;

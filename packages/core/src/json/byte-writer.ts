@@ -4,6 +4,8 @@ import { Buffer } from 'node:buffer';
 const SHORT = 96;
 /** Bytes that are kept from one use to the next. */
 const MOST_KEPT = 1024 * 1024;
+/** Views are kept of lengths below this. */
+const MOST_VIEWS = 2_048;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HEX = '0123456789abcdef';
@@ -26,6 +28,9 @@ export class ByteWriter {
   length = 0;
 
   readonly #capacity: number;
+  /** By length, of the bytes in `#viewed`. */
+  #views: Buffer[] = [];
+  #viewed: Buffer | null = null;
 
   constructor(capacity: number = 4096) {
     this.#capacity = capacity;
@@ -122,6 +127,17 @@ export class ByteWriter {
     }
     bytes[at++] = QUOTE;
     this.length = at;
+  }
+
+  /** What was written, until something else is. */
+  view(): Buffer {
+    // Rows of one table have much the same length, and a view costs more than looking one up.
+    if (this.#viewed !== this.bytes) {
+      this.#views = [];
+      this.#viewed = this.bytes;
+    }
+    if (this.length >= MOST_VIEWS) return this.bytes.subarray(0, this.length);
+    return (this.#views[this.length] ??= this.bytes.subarray(0, this.length));
   }
 
   /** A copy of what was written from `start` on. */

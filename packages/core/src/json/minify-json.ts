@@ -71,7 +71,7 @@ function minify(text: string, keep: (from: number, to: number) => void): number 
       offset = skipWhitespace(text, offset);
       pending = offset;
     } else if (next === AFTER_VALUE) {
-      const container = open.at(-1);
+      const container = open[open.length - 1];
       if (code === COMMA && container !== undefined) next = container === OBJECT ? KEY : VALUE;
       // The closing bracket follows its opening one by two in ASCII, for braces and brackets alike.
       else if (container !== undefined && code === container + 2) open.pop();

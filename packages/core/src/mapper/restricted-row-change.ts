@@ -122,24 +122,32 @@ export function restrictWith(
   policies: ReadonlyMap<string, NormalizedColumnPolicy>,
   mapper: RecordMapper | null,
 ): (event: RowChange) => RowChange {
-  // Tables whose columns have been compared with their policies.
-  const checked = new WeakSet<TableInfo>();
+  // By table, from when its columns have been compared with them.
+  const policiesOf = new WeakMap<TableInfo, readonly NormalizedColumnPolicy[]>();
+  let last: TableInfo | null = null;
+  let applicable: readonly NormalizedColumnPolicy[] = [];
   return (event) => {
-    const name = tableLabel(event.table);
-    const applicable = [
+    const { table } = event;
+    if (table !== last) {
+      applicable = policiesOf.get(table) ?? applicableTo(event);
+      policiesOf.set(table, applicable);
+      last = table;
+    }
+    let restricted = event;
+    for (const policy of applicable) restricted = new RestrictedRowChange(restricted, policy);
+    return restricted;
+  };
+
+  function applicableTo(event: RowChange): readonly NormalizedColumnPolicy[] {
+    const found = [
       policies.get('*'),
       byTable(policies, event.table),
       mapper?.policyOf(event.table),
-    ];
-    let restricted = event;
-    for (const policy of applicable) {
-      if (policy === undefined || policy === null) continue;
-      if (policy.isExact && !checked.has(event.table)) checkColumns(event, policy, name);
-      restricted = new RestrictedRowChange(restricted, policy);
-    }
-    checked.add(event.table);
-    return restricted;
-  };
+    ].filter((policy) => policy !== undefined && policy !== null);
+    const name = tableLabel(event.table);
+    for (const policy of found) if (policy.isExact) checkColumns(event, policy, name);
+    return found;
+  }
 }
 
 /** A name that the table does not have is a typing mistake by which a column would get through. */

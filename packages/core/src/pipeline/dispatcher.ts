@@ -284,10 +284,11 @@ export class Dispatcher<Item, Row extends object> {
     let retry: Extract<Verdict, { type: 'retry' }> | null = null;
     let refusal: Error | null = null;
     let isAccepted = true;
-    for (const [index, item] of group.items.entries()) {
+    for (let index = 0; index < group.items.length; index += 1) {
+      const item = group.items[index];
       const verdict = verdicts[index];
       // A verdict before it may have stopped the pipeline.
-      if (verdict === undefined || this.#isStopped) return;
+      if (item === undefined || verdict === undefined || this.#isStopped) return;
       switch (verdict.type) {
         case 'delivered':
           counters.delivered += 1;

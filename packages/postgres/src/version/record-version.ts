@@ -13,5 +13,19 @@ export function recordVersion(epoch: number, position: bigint, n: number = 0): s
 
 /** The same where the position is a text of a fixed width already, for example a log position in hexadecimal. */
 export function versionText(epoch: number, position: string, n: number): string {
-  return `${String(epoch).padStart(6, '0')}-${position}-${String(n).padStart(10, '0')}`;
+  return versionOf(versionPrefix(epoch, position), n);
 }
+
+/** What the versions of one position have in common. */
+export function versionPrefix(epoch: number, position: string): string {
+  return `${String(epoch).padStart(6, '0')}-${position}-`;
+}
+
+/** The n-th version behind a prefix. */
+export function versionOf(prefix: string, n: number): string {
+  const digits = String(n);
+  return prefix + NO_DIGITS.slice(digits.length) + digits;
+}
+
+/** As many as n can have. */
+const NO_DIGITS = '0000000000';

@@ -3,7 +3,7 @@ import { formatLsn, sortableLsn } from '../protocol/lsn.ts';
 import { isoFromPgTime } from '../protocol/pg-time.ts';
 import type { BeginMessage } from '../protocol/pgoutput.ts';
 import { type NamedTable, tableLabel } from '@certyo-cdc/core/internal';
-import { versionText } from '@certyo-cdc/postgres';
+import { versionOf, versionPrefix } from '@certyo-cdc/postgres';
 
 /** Identity and version of one change. */
 export interface ChangeIdentity {
@@ -35,8 +35,7 @@ export class OpenTransaction {
   #info: TransactionInfo | null = null;
   readonly #committedAt: string;
   readonly #idPrefix: string;
-  readonly #epoch: number;
-  readonly #commit: string;
+  readonly #versions: string;
   /** By name, not by oid: one name may pass from table to table within a transaction (I5). */
   readonly #counters = new Map<string, Counter>();
   /** Changes of one table come one after the other. */
@@ -50,9 +49,9 @@ export class OpenTransaction {
     this.commitLsn = begin.commitLsn;
     this.xid = begin.xid;
     this.#committedAt = isoFromPgTime(begin.committedAt);
-    this.#epoch = context.epoch;
-    this.#commit = sortableLsn(begin.commitLsn);
-    this.#idPrefix = `${context.systemIdentifier}/${this.#commit}/${begin.xid}/`;
+    const commit = sortableLsn(begin.commitLsn);
+    this.#versions = versionPrefix(context.epoch, commit);
+    this.#idPrefix = `${context.systemIdentifier}/${commit}/${begin.xid}/`;
   }
 
   /** True when its changes were delivered in an earlier life. */
@@ -89,7 +88,7 @@ export class OpenTransaction {
 
   identify(table: NamedTable, n: number): ChangeIdentity {
     const { idPrefix } = this.#counterOf(tableLabel(table));
-    return { id: `${idPrefix}${n}`, version: versionText(this.#epoch, this.#commit, n) };
+    return { id: `${idPrefix}${n}`, version: versionOf(this.#versions, n) };
   }
 
   /** Names the next message of it; messages are counted apart from changes, whoever asks for them. */
@@ -98,7 +97,7 @@ export class OpenTransaction {
     return {
       // The label of a table has a dot.
       id: `${this.#idPrefix}message/${this.#messages}`,
-      version: versionText(this.#epoch, this.#commit, this.#messages),
+      version: versionOf(this.#versions, this.#messages),
     };
   }
 
