@@ -55,28 +55,22 @@ class CertyoSink implements Sink<CertyoItem> {
     items: readonly CertyoItem[],
     { signal }: DeliverOptions,
   ): Promise<readonly Verdict[]> {
-    const [whole, ...rest] = this.#chunks(items);
-    if (
-      whole !== undefined &&
-      rest.length === 0 &&
-      items.every((item) => this.#refuse(item) === null)
-    )
-      return this.#send(whole, signal);
-    const verdicts = new Map<CertyoItem, Verdict>();
-    const sendable: CertyoItem[] = [];
-    for (const item of items) {
-      const refused = this.#refuse(item);
-      if (refused === null) sendable.push(item);
-      else verdicts.set(item, refused);
+    const refusals = items.map((item) => this.#refuse(item));
+    const sendable = items.filter((_item, index) => refusals[index] === null);
+    const answers: Verdict[] = [];
+    // The pipeline keeps to the limits already; a batch that does not is cut.
+    for (let from = 0; from < sendable.length;) {
+      const to = this.#endOfChunk(sendable, from);
+      answers.push(...(await this.#send(sendable.slice(from, to), signal)));
+      from = to;
     }
-    for (const chunk of this.#chunks(sendable)) {
-      const answers = await this.#send(chunk, signal);
-      chunk.forEach((item, index) => {
-        const verdict = answers[index];
-        if (verdict !== undefined) verdicts.set(item, verdict);
-      });
+    let next = 0;
+    const verdicts: Verdict[] = [];
+    for (const refusal of refusals) {
+      const verdict = refusal ?? answers[next++];
+      if (verdict !== undefined) verdicts.push(verdict);
     }
-    return items.flatMap((item) => verdicts.get(item) ?? []);
+    return verdicts;
   }
 
   async confirm(
@@ -107,24 +101,15 @@ class CertyoSink implements Sink<CertyoItem> {
       : unavailableVerdict(item.unavailable, unavailable);
   }
 
-  /** The pipeline keeps to the limits already; a batch that does not is cut. */
-  *#chunks(items: readonly CertyoItem[]): Generator<readonly CertyoItem[]> {
-    let chunk: CertyoItem[] = [];
+  /** Where the request ends that begins with the item at `from`. */
+  #endOfChunk(items: readonly CertyoItem[], from: number): number {
     let bytes = 0;
-    for (const item of items) {
-      const size = item.body.length + ENVELOPE_BYTES;
-      if (
-        chunk.length > 0 &&
-        (chunk.length === this.maxBatchItems || bytes + size > this.maxBatchBytes)
-      ) {
-        yield chunk;
-        chunk = [];
-        bytes = 0;
-      }
-      chunk.push(item);
-      bytes += size;
+    for (let index = from; index < items.length; index += 1) {
+      bytes += (items[index]?.body.length ?? 0) + ENVELOPE_BYTES;
+      const isFull = index - from === this.maxBatchItems || bytes > this.maxBatchBytes;
+      if (isFull && index > from) return index;
     }
-    if (chunk.length > 0) yield chunk;
+    return items.length;
   }
 
   async #send(items: readonly CertyoItem[], signal: AbortSignal): Promise<readonly Verdict[]> {

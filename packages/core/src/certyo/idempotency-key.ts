@@ -12,7 +12,7 @@ const DIGEST_DIGITS = 32;
  * The payload is in it because the API answers the same key with its first answer, whatever the content (H-05); there
  * is no clock in it, because an hour or a date would make one key of two changes, or two of one (H-06).
  *
- * @param bytes A JSON array of all but the payload, and behind it the payload.
+ * @param bytes These as they stand in the record, with their names: one text for one record only.
  */
 export function digestKey(bytes: Uint8Array): string {
   return hash('sha256', bytes, 'hex').slice(0, DIGEST_DIGITS);

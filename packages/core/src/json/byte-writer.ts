@@ -31,16 +31,20 @@ export class ByteWriter {
   /** By length, of the bytes in `#viewed`. */
   #views: Buffer[] = [];
   #viewed: Buffer | null = null;
+  #viewedFrom = 0;
 
   constructor(capacity: number = 4096) {
     this.#capacity = capacity;
     this.bytes = Buffer.allocUnsafeSlow(capacity);
   }
 
-  /** Begins anew. What a rare large row needed is given back. */
-  clear(): void {
-    this.length = 0;
-    if (this.bytes.length > MOST_KEPT) this.bytes = Buffer.allocUnsafeSlow(this.#capacity);
+  /** Begins anew, behind what is kept. What a rare large row needed is given back. */
+  clear(kept: number = 0): void {
+    this.length = kept;
+    if (this.bytes.length <= MOST_KEPT) return;
+    const smaller = Buffer.allocUnsafeSlow(Math.max(this.#capacity, kept));
+    this.bytes.copy(smaller, 0, 0, kept);
+    this.bytes = smaller;
   }
 
   /** Makes room for `more` bytes and gives the bytes to write to, from `length` on. */
@@ -129,26 +133,33 @@ export class ByteWriter {
     this.length = at;
   }
 
-  /** What was written, until something else is. */
-  view(): Buffer {
-    // Rows of one table have much the same length, and a view costs more than looking one up.
-    if (this.#viewed !== this.bytes) {
+  /**
+   * What was written from `start` on, until something else is.
+   *
+   * Rows of one table have much the same length, and looking a view up costs less than making one; so they are kept, for
+   * the `start` that was asked for last.
+   */
+  view(start: number = 0): Buffer {
+    const length = this.length - start;
+    if (length >= MOST_VIEWS) return this.bytes.subarray(start, this.length);
+    if (this.#viewed !== this.bytes || this.#viewedFrom !== start) {
       this.#views = [];
       this.#viewed = this.bytes;
+      this.#viewedFrom = start;
     }
-    if (this.length >= MOST_VIEWS) return this.bytes.subarray(0, this.length);
-    return (this.#views[this.length] ??= this.bytes.subarray(0, this.length));
+    return (this.#views[length] ??= this.bytes.subarray(start, this.length));
   }
 
-  /** A copy of what was written from `start` on. */
-  slice(start: number = 0): Buffer {
-    const copy = Buffer.allocUnsafe(this.length - start);
-    this.bytes.copy(copy, 0, start, this.length);
+  /** A copy of what was written. */
+  slice(): Buffer {
+    const { length } = this;
+    const copy = Buffer.allocUnsafe(length);
+    this.bytes.copy(copy, 0, 0, length);
     return copy;
   }
 
-  toString(start: number = 0): string {
-    return this.bytes.toString('utf8', start, this.length);
+  toString(): string {
+    return this.bytes.toString('utf8', 0, this.length);
   }
 
   #escape(code: number): void {

@@ -55,10 +55,13 @@ export function writeMinified(bytes: Buffer, start: number, end: number, out: By
   out.copy(bytes, start + pending, end);
 }
 
+/** What is open where `minify` reads. One for all: most documents open something, and an array each would be made for it. */
+const open: number[] = [];
+
 /** Gives each piece without whitespace between its tokens, and returns where the last one begins, which ends with the text. */
 function minify(text: string, keep: (from: number, to: number) => void): number {
   // One loop over local variables: this runs over every byte of every json value, and closures cost several times as much.
-  const open: number[] = [];
+  let depth = 0;
   const { length } = text;
   // Start of what has been scanned but not yet copied.
   let pending = 0;
@@ -71,10 +74,10 @@ function minify(text: string, keep: (from: number, to: number) => void): number 
       offset = skipWhitespace(text, offset);
       pending = offset;
     } else if (next === AFTER_VALUE) {
-      const container = open[open.length - 1];
+      const container = depth === 0 ? undefined : open[depth - 1];
       if (code === COMMA && container !== undefined) next = container === OBJECT ? KEY : VALUE;
       // The closing bracket follows its opening one by two in ASCII, for braces and brackets alike.
-      else if (container !== undefined && code === container + 2) open.pop();
+      else if (container !== undefined && code === container + 2) depth -= 1;
       else throw notJson(offset);
       offset += 1;
     } else if (next === AFTER_KEY) {
@@ -87,22 +90,22 @@ function minify(text: string, keep: (from: number, to: number) => void): number 
         next = AFTER_KEY;
       } else if (next === KEY_OR_CLOSE && code === OBJECT + 2) {
         offset += 1;
-        open.pop();
+        depth -= 1;
         next = AFTER_VALUE;
       } else throw notJson(offset);
     } else if (code === OBJECT || code === ARRAY) {
-      open.push(code);
+      open[depth++] = code;
       offset += 1;
       next = code === OBJECT ? KEY_OR_CLOSE : VALUE_OR_CLOSE;
     } else if (next === VALUE_OR_CLOSE && code === ARRAY + 2) {
       offset += 1;
-      open.pop();
+      depth -= 1;
       next = AFTER_VALUE;
     } else {
       offset = scanScalar(text, offset);
       next = AFTER_VALUE;
     }
   }
-  if (next !== AFTER_VALUE || open.length > 0) throw notJson(offset);
+  if (next !== AFTER_VALUE || depth > 0) throw notJson(offset);
   return pending;
 }

@@ -92,7 +92,7 @@ describe('column policies', () => {
       columns: { 'public.orders': { mask: { e: '-' } } },
     });
     expect(sink.prepare(event)[0]?.item.body.toString()).toContain(
-      '"recordPayload":{"a":1.500,"e":"-","n":{"a":[1,{"b":12345678901234567890.10}]},"é":"\\u00e9"}}',
+      '"recordPayload":{"a":1.500,"e":"-","n":{"a":[1,{"b":12345678901234567890.10}]},"é":"\\u00e9"},',
     );
   });
 

@@ -237,7 +237,9 @@ export class Dispatcher<Item, Row extends object> {
     const payload: Item[] = [];
     let attempt = 0;
     let bytes = 0;
-    for (const item of items) {
+    for (let index = 0; index < items.length; index += 1) {
+      const item = items[index];
+      if (item === undefined) break;
       if (item.attempts > 0) counters.retried += 1;
       item.attempts += 1;
       if (item.firstAttemptAtMs === 0) item.firstAttemptAtMs = startedAtMs;

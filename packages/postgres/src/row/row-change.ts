@@ -265,7 +265,10 @@ class RowChangeEvent implements RowChange, RowWriter {
   #readKey(): JsonRow {
     const { key } = this.#descriptor;
     const row = readRow(this.#descriptor, key, this.#written(), this.#fallback());
-    for (const { name } of key) if (row[name] === undefined) throw this.#keyHidden(name);
+    for (let index = 0; index < key.length; index += 1) {
+      const name = key[index]?.name ?? '';
+      if (row[name] === undefined) throw this.#keyHidden(name);
+    }
     return row;
   }
 

@@ -14,7 +14,10 @@ export function readRow(
   fallback: Tuple | null,
 ): JsonRow {
   const row = emptyRow();
-  for (const column of columns) {
+  // By number: an iterator would make an object for each column.
+  for (let index = 0; index < columns.length; index += 1) {
+    const column = columns[index];
+    if (column === undefined) break;
     let from = tuple;
     let length = spanLength(tuple, column.index);
     if (length < SPAN_NULL && fallback !== null) {
