@@ -27,6 +27,8 @@ export { isRowChange } from './event/change-event.ts';
 export { changeEventSchema } from './event/change-event-schema.ts';
 export { JsonNumber } from './event/json.ts';
 export { isSecret, secret } from './internal/secret.ts';
+export { writeRow } from './event/write-row.ts';
+export { ByteWriter } from './json/byte-writer.ts';
 export { canonicalJson } from './json/canonical-json.ts';
 export { minifyJson } from './json/minify-json.ts';
 export { parseJson } from './json/parse-json.ts';

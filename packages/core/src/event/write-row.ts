@@ -13,7 +13,10 @@ export interface RowWriter {
   ): void;
 }
 
-/** Writes `event.canonicalRow(includes, image)` into `out`. */
+/**
+ * Writes `event.canonicalRow(includes, image)` into `out`, in UTF-8: for sinks that send bytes. Events of this library's
+ * sources make no string for it.
+ */
 export function writeRow(
   event: RowChange & Partial<RowWriter>,
   out: ByteWriter,
