@@ -8,7 +8,8 @@ import { bundle } from './support/bundle.ts';
 
 /** Rows of the table; `FIRST_COPY_ROWS` sets another number. */
 const ROWS = Number(process.env['FIRST_COPY_ROWS'] ?? 10_000_000);
-const LEAST_RATIO = 0.7;
+/** The tests ask for none: what else a machine does says nothing about the code. */
+const LEAST_RATIO = Number(process.env['FIRST_COPY_LEAST_RATIO'] ?? 0.7);
 const PSQL = 'psql';
 const MAX_RSS_BYTES = 256 * 1024 * 1024;
 
