@@ -137,6 +137,21 @@ describe('servers', () => {
     });
   }, 60_000);
 
+  test('a server that cannot load the plugin of the slot is not taken for one that has lost the slot', async () => {
+    await using server = await startPostgres({ major });
+    await using it = await captured(TABLE, { tables: ['t'] }, server);
+    await using reader = await openReader(it.source);
+    await it.db.query('INSERT INTO t VALUES (1)');
+    const after = await (await reader.caughtUp()).acknowledge();
+    await server.restart({ dynamic_library_path: '/nowhere' });
+    expect(await reader.ended()).toMatchObject({ code: 'SOURCE_SETUP' });
+    await server.restart({ dynamic_library_path: '$libdir' });
+    await it.db.query('INSERT INTO t VALUES (2)');
+    await using again = await openReader(it.source, { after });
+    await again.caughtUp();
+    expect(again.rows.map(({ key }) => key['id'])).toEqual([2]);
+  }, 60_000);
+
   test('I8, R-26: a promoted standby that has the position goes on in a new epoch; one that lacks it is refused', async ({
     skip,
   }) => {

@@ -7,6 +7,7 @@ import {
   withinDeadline,
 } from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
+import { unloadedPluginError } from '../decoders/plugin-library.ts';
 import { type MessageTranslator, translateFrames } from '../decoders/translator.ts';
 import { CopyBothSocket } from '../protocol/copy-both-socket.ts';
 import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
@@ -149,6 +150,8 @@ export class ReplicationSession {
       maxBufferedBytes: options.maxBufferedBytes,
       maxMessageBytes: options.maxMessageBytes,
       signal,
+    }).catch((error: unknown) => {
+      throw unloadedPluginError(error, options.decoder) ?? error;
     });
     return new ReplicationSession(socket, {
       server,
