@@ -131,7 +131,7 @@ export class ReplicationSession {
     const query = simpleQuery(client);
     const { server, walEnd } = await identify(query);
     const history = await timelineHistory(query, server, resume);
-    assertServer(server, walEnd, resume, history);
+    await assertServer(server, walEnd, resume, history, query);
     const slot = await readSlot(query, options.slot);
     const slotAt = judgeSlot(slot, {
       slot: options.slot,
