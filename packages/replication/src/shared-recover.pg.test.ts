@@ -159,6 +159,20 @@ describe('recover through shareSource', () => {
     expect(versionOf(it.sinks.b)).toBe(versionOf(it.sinks.a));
   }, 60_000);
 
+  test('a gap that shows in the stream names its ways out though one consumer is away and much was read behind it', async () => {
+    await using it = await shared(KEYED);
+    const { a } = it.life(undefined, 1);
+    await a.start();
+    for (const id of [3, 4, 5]) await it.db.query('INSERT INTO t VALUES ($1)', [id]);
+    await a.caughtUp();
+    for (const statement of HIDDEN_KEY) await it.db.query(statement);
+    const gap = await a.closed;
+    expect(gap).toMatchObject({ code: 'GAP_IDENTITY', fingerprint: expect.any(String) as string });
+    // It is that of what is saved for all.
+    const again = await gapOf(it.life().a);
+    expect(again.fingerprint).toBe((gap as GapError).fingerprint);
+  }, 60_000);
+
   test('a gap that only shows in the stream is over once all have its record, though nothing was written behind it', async () => {
     await using it = await shared(KEYED);
     for (const statement of HIDDEN_KEY) await it.db.query(statement);

@@ -36,7 +36,7 @@ export interface PassedGap {
 }
 
 /** Reads what a checkpoint holds of it. */
-export function passedGap({ state }: Checkpoint): PassedGap | null {
+export function passedGap({ state }: Pick<Checkpoint, 'state'>): PassedGap | null {
   return (state as { readonly passedGap?: PassedGap } | null)?.passedGap ?? null;
 }
 
@@ -44,7 +44,7 @@ export function passedGap({ state }: Checkpoint): PassedGap | null {
  * Names the hole behind a checkpoint. It stays the same however often the start is tried, and no other gap of the same
  * pipeline ever has it: a decision that is left in the options cannot accept a later gap.
  */
-export function gapFingerprint(checkpoint: Checkpoint, slot: string): string {
+export function gapFingerprint(checkpoint: Omit<Checkpoint, 'kind'>, slot: string): string {
   const { epoch, identity, position } = checkpoint;
   const passed = passedGap(checkpoint);
   const named = [
