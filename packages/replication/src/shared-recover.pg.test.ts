@@ -173,6 +173,29 @@ describe('recover through shareSource', () => {
     expect(again.fingerprint).toBe((gap as GapError).fingerprint);
   }, 60_000);
 
+  test('behind a gap that only shows in the stream one that starts late has the stream read again from the same place', async () => {
+    await using it = await shared(KEYED);
+    for (const statement of HIDDEN_KEY) await it.db.query(statement);
+    const gap = await gapOf(it.life().a);
+    const { a, b } = it.life({ gap: gap.fingerprint ?? '', by: 'accept' }, 1);
+    await a.start();
+    for (const id of [3, 4, 5]) {
+      await it.db.query('INSERT INTO t VALUES ($1, $1)', [id]);
+      await a.caughtUp();
+    }
+    await b.start();
+    await it.db.query('INSERT INTO t VALUES (6, 6)');
+    await Promise.all([a.caughtUp(), b.caughtUp()]);
+    for (const sink of Object.values(it.sinks)) {
+      expect(told(sink).slice(-5)).toEqual([
+        'gap {}',
+        ...[3, 4, 5, 6].map((id) => `insert {"code":${id},"id":${id}}`),
+      ]);
+      expect(sink.repeats).toEqual([]);
+    }
+    await Promise.all([a.drain(), b.drain()]);
+  }, 60_000);
+
   test('a gap that only shows in the stream is over once all have its record, though nothing was written behind it', async () => {
     await using it = await shared(KEYED);
     for (const statement of HIDDEN_KEY) await it.db.query(statement);

@@ -103,7 +103,14 @@ export async function checkpointBehind(
     error?.code !== 'GAP_TIMELINE' &&
     lsnFromPosition(stored.position) <= (await walFlushedTo(query, { signal }));
   const isSameHistory = hasPosition && stored.identity['timeline'] === timeline;
-  const begin = await beginBehind(error, { stored, hasPosition }, settings, session, query, signal);
+  const begin = await beginBehind(
+    error,
+    { stored, hasPosition, gap: choice.gap },
+    settings,
+    session,
+    query,
+    signal,
+  );
   const state = stored.state as { readonly [key: string]: JsonValue } | null;
   const readFrom = error === null ? null : await stillReadFrom(error, stored, settings, query);
   const passed: PassedGap = { gap: choice.gap, count: (passedGap(stored)?.count ?? 0) + 1 };
@@ -138,13 +145,13 @@ function recordedCode(error: GapError | null): GapCode {
 
 async function beginBehind(
   error: GapError | null,
-  from: { readonly stored: Checkpoint; readonly hasPosition: boolean },
+  from: { readonly stored: Checkpoint; readonly hasPosition: boolean; readonly gap: string },
   settings: ReplicationSettings,
   session: SqlExecutor,
   query: TextQuery,
   signal: AbortSignal,
 ): Promise<Lsn> {
-  if (error === null) return await walFlushedTo(query, { settle: true, signal });
+  if (error === null) return await endOfLog(settings, from.gap, query, signal);
   const slot = await readSlot(query, settings.slot);
   const isLost = slot !== null && (slot.walStatus === 'lost' || slot.invalidation !== null);
   if (slot === null || isLost) {
@@ -154,12 +161,32 @@ async function beginBehind(
   }
   const { hasPosition, stored } = from;
   if (error.code === 'GAP_PUBLICATION' && (await isUnreadable(stored, settings, query))) {
-    return await walFlushedTo(query, { settle: true, signal });
+    return await endOfLog(settings, from.gap, query, signal);
   }
   const position = lsnFromPosition(stored.position);
   const confirmed = slot.confirmedFlush ?? position;
   // With twoPhase the slot may stand before the checkpoint and yet behind what is needed to go on from it.
   return hasPosition && confirmed < position ? position : confirmed;
+}
+
+/** Where a source of this process went on at the end of the log behind a gap. */
+const ENDS = new WeakMap<ReplicationSettings, ReadonlyMap<string, Lsn>>();
+
+/**
+ * The end of the log as it was when the gap was first gone on behind: a shared source is opened again for a consumer that is
+ * late, and the others have gone on from there.
+ */
+async function endOfLog(
+  settings: ReplicationSettings,
+  gap: string,
+  query: TextQuery,
+  signal: AbortSignal,
+): Promise<Lsn> {
+  const known = ENDS.get(settings)?.get(gap);
+  if (known !== undefined) return known;
+  const end = await walFlushedTo(query, { settle: true, signal });
+  ENDS.set(settings, new Map([[gap, end]]));
+  return end;
 }
 
 /** Where what was prepared before the hole, and may be committed behind it, can still be read from; else null. */
