@@ -24,7 +24,7 @@ export interface Recovery extends Recover {
   readonly code: GapCode;
   /** The checkpoint that could not be gone on from. */
   readonly stored: Checkpoint;
-  /** The server still has the history that the checkpoint belongs to, on the same timeline. */
+  /** The server still has the history that the checkpoint belongs to: on the same timeline, or right from the checkpoint on. */
   readonly isSameHistory: boolean;
 }
 
@@ -74,7 +74,8 @@ export function withWaysOut(gap: GapError, fingerprint: string): GapError {
  * The checkpoint to go on from behind a gap.
  *
  * Where the history is the same the epoch stays: later changes have greater positions than what the lost stretch may have
- * held, and one that comes again has the version that it had (I4). Behind a restore, or on another timeline, it is the next.
+ * held, and one that comes again has the version that it had (I4). Behind a restore, or further on on another timeline, it is
+ * the next.
  *
  * Behind a publication that was altered reading goes on where it stopped, since what was published is still there; behind
  * one that was away, before PostgreSQL 18, at the end of the log. Where the slot begins later, it begins there; a slot that is gone or lost is made again. A gap that only shows in the stream
@@ -102,7 +103,6 @@ export async function checkpointBehind(
     isSameServer &&
     error?.code !== 'GAP_TIMELINE' &&
     lsnFromPosition(stored.position) <= (await walFlushedTo(query, { signal }));
-  const isSameHistory = hasPosition && stored.identity['timeline'] === timeline;
   const begin = await beginBehind(
     error,
     { stored, hasPosition, gap: choice.gap },
@@ -111,13 +111,21 @@ export async function checkpointBehind(
     query,
     signal,
   );
+  // Where it goes on at the very position, the start behind the gap judges whether this timeline holds that.
+  const isSameHistory =
+    hasPosition &&
+    (stored.identity['timeline'] === timeline || begin === lsnFromPosition(stored.position));
   const state = stored.state as { readonly [key: string]: JsonValue } | null;
   const readFrom = error === null ? null : await stillReadFrom(error, stored, settings, query);
   const passed: PassedGap = { gap: choice.gap, count: (passedGap(stored)?.count ?? 0) + 1 };
   const copy = copyStateToJson(copyBehind(copyStateFromJson(state?.['copy']), isSameHistory));
   const after = {
     ...stored,
-    identity: { ...stored.identity, systemIdentifier, timeline },
+    identity: {
+      ...stored.identity,
+      systemIdentifier,
+      timeline: isSameHistory ? (stored.identity['timeline'] ?? timeline) : timeline,
+    },
     position: positionFromLsn(begin),
     epoch: isSameHistory ? stored.epoch : stored.epoch + 1,
     // The tables' own state only means something to the database that it came from; the publication's is what was lost.
