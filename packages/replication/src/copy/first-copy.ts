@@ -204,9 +204,15 @@ function placesOf({ columns, filter, label, leaves, oid }: CopiedTable): string 
  * handed over: then all is copied beside the stream.
  */
 export function asOfBegin(first: FirstCopy | null, begin: Lsn): FirstCopy | null {
-  if (first === null || first.snapshot === null || first.begin === begin) return first;
-  first.snapshot.close().catch(() => undefined);
-  const { id, chunkRows, tasks, where } = first.job;
+  return first === null || first.begin === begin ? first : besideStream(first);
+}
+
+/** The same copy without its snapshot, which is given up. */
+export function besideStream(first: FirstCopy): FirstCopy {
+  const { begin, job, snapshot } = first;
+  if (snapshot === null) return first;
+  snapshot.close().catch(() => undefined);
+  const { id, chunkRows, tasks, where } = job;
   const tables = tasks.map(({ oid, table }) => (oid === undefined ? table : { ...table, oid }));
   return { job: newJob(id, tables, { chunkRows, where }), begin, snapshot: null };
 }

@@ -125,6 +125,7 @@ async function open(
     onEvent,
     random: Math.random,
     holder: () => holder,
+    onBusy: () => copying?.slotIsTaken(),
     beforeResume: async () => publication?.check(),
   });
   let publication: PublicationWatch | null = null;
