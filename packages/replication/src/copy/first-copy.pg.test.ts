@@ -143,4 +143,14 @@ describe('the first copy', () => {
       expect(reader.told).toEqual(['snapshot t {"id":1}', 'snapshot u {"id":2}']);
     },
   );
+
+  test('I12: caughtUp rejects when the stream is closed before all is copied', async () => {
+    await using it = await captured(TABLE, COPY);
+    const { signal } = new AbortController();
+    const stream = await it.source.open({ after: null, signal });
+    const caughtUp = stream.caughtUp({ signal });
+    caughtUp.catch(() => undefined);
+    await stream[Symbol.asyncDispose]();
+    await expect(caughtUp).rejects.toThrow('The stream is closed.');
+  });
 });
