@@ -133,6 +133,7 @@ async function open(
     onEvent,
     random: Math.random,
     holder: () => holder,
+    onBusy: () => copying?.slotIsTaken(),
     beforeResume: async () => publication?.check(),
   });
   let publication: PublicationWatch | null = null;
