@@ -6,7 +6,8 @@ import { eachRun } from './runner/each-run.ts';
 
 /** Rows of the table; `FIRST_COPY_ROWS` sets another number. */
 const ROWS = Number(process.env['FIRST_COPY_ROWS'] ?? 10_000_000);
-const LEAST_RATIO = 0.7;
+/** The tests ask for none: what else a machine does says nothing about the code. */
+const LEAST_RATIO = Number(process.env['FIRST_COPY_LEAST_RATIO'] ?? 0.7);
 const MAX_RSS_BYTES = 256 * 1024 * 1024;
 
 /** The rate of the first copy against that of `COPY … TO STDOUT` read by psql, one right after the other on one server. */

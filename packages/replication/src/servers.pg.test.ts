@@ -137,6 +137,65 @@ describe('servers', () => {
     });
   }, 60_000);
 
+  test('a server that cannot load the plugin of the slot is not taken for one that has lost the slot', async () => {
+    await using server = await startPostgres({ major });
+    await using it = await captured(TABLE, { tables: ['t'] }, server);
+    await using reader = await openReader(it.source);
+    await it.db.query('INSERT INTO t VALUES (1)');
+    const after = await (await reader.caughtUp()).acknowledge();
+    await server.restart({ dynamic_library_path: '/nowhere' });
+    expect(await reader.ended()).toMatchObject({ code: 'SOURCE_SETUP' });
+    await server.restart({ dynamic_library_path: '$libdir' });
+    await it.db.query('INSERT INTO t VALUES (2)');
+    await using again = await openReader(it.source, { after });
+    await again.caughtUp();
+    expect(again.rows.map(({ key }) => key['id'])).toEqual([2]);
+  }, 60_000);
+
+  test('R-13: a standby that has not replayed what was read yet is waited for, not taken for a restored server', async ({
+    skip,
+  }) => {
+    skip(major < 16, 'a slot can be made on a standby from PostgreSQL 16 on');
+    await using primary = await startPostgres({ major });
+    await using it = await captured(TABLE, { tables: ['t'] }, primary);
+    await using standby = await startPostgres({ standbyOf: primary });
+    const there = { database: it.db.database, url: standby.urlOf(it.db.database) };
+    const source = sourceOf(there, { tables: ['t'], slot: 'there', primary: it.db.url });
+    await source.setup();
+    {
+      await using reader = await openReader(source);
+      await it.db.query('INSERT INTO t VALUES (1)');
+      await expect.poll(() => reader.rows).toHaveLength(1);
+      const after = await reader.acknowledge();
+      // It comes back with a part of the log that it had replayed before.
+      await standby.crash();
+      await standby.start({ recovery_min_apply_delay: '1h' });
+      await expect
+        .poll(async () => {
+          const sql = 'SELECT pg_last_wal_replay_lsn() < $1::pg_lsn AS late';
+          return (await standby.query(sql, [after.position]))[0]?.['late'];
+        })
+        .toBe(true);
+      await expect
+        .poll(() =>
+          reader.sourceEvents
+            .map((event) => (event.type === 'source-disconnected' ? event.error.message : ''))
+            .join(),
+        )
+        .toContain('has replayed');
+      await expect(openReader(source, { after })).rejects.toMatchObject({
+        code: 'SOURCE_UNREACHABLE',
+        retryable: true,
+      });
+      await standby.query('ALTER SYSTEM SET recovery_min_apply_delay = 0');
+      await standby.query('SELECT pg_reload_conf()');
+      await it.db.query('INSERT INTO t VALUES (2)');
+      await expect.poll(() => reader.rows.map(({ key }) => key['id'])).toEqual([1, 2]);
+      expect(reader.failure).toBeNull();
+    }
+    await source.teardown({ state: true });
+  }, 90_000);
+
   test('I8, R-26: a promoted standby that has the position goes on in a new epoch; one that lacks it is refused', async ({
     skip,
   }) => {

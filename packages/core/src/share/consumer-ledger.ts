@@ -27,7 +27,8 @@ export class ConsumerLedger {
     return this.#acknowledged.get(name) ?? null;
   }
 
-  acknowledge(name: string, end: Position): void {
+  /** @param end Null: no more than what all have. */
+  acknowledge(name: string, end: Position | null): void {
     this.#acknowledged.set(name, end);
   }
 

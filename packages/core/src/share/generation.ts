@@ -14,6 +14,8 @@ export class Generation<Row extends object> {
   readonly #iterator: AsyncIterator<ChangeBatch<Row>>;
   /** True when the source has nothing more to give. */
   isOver = false;
+  /** False behind a gap: until all have its record, what is saved for all stands before it. */
+  isBeginSaved = true;
   /** Ends before this one cannot be asked for any more. */
   #forgotten: Position;
 

@@ -41,6 +41,8 @@ export class Member<Row extends object = JsonRow> {
    */
   #hold: Position | null = null;
   #isHeld = false;
+  /** It is further than the stream begins, and has yet to acknowledge something behind the record of the gap that comes there. */
+  #owesBegin = false;
   /** Where it was when the stream was read again. */
   #sought: Position | null = null;
   /** Ends that it has and has not acknowledged, and the acknowledged one, with who knows their checkpoints. */
@@ -76,6 +78,7 @@ export class Member<Row extends object = JsonRow> {
     acknowledged: Position | null,
     compare: (a: Position, b: Position) => number,
   ): Position | null {
+    if (this.#owesBegin) return null;
     if (acknowledged === null || this.#hold === null) return acknowledged;
     return compare(this.#hold, acknowledged) < 0 ? this.#hold : acknowledged;
   }
@@ -84,11 +87,20 @@ export class Member<Row extends object = JsonRow> {
   place(
     end: Position,
     checkpoint: CheckpointMaker,
-    at: { readonly cursor: number; readonly begin: Position },
+    at: {
+      readonly cursor: number;
+      readonly begin: Position;
+      /** It goes on from a checkpoint of its own, and not where the stream begins. */
+      readonly isFurther: boolean;
+      /** It is given what the stream begins with, wherever it goes on. */
+      readonly fromBegin: boolean;
+    },
   ): void {
     this.#end = end;
     this.#ends.set(end, checkpoint);
     this.seek(at);
+    this.#isSkipping = at.isFurther;
+    this.#owesBegin = at.isFurther && at.fromBegin;
   }
 
   /** From here on it is given what it does not have. */
@@ -115,7 +127,10 @@ export class Member<Row extends object = JsonRow> {
   /** Forgets the ends before one that is acknowledged. */
   acknowledge(end: Position, compare: ((a: Position, b: Position) => number) | null): void {
     const isNew = compare !== null && this.#sought !== null && compare(end, this.#sought) > 0;
-    if (isNew && !this.#isSkipping) this.#hold = null;
+    if (isNew && !this.#isSkipping) {
+      this.#hold = null;
+      this.#owesBegin = false;
+    }
     for (const earlier of this.#ends.keys()) {
       if (earlier === end) break;
       this.#ends.delete(earlier);

@@ -77,7 +77,8 @@ export class Members<Row extends object> implements Iterable<Member<Row>> {
   /** How far the source may be told that a consumer is safe; null for one of which nothing is known. */
   safe(name: string, compare: Compare): Position | null {
     const acknowledged = this.#ledger.of(name);
-    return this.named(name)?.standing(acknowledged, compare) ?? acknowledged;
+    const member = this.named(name);
+    return member === null ? acknowledged : member.standing(acknowledged, compare);
   }
 
   /** How far it may be told that all are safe. */

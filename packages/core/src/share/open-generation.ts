@@ -32,6 +32,9 @@ export async function openGeneration<Row extends object>(parts: {
     if (stored === null) {
       const checkpoint = generation.checkpoint(generation.sharing.begin);
       await checkpoints.save(checkpoint, {}, signal);
+    } else {
+      const behind = generation.sharing.placeBehindGap?.(stored.checkpoint) ?? null;
+      generation.isBeginSaved = behind === null;
     }
     return generation;
   } catch (error) {

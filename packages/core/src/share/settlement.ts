@@ -20,6 +20,7 @@ export class Settlement<Row extends object> {
   readonly #parts: SettlementParts<Row>;
   #settling: Promise<void> | null = null;
   #position: Position | null = null;
+  #isPositionSaved = true;
   /** Is being saved, and told next. */
   #pending: Position | null = null;
 
@@ -38,9 +39,10 @@ export class Settlement<Row extends object> {
     return used === null || pending === null || compare(used, pending) < 0 ? used : pending;
   }
 
-  /** The stream was opened here. */
-  begin(position: Position): void {
-    this.#position = position;
+  /** The stream was opened. */
+  begin({ isBeginSaved, sharing }: Pick<Generation<Row>, 'isBeginSaved' | 'sharing'>): void {
+    this.#position = sharing.begin;
+    this.#isPositionSaved = isBeginSaved;
   }
 
   /** Resolves when everything that can be told was told. A failure ends the stream of all. */
@@ -68,6 +70,7 @@ export class Settlement<Row extends object> {
       await checkpoints.save(current.checkpoint(end), ledger.detached, signal);
       await current.stream.acknowledge(end);
       this.#position = end;
+      this.#isPositionSaved = true;
     } catch (error) {
       fail(error);
       throw error;
@@ -83,7 +86,8 @@ export class Settlement<Row extends object> {
     const { compare } = current.sharing;
     const safe = members.allSafe(compare);
     const end = safe === null ? null : current.endUpTo(safe);
-    const isNew = end !== null && (this.#position === null || compare(end, this.#position) > 0);
+    const saved = this.#isPositionSaved ? this.#position : null;
+    const isNew = end !== null && (saved === null || compare(end, saved) > 0);
     return isNew ? end : null;
   }
 }

@@ -152,8 +152,9 @@ export class SharedStream<Row extends object> {
   async leave(member: Member<Row>): Promise<void> {
     if (this.#members.has(member)) {
       // What was given to it out of turn is kept for it.
-      const safe = this.#compare === null ? null : this.#members.safe(member.name, this.#compare);
-      if (safe !== null) this.#parts.ledger.acknowledge(member.name, safe);
+      const compare = this.#compare;
+      const safe = compare === null ? null : this.#members.safe(member.name, compare);
+      if (compare !== null) this.#parts.ledger.acknowledge(member.name, safe);
       this.#members.delete(member);
       if (this.#members.isEmpty) this.#close(null);
       else this.taken();
@@ -200,7 +201,7 @@ export class SharedStream<Row extends object> {
       signal: this.#abort.signal,
       onEvent: (event) => this.#members.emit(event),
     });
-    this.#settlement.begin(generation.sharing.begin);
+    this.#settlement.begin(generation);
     this.#compare = generation.sharing.compare;
     return generation;
   }
@@ -228,11 +229,11 @@ export class SharedStream<Row extends object> {
     member.lastTakenAtMs = settings.time.now();
     const cursor = fromBegin ? 0 : generation.window.first;
     if (own === null) {
-      member.place(begin, generation.checkpoint, { cursor, begin });
+      member.place(begin, generation.checkpoint, { cursor, begin, fromBegin, isFurther: false });
       return;
     }
     ledger.raise(name, own.position, generation.sharing.compare);
-    member.place(own.position, () => own, { cursor, begin });
+    member.place(own.position, () => own, { cursor, begin, fromBegin, isFurther: true });
   }
 
   /** Refuses a position behind which something was given up, were it in memory still: after a crash it would not be. */

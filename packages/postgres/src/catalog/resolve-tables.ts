@@ -147,22 +147,33 @@ async function describe(
     [indexOids.filter((oid) => oid !== null)],
     options,
   );
-  return tables.map((row) =>
-    toDescription(
-      row,
-      columns.rows.filter((column) => column.table_oid === row.oid),
-      indexes.rows,
-    ),
-  );
+  const columnsByTable = grouped(columns.rows, (column) => column.table_oid);
+  const byIndex = grouped(indexes.rows, (entry) => entry.index_oid);
+  return tables.map((row) => toDescription(row, columnsByTable.get(row.oid) ?? [], byIndex));
+}
+
+/** There may be thousands of tables, so nothing goes through all rows for each of them. */
+function grouped<Row>(
+  rows: readonly Row[],
+  keyOf: (row: Row) => string,
+): ReadonlyMap<string, readonly Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = keyOf(row);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
+  return groups;
 }
 
 function toDescription(
   row: TableRow,
   columns: readonly ColumnRow[],
-  indexes: readonly IndexRow[],
+  indexes: ReadonlyMap<string, readonly IndexRow[]>,
 ): TableDescription {
   const columnsOf = (index: string | null): readonly string[] =>
-    indexes.filter((entry) => entry.index_oid === index).map((entry) => entry.column_name);
+    (indexes.get(index ?? '') ?? []).map((entry) => entry.column_name);
   const primaryKey = columnsOf(row.primary_index);
   const replicaIdentity = REPLICA_IDENTITY[row.replica_identity] ?? 'default';
   const replicaIndexColumns = columnsOf(row.replica_index);
@@ -180,7 +191,7 @@ function toDescription(
     primaryKey,
     replicaIdentity,
     replicaIndex:
-      indexes.find((entry) => entry.index_oid === row.replica_index)?.index_name ?? null,
+      indexes.get(row.replica_index ?? '')?.[0]?.index_name ?? null,
     replicaIdentityColumns:
       replicaIdentity === 'full'
         ? columns.filter((column) => column.generated === '').map((column) => column.name)

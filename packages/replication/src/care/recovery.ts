@@ -24,7 +24,7 @@ export interface Recovery extends Recover {
   readonly code: GapCode;
   /** The checkpoint that could not be gone on from. */
   readonly stored: Checkpoint;
-  /** The server still has the history that the checkpoint belongs to, on the same timeline. */
+  /** The server still has the history that the checkpoint belongs to: on the same timeline, or right from the checkpoint on. */
   readonly isSameHistory: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface PassedGap {
 }
 
 /** Reads what a checkpoint holds of it. */
-export function passedGap({ state }: Checkpoint): PassedGap | null {
+export function passedGap({ state }: Pick<Checkpoint, 'state'>): PassedGap | null {
   return (state as { readonly passedGap?: PassedGap } | null)?.passedGap ?? null;
 }
 
@@ -44,7 +44,7 @@ export function passedGap({ state }: Checkpoint): PassedGap | null {
  * Names the hole behind a checkpoint. It stays the same however often the start is tried, and no other gap of the same
  * pipeline ever has it: a decision that is left in the options cannot accept a later gap.
  */
-export function gapFingerprint(checkpoint: Checkpoint, slot: string): string {
+export function gapFingerprint(checkpoint: Omit<Checkpoint, 'kind'>, slot: string): string {
   const { epoch, identity, position } = checkpoint;
   const passed = passedGap(checkpoint);
   const named = [
@@ -74,7 +74,8 @@ export function withWaysOut(gap: GapError, fingerprint: string): GapError {
  * The checkpoint to go on from behind a gap.
  *
  * Where the history is the same the epoch stays: later changes have greater positions than what the lost stretch may have
- * held, and one that comes again has the version that it had (I4). Behind a restore, or on another timeline, it is the next.
+ * held, and one that comes again has the version that it had (I4). Behind a restore, or further on on another timeline, it is
+ * the next.
  *
  * Behind a publication that was altered reading goes on where it stopped, since what was published is still there; behind
  * one that was away, before PostgreSQL 18, at the end of the log. Where the slot begins later, it begins there; a slot that is gone or lost is made again. A gap that only shows in the stream
@@ -102,15 +103,29 @@ export async function checkpointBehind(
     isSameServer &&
     error?.code !== 'GAP_TIMELINE' &&
     lsnFromPosition(stored.position) <= (await walFlushedTo(query, { signal }));
-  const isSameHistory = hasPosition && stored.identity['timeline'] === timeline;
-  const begin = await beginBehind(error, { stored, hasPosition }, settings, session, query, signal);
+  const begin = await beginBehind(
+    error,
+    { stored, hasPosition, gap: choice.gap },
+    settings,
+    session,
+    query,
+    signal,
+  );
+  // Where it goes on at the very position, the start behind the gap judges whether this timeline holds that.
+  const isSameHistory =
+    hasPosition &&
+    (stored.identity['timeline'] === timeline || begin === lsnFromPosition(stored.position));
   const state = stored.state as { readonly [key: string]: JsonValue } | null;
   const readFrom = error === null ? null : await stillReadFrom(error, stored, settings, query);
   const passed: PassedGap = { gap: choice.gap, count: (passedGap(stored)?.count ?? 0) + 1 };
   const copy = copyStateToJson(copyBehind(copyStateFromJson(state?.['copy']), isSameHistory));
   const after = {
     ...stored,
-    identity: { ...stored.identity, systemIdentifier, timeline },
+    identity: {
+      ...stored.identity,
+      systemIdentifier,
+      timeline: isSameHistory ? (stored.identity['timeline'] ?? timeline) : timeline,
+    },
     position: positionFromLsn(begin),
     epoch: isSameHistory ? stored.epoch : stored.epoch + 1,
     // The tables' own state only means something to the database that it came from; the publication's is what was lost.
@@ -138,13 +153,13 @@ function recordedCode(error: GapError | null): GapCode {
 
 async function beginBehind(
   error: GapError | null,
-  from: { readonly stored: Checkpoint; readonly hasPosition: boolean },
+  from: { readonly stored: Checkpoint; readonly hasPosition: boolean; readonly gap: string },
   settings: ReplicationSettings,
   session: SqlExecutor,
   query: TextQuery,
   signal: AbortSignal,
 ): Promise<Lsn> {
-  if (error === null) return await walFlushedTo(query, { settle: true, signal });
+  if (error === null) return await endOfLog(settings, from.gap, query, signal);
   const slot = await readSlot(query, settings.slot);
   const isLost = slot !== null && (slot.walStatus === 'lost' || slot.invalidation !== null);
   if (slot === null || isLost) {
@@ -154,12 +169,32 @@ async function beginBehind(
   }
   const { hasPosition, stored } = from;
   if (error.code === 'GAP_PUBLICATION' && (await isUnreadable(stored, settings, query))) {
-    return await walFlushedTo(query, { settle: true, signal });
+    return await endOfLog(settings, from.gap, query, signal);
   }
   const position = lsnFromPosition(stored.position);
   const confirmed = slot.confirmedFlush ?? position;
   // With twoPhase the slot may stand before the checkpoint and yet behind what is needed to go on from it.
   return hasPosition && confirmed < position ? position : confirmed;
+}
+
+/** Where a source of this process went on at the end of the log behind a gap. */
+const ENDS = new WeakMap<ReplicationSettings, ReadonlyMap<string, Lsn>>();
+
+/**
+ * The end of the log as it was when the gap was first gone on behind: a shared source is opened again for a consumer that is
+ * late, and the others have gone on from there.
+ */
+async function endOfLog(
+  settings: ReplicationSettings,
+  gap: string,
+  query: TextQuery,
+  signal: AbortSignal,
+): Promise<Lsn> {
+  const known = ENDS.get(settings)?.get(gap);
+  if (known !== undefined) return known;
+  const end = await walFlushedTo(query, { settle: true, signal });
+  ENDS.set(settings, new Map([[gap, end]]));
+  return end;
 }
 
 /** Where what was prepared before the hole, and may be committed behind it, can still be read from; else null. */

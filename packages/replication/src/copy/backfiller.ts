@@ -260,9 +260,15 @@ export class Backfiller {
     this.#streamed = streamed;
     // On a standby a transaction is visible before it is streamed.
     if (this.#parts.isStandby) return streamed;
-    const rows = await this.#parts.query(RUNNING_XIDS_SQL);
-    for (const row of rows) streamed.add(Number(row['xid']));
-    return streamed;
+    try {
+      const rows = await this.#parts.query(RUNNING_XIDS_SQL);
+      for (const row of rows) streamed.add(Number(row['xid']));
+      return streamed;
+    } catch (error) {
+      // Without them it would let in what a row was before a transaction that was streamed.
+      this.#streamed = null;
+      throw error;
+    }
   }
 
   async #copyChunk(

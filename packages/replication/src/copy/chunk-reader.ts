@@ -161,8 +161,9 @@ export class ChunkReader {
     if (pending === undefined || range === undefined || leaf?.shape !== pending.shape) return null;
     const [from, end] = range;
     const blocks = Math.min(this.#blocks, maxRows);
-    const isLast = end === null && from + blocks >= leaf.blocks;
-    const to = isLast ? null : Math.min(from + blocks, end ?? Number.MAX_SAFE_INTEGER);
+    // Blocks that came since the table was described hold nothing but what the stream tells.
+    const to = Math.min(from + blocks, end ?? Math.max(from + 1, leaf.blocks));
+    const isLast = end === null && to >= leaf.blocks;
     const { columns, filter } = table;
     const sql = copyBlocksSql(leaf.name, { columns, filter, from, to });
     const copied = await this.#copy(client, table, sql, signal, this.#blocks > 1);
@@ -172,7 +173,7 @@ export class ChunkReader {
     }
     if (copied.rows * 2 < maxRows) this.#blocks = Math.min(blocks * 2, 4_096);
     else if (copied.rows > maxRows) this.#blocks = Math.max(1, this.#blocks >> 1);
-    return { ...copied, next: withoutBlocks(cursor, leaf.oid, [from, to]) };
+    return { ...copied, next: withoutBlocks(cursor, leaf.oid, [from, isLast ? null : to]) };
   }
 
   async #readKeys(

@@ -1,6 +1,7 @@
 import { faultProxy, openReader, type StreamReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from '../testing/captured.ts';
+import { GATED, gate } from '../testing/gate.ts';
 
 const WIDE = [
   'CREATE TABLE t (id int PRIMARY KEY, v text)',
@@ -53,6 +54,21 @@ describe('a copy that waits for a lock names who holds it', () => {
 });
 
 describe('a connection for copies', () => {
+  test('I12: leaves no statement behind that goes on without a row when the stream is closed', async () => {
+    await using it = await captured(
+      ['CREATE TABLE t (id int PRIMARY KEY)', 'INSERT INTO t VALUES (1)'],
+      { tables: ['t'] },
+    );
+    await it.source.setup();
+    await using reader = await openReader(it.source);
+    await using closed = await gate(it.db);
+    await it.source.backfill({ tables: ['t'], where: GATED });
+    await closed.reached();
+    await reader[Symbol.asyncDispose]();
+    const copying = `SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%' AND datname = current_database()`;
+    await expect.poll(() => it.db.query(copying)).toEqual([]);
+  });
+
   test('R-08: one that falls silent counts as dead after deadAfterMs', async () => {
     const options = { tables: ['t'], copy: { parallel: 1 }, deadAfterMs: 1_000 } as const;
     await using it = await captured(WIDE, options);

@@ -114,6 +114,7 @@ export class CopyClient {
       };
       yield* copyOut(this.#client, sql, { ...options, onWait });
     } catch (error) {
+      this.#cancel();
       throw this.#failure ?? error;
     } finally {
       this.#silence = null;
@@ -125,11 +126,17 @@ export class CopyClient {
     await endClient(this.#client);
   }
 
-  /** Drops the connection. A server process that waits for a lock does not notice that: it is told to stop. */
+  /** Drops the connection. */
   destroy(): void {
     clearInterval(this.#timer);
-    if (this.#silence !== null) cancelBackend(this.#options.executor, this.#pid);
+    this.#cancel();
     destroyClient(this.#client);
+  }
+
+  /** A server process that waits for a lock, or finds no row to send, does not notice that the connection is gone: it is told to stop. */
+  #cancel(): void {
+    if (this.#silence !== null) cancelBackend(this.#options.executor, this.#pid);
+    this.#silence = null;
   }
 
   async #look(): Promise<void> {

@@ -1,12 +1,13 @@
-import type {
-  ChangeBatch,
-  ChangeStream,
-  Checkpoint,
-  CopyProgress,
-  Position,
-  SlotHealth,
-  SourceLag,
-  StreamSharing,
+import {
+  type ChangeBatch,
+  type ChangeStream,
+  type Checkpoint,
+  type CopyProgress,
+  PipelineStateError,
+  type Position,
+  type SlotHealth,
+  type SourceLag,
+  type StreamSharing,
 } from '@certyo-cdc/core';
 import { batchIterator } from '@certyo-cdc/core/internal';
 import { comparePositions, copyPosition } from '../stream/source-position.ts';
@@ -161,6 +162,7 @@ export class CopyingStream implements ChangeStream {
     signal.throwIfAborted();
     while (this.#isFirstCopyMissing()) {
       if (this.#failure !== null) throw this.#failure.error;
+      if (this.#closed !== null) throw new PipelineStateError('The stream is closed.');
       await this.#movement(signal);
     }
     await this.#inner.caughtUp({ signal });

@@ -1,4 +1,5 @@
 import type { SourceEvent } from '@certyo-cdc/core';
+import { connect, destroyClient, resolveConnection, sqlStateOf } from '@certyo-cdc/postgres';
 import { openReader, type StreamReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from '../testing/captured.ts';
@@ -65,6 +66,42 @@ describe('the first copy', () => {
     );
     for (const one of both) if (one.status === 'fulfilled') await one.value[Symbol.asyncDispose]();
     expect(told.sort()).toEqual(['SOURCE_BUSY', 'reads']);
+  });
+
+  test('one that made the slot and does not get it holds no snapshot while it waits', async () => {
+    const options = { ...SLOW, slotWaitMs: false } as const;
+    await using it = await captured(WIDE, options);
+    const { signal } = new AbortController();
+    const other = await connect(resolveConnection(it.db.url), { replication: true, signal });
+    try {
+      const { processID } = other as unknown as { readonly processID: number };
+      const holder = 'SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1';
+      const command = `START_REPLICATION SLOT "${it.db.database}" LOGICAL 0/0 (proto_version '1', publication_names 'certyo_cdc')`;
+      const opening = openReader(sourceOf(it.db, options));
+      opening.catch(() => undefined);
+      // Fails until the slot is there, and does not come back once it has it.
+      const taking = (async (): Promise<void> => {
+        for (;;) {
+          const error: unknown = await other.query(command).then(
+            () => null,
+            (failure: unknown) => failure,
+          );
+          if (sqlStateOf(error) === null) return;
+        }
+      })();
+      await expect
+        .poll(() => it.db.query(holder, [it.db.database]))
+        .toEqual([{ active_pid: processID }]);
+      const idle = `SELECT query FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()`;
+      await expect.poll(() => it.db.query(idle)).toEqual([]);
+      destroyClient(other);
+      await taking;
+      await using reader = await opening;
+      await reader.caughtUp();
+      expect(new Set(reader.rows.map((row) => row.key['id'])).size).toBe(14_000);
+    } finally {
+      destroyClient(other);
+    }
   });
 
   test('S-02: what is cut off goes on in chunks beside the stream', async () => {

@@ -1,8 +1,21 @@
-import { openReader } from '@certyo-cdc/testing';
-import { describe, expect, test } from 'vitest';
-import { captured, sourceOf } from '../testing/captured.ts';
+import { openReader, type StreamReader } from '@certyo-cdc/testing';
+import { describe, expect, inject, test } from 'vitest';
+import { COPY_METHODS } from './copy-settings.ts';
+import { type Captured, captured, sourceOf } from '../testing/captured.ts';
 
 const COPY = { tables: ['t'], copy: true } as const;
+
+/** Opens the source, and runs statements in a transaction for whose end the slot has to wait. */
+async function openBehind(it: Captured, statements: string): Promise<StreamReader> {
+  const writer = await it.db.client();
+  await writer.query(`BEGIN; ${statements}`);
+  const opening = openReader(it.source);
+  opening.catch(() => undefined);
+  const making = `SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND datname = current_database()`;
+  await expect.poll(() => it.db.query(making)).toHaveLength(1);
+  await writer.query('COMMIT');
+  return await opening;
+}
 
 const TABLE = [
   'CREATE TABLE t (id int PRIMARY KEY, v text)',
@@ -91,5 +104,53 @@ describe('the first copy', () => {
       'snapshot p {"id":11,"v":"b"}',
     ]);
     expect(reader.rows.filter((row) => row.table.name === 'big')).toHaveLength(40);
+  });
+
+  test.each(COPY_METHODS)(
+    'S-01: a partition that is made and filled while the slot is made, by %s',
+    async (method) => {
+      await using it = await captured(
+        [
+          'CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id)',
+          'CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10)',
+          'INSERT INTO p VALUES (1)',
+        ],
+        { tables: ['p'], copy: { method } },
+      );
+      await using reader = await openBehind(
+        it,
+        `CREATE TABLE p2 (LIKE p INCLUDING ALL); INSERT INTO p2 VALUES (11);
+         ALTER TABLE p ATTACH PARTITION p2 FOR VALUES FROM (10) TO (20)`,
+      );
+      await reader.caughtUp();
+      expect(reader.told).toEqual(['snapshot p {"id":1}', 'snapshot p {"id":11}']);
+    },
+  );
+
+  // Schemas came with PostgreSQL 15.
+  test.runIf(inject('postgresMajor') >= 15).each(COPY_METHODS)(
+    'S-01: a table of a captured schema that is made and filled while the slot is made, by %s',
+    async (method) => {
+      await using it = await captured(
+        ['CREATE SCHEMA s', 'CREATE TABLE s.t (id int PRIMARY KEY)', 'INSERT INTO s.t VALUES (1)'],
+        { tables: [], schemas: ['s'], copy: { method } },
+      );
+      await using reader = await openBehind(
+        it,
+        'CREATE TABLE s.u (id int PRIMARY KEY); INSERT INTO s.u VALUES (2)',
+      );
+      await reader.caughtUp();
+      expect(reader.told).toEqual(['snapshot t {"id":1}', 'snapshot u {"id":2}']);
+    },
+  );
+
+  test('I12: caughtUp rejects when the stream is closed before all is copied', async () => {
+    await using it = await captured(TABLE, COPY);
+    const { signal } = new AbortController();
+    const stream = await it.source.open({ after: null, signal });
+    const caughtUp = stream.caughtUp({ signal });
+    caughtUp.catch(() => undefined);
+    await stream[Symbol.asyncDispose]();
+    await expect(caughtUp).rejects.toThrow('The stream is closed.');
   });
 });

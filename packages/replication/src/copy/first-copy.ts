@@ -131,35 +131,20 @@ export async function beginFirstCopy(
   copy: CopySettings,
   context: CopyContext,
 ): Promise<FirstCopy | null> {
-  const { server, settings, signal } = context;
+  const { executor, server, settings, signal } = context;
   if (server.isInRecovery || (await hasSlot(copy, context))) return null;
-  const tables = await describeTables(context, () => null);
-  const job = newJob(
-    FIRST_COPY,
-    tables.map(({ name, oid }) => ({ ...name, oid })),
-    {
-      chunkRows: copy.chunkRows,
-      where: null,
-    },
-  );
-  const { slotLockTimeoutMs } = copy;
-  const { executor } = context;
-  const slot = { executor, versionNumber: server.versionNumber, slotLockTimeoutMs, signal };
-  if (copy.method === 'keyset') {
-    const made = await makeSlot(settings, slot);
-    if (made === null) return await beginFirstCopy(copy, context);
-    await made.release();
-    return { job, begin: made.begin, snapshot: null };
-  }
+  const { chunkRows, slotLockTimeoutMs } = copy;
+  const isByKey = copy.method === 'keyset';
   const { connection, deadAfterMs, maxBufferedBytes, maxMessageBytes } = settings;
+  const before = await describeTables(context, () => null);
   const options: SnapshotCopyOptions = {
     connection,
     executor,
     deadAfterMs,
     onEvent: context.onEvent,
-    tables,
-    parallel: copy.parallel,
-    chunkRows: copy.chunkRows,
+    tables: before,
+    parallel: isByKey ? 1 : copy.parallel,
+    chunkRows,
     maxBufferedBytes,
     maxMessageBytes,
     query: context.query,
@@ -168,40 +153,50 @@ export async function beginFirstCopy(
   };
   // Connected before, so that the snapshot need not be held for long.
   const readers = await SnapshotCopy.connect(options);
-  let snapshot: SnapshotCopy;
-  let since: string;
-  let begin: Lsn;
   try {
+    const slot = { executor, versionNumber: server.versionNumber, slotLockTimeoutMs, signal };
     const made = await makeSlot(settings, slot);
     if (made === null) {
       for (const reader of readers) reader.destroy();
       return await beginFirstCopy(copy, context);
     }
-    ({ begin } = made);
+    const { begin } = made;
+    let snapshot: SnapshotCopy;
     try {
       snapshot = await SnapshotCopy.import(readers, made.snapshot, options);
     } finally {
       await made.release();
     }
-    since = (await untilVisible(snapshot, context)).oldest;
+    const { oldest: since } = await untilVisible(snapshot, context);
+    // Whoever was waited for may have made tables and partitions, or written some anew.
+    const tables = await describeTables(context, () => null);
+    const job = newJob(FIRST_COPY, tables.map(asNamed), { chunkRows, where: null });
+    if (isByKey) {
+      await Promise.all(readers.map((reader) => reader.end()));
+      return { job, begin, snapshot: null };
+    }
+    const places = new Set(before.map(placesOf));
+    const kept = tables.filter((table) => places.has(placesOf(table)));
+    snapshot.keep(kept.map(({ oid }) => oid));
+    const tasks = job.tasks.map((task) => {
+      const table = kept.find(({ oid }) => oid === task.oid);
+      // The snapshot may show nothing of a table that was written anew since.
+      return table === undefined ? task : { ...task, cursor: blocksOf(table), since };
+    });
+    return { job: { ...job, tasks }, begin, snapshot };
   } catch (error) {
     for (const reader of readers) reader.destroy();
     throw error;
   }
-  return {
-    job: {
-      ...job,
-      tasks: tables.map((table) => ({
-        table: table.name,
-        oid: table.oid,
-        cursor: blocksOf(table),
-        rows: 0,
-        since,
-      })),
-    },
-    begin,
-    snapshot,
-  };
+}
+
+function asNamed({ name, oid }: CopiedTable): NamedTable {
+  return { ...name, oid };
+}
+
+/** Names a table and the files of its rows; the same for one that has not been altered, written anew or given partitions. */
+function placesOf({ columns, filter, label, leaves, oid }: CopiedTable): string {
+  return JSON.stringify([oid, label, columns, filter, leaves.map(({ shape }) => shape)]);
 }
 
 /**
@@ -209,9 +204,15 @@ export async function beginFirstCopy(
  * handed over: then all is copied beside the stream.
  */
 export function asOfBegin(first: FirstCopy | null, begin: Lsn): FirstCopy | null {
-  if (first === null || first.snapshot === null || first.begin === begin) return first;
-  first.snapshot.close().catch(() => undefined);
-  const { id, chunkRows, tasks, where } = first.job;
+  return first === null || first.begin === begin ? first : besideStream(first);
+}
+
+/** The same copy without its snapshot, which is given up. */
+export function besideStream(first: FirstCopy): FirstCopy {
+  const { begin, job, snapshot } = first;
+  if (snapshot === null) return first;
+  snapshot.close().catch(() => undefined);
+  const { id, chunkRows, tasks, where } = job;
   const tables = tasks.map(({ oid, table }) => (oid === undefined ? table : { ...table, oid }));
   return { job: newJob(id, tables, { chunkRows, where }), begin, snapshot: null };
 }

@@ -11,36 +11,40 @@ import { type CopyState, type CopyTask, NOTHING_TO_COPY, withMoves } from './cop
  */
 export class MovedRows {
   #state: CopyState = NOTHING_TO_COPY;
-  /** Tables that are being copied, and of which nothing is known to have moved. */
-  #watched: ReadonlySet<string> = new Set();
+  /** Oids and names of tables that are being copied, and of which nothing is known to have moved. */
+  #watched: ReadonlySet<number | string> = new Set();
 
   /** Takes note of what is handed over; gives what is to be copied from now on. */
   saw(state: CopyState, events: readonly ChangeEvent[]): CopyState {
     if (state !== this.#state) this.#watch(state);
     if (this.#watched.size === 0) return state;
-    const changed = new Set<string>();
-    const rekeyed = new Set<string>();
+    const changed = new Set<number | string>();
+    const rekeyed = new Set<number | string>();
     for (const event of events) {
       if (!isRowChange(event) || !isIncomplete(event)) continue;
-      const label = tableLabel(event.table);
-      if (!this.#watched.has(label)) continue;
-      changed.add(label);
-      if (event.previousKey !== null) rekeyed.add(label);
+      // The stream may have the new name of a table long before the copy has.
+      for (const name of [event.table.oid, tableLabel(event.table)]) {
+        if (!this.#watched.has(name)) continue;
+        changed.add(name);
+        if (event.previousKey !== null) rekeyed.add(name);
+      }
     }
-    if (changed.size === 0) return state;
-    return withMoves(
-      state,
-      (task) =>
-        (task.cursor?.by === 'ctid' ? changed : rekeyed).has(tableLabel(task.table)) &&
-        isWatched(task),
-    );
+    const hasMoved = (task: CopyTask): boolean => {
+      const moved = task.cursor?.by === 'ctid' ? changed : rekeyed;
+      return isWatched(task) && namesOf(task).some((name) => moved.has(name));
+    };
+    return changed.size === 0 ? state : withMoves(state, hasMoved);
   }
 
   #watch(state: CopyState): void {
     const tasks = state.jobs.flatMap((job) => job.tasks).filter(isWatched);
     this.#state = state;
-    this.#watched = new Set(tasks.map(({ table }) => tableLabel(table)));
+    this.#watched = new Set(tasks.flatMap(namesOf));
   }
+}
+
+function namesOf({ oid, table }: CopyTask): readonly (number | string)[] {
+  return oid === undefined ? [tableLabel(table)] : [oid, tableLabel(table)];
 }
 
 function isIncomplete(event: RowChange): boolean {

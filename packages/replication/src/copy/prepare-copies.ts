@@ -17,6 +17,7 @@ import { copyStateFromJson, type NamedTable } from './copy-jobs.ts';
 import {
   asOfBegin,
   beginFirstCopy,
+  besideStream,
   capturedTables,
   type CopyContext,
   schemaLabel,
@@ -42,6 +43,8 @@ export interface PrepareCopiesOptions {
 export interface Copies {
   /** Puts them into the stream of changes. */
   into(stream: ReplicationStream, begin: Lsn): ChangeStream;
+  /** Another instance holds the slot, for nobody knows how long. */
+  slotIsTaken(): void;
   /** The stream was cut. */
   interrupted(): void;
   /** The stream could not be opened. */
@@ -75,12 +78,14 @@ export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copi
   const stored = resume?.state as { readonly copy?: JsonValue } | null | undefined;
   const { copy } = settings;
   const isFirst = copy !== null && resume === null;
-  const first = isFirst && checkpoint === null ? await beginFirstCopy(copy, context) : null;
+  let first = isFirst && checkpoint === null ? await beginFirstCopy(copy, context) : null;
   const missing = first === null ? await missingTables(context, resume) : [];
   if (missing.length > 0 && copy === null) options.onEvent(notCopied(missing));
   let interrupted = (): void => undefined;
+  let isInStream = false;
   return {
     into: (stream, begin) => {
+      isInStream = true;
       const opened = openCopyingStream({
         context,
         stream,
@@ -94,6 +99,10 @@ export async function prepareCopies(options: PrepareCopiesOptions): Promise<Copi
       });
       interrupted = opened.interrupted;
       return opened.stream;
+    },
+    slotIsTaken: () => {
+      // Meanwhile the snapshot would keep the server from cleaning up behind its writers.
+      if (!isInStream && first !== null) first = besideStream(first);
     },
     interrupted: () => interrupted(),
     close: async () => first?.snapshot?.close(),

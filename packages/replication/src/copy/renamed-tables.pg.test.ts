@@ -61,5 +61,22 @@ describe.runIf(inject('postgresMajor') >= 15)(
       expect(ids('t').size).toBeGreaterThanOrEqual(100);
       expect(new Set([...ids('t'), ...ids('z')]).size).toBe(14_000);
     });
+
+    test('and rows whose key changes behind the new name keep their large values', async () => {
+      const options = { ...OPTIONS, copy: { method: 'keyset', chunkRows: 1_000 } } as const;
+      const large = `INSERT INTO s.t SELECT i, repeat('x', 3000) FROM generate_series(14001, 14100) i`;
+      await using it = await captured([...TABLES, large], options);
+      await using reader = await openReader(it.source, { paused: true });
+      await expect.poll(() => reader.rows.length).toBeGreaterThan(0);
+      await it.db.query(
+        'ALTER TABLE s.t RENAME TO u; UPDATE s.u SET id = id - 15000 WHERE id > 14000',
+      );
+      reader.resume();
+      await reader.caughtUp();
+      const whole = reader.rows.filter(
+        ({ key, unavailable }) => Number(key['id']) < 0 && unavailable.length === 0,
+      );
+      expect(new Set(whole.map(({ key }) => key['id'])).size).toBe(100);
+    });
   },
 );

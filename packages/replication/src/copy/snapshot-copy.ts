@@ -57,7 +57,7 @@ interface Unit {
 export class SnapshotCopy {
   readonly #options: SnapshotCopyOptions;
   readonly #clients: readonly CopyClient[];
-  readonly #units: Unit[];
+  #units: Unit[];
   readonly #lost = new Set<CopiedTable>();
   readonly #abort = new AbortController();
   readonly #signal: AbortSignal;
@@ -112,6 +112,11 @@ export class SnapshotCopy {
     if (client === undefined) throw new TypeError('A copy has at least one connection.');
     const { rows } = await client.query(SNAPSHOT_SQL);
     return new XidSnapshot(rows[0]?.['snapshot'] ?? '');
+  }
+
+  /** Leaves out all but some tables. */
+  keep(oids: readonly number[]): void {
+    this.#units = this.#units.filter(({ table }) => oids.includes(table.oid));
   }
 
   /** Begins to read; the rows are put where the stream begins. */

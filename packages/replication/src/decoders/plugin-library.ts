@@ -1,8 +1,11 @@
 import { SourceSetupError } from '@certyo-cdc/core';
 import {
+  describePostgresError,
+  redactPostgresError,
   serverInfo,
   type ServerInfo,
   type SqlExecutor,
+  sqlStateOf,
   type TableDescription,
 } from '@certyo-cdc/postgres';
 import { tableLabel } from '@certyo-cdc/core/internal';
@@ -116,4 +119,20 @@ export async function missingPluginError(
     cause,
     remedy: `Install it on the server, for example the Debian package postgresql-${major}-wal2json; or use decoder: 'pgoutput', which every server has.`,
   });
+}
+
+/**
+ * The server has the slot, and not the library of its plugin: after an upgrade, or on the machine that took over. Null for
+ * another error. Until a server begins to copy it looks for nothing else in a file; that log is missing shows behind that.
+ */
+export function unloadedPluginError(cause: unknown, decoder: Decoder): Error | null {
+  if (sqlStateOf(cause) !== '58P01') return null;
+  return new SourceSetupError(
+    `The server cannot load the output plugin ${decoder} (${describePostgresError(cause)}).`,
+    {
+      cause: redactPostgresError(cause),
+      remedy:
+        'Install it on the server, and look at dynamic_library_path. Nothing is lost: the slot is as it was.',
+    },
+  );
 }

@@ -49,6 +49,8 @@ export class SocketReader {
     stream.on('error', this.#onError);
     stream.on('close', this.#onClose);
     stream.on('end', this.#onClose);
+    // One that was lost before says so no more.
+    if (stream.destroyed || stream.readableEnded) this.#onClose();
   }
 
   get stream(): Duplex {

@@ -1,5 +1,6 @@
-import { GapError } from '@certyo-cdc/core';
+import { GapError, SourceConnectionError } from '@certyo-cdc/core';
 import { formatLsn, type Lsn } from '../protocol/lsn.ts';
+import type { TextQuery } from '../stream/text-query.ts';
 import { assertOnTimeline, type TimelineSwitch } from './timeline.ts';
 
 /** Which server, and which of its histories. */
@@ -12,13 +13,16 @@ export interface ServerIdentity {
  * Refuses to go on at a server that does not hold what was read so far: another cluster, a timeline without our
  * position, or a log that ends before it (R-13, R-15). The server itself would wait in silence until its log has
  * grown past the position.
+ *
+ * A standby may only be late: one that was just started, or is about to be promoted, has not replayed all yet.
  */
-export function assertServer(
+export async function assertServer(
   server: ServerIdentity,
   walEnd: Lsn,
   resume: { readonly server: ServerIdentity | null; readonly reached: Lsn | null },
   history: readonly TimelineSwitch[],
-): void {
+  query: TextQuery,
+): Promise<void> {
   const { reached } = resume;
   if (resume.server === null || reached === null) return;
   if (resume.server.systemIdentifier !== server.systemIdentifier) {
@@ -29,6 +33,14 @@ export function assertServer(
         remedy:
           'Connect to the server that the checkpoint was saved for; or start under a new pipeline name after a copy.',
       },
+    );
+  }
+  const isBehind = reached > walEnd || resume.server.timeline > server.timeline;
+  if (isBehind && (await isInRecovery(query))) {
+    throw new SourceConnectionError(
+      'SOURCE_UNREACHABLE',
+      `The server is a standby that has replayed the log of timeline ${server.timeline} up to ${formatLsn(walEnd)}; ${formatLsn(reached)} of timeline ${resume.server.timeline} has been read already.`,
+      { remedy: 'Wait until it has caught up with its primary, or connect to one that has.' },
     );
   }
   assertOnTimeline(
@@ -45,4 +57,9 @@ export function assertServer(
       },
     );
   }
+}
+
+async function isInRecovery(query: TextQuery): Promise<boolean> {
+  const [row] = await query('SELECT pg_catalog.pg_is_in_recovery()::text AS is_standby', []);
+  return row?.['is_standby'] === 'true';
 }

@@ -108,6 +108,19 @@ describe(assertOnTimeline, () => {
 
 describe(assertServer, () => {
   const server = { systemIdentifier: '1', timeline: 1 };
+  const judge = async (
+    now: typeof server,
+    resume: Parameters<typeof assertServer>[2],
+    isStandby: boolean,
+  ): Promise<ErrorCode | null> => {
+    const query = async (): Promise<[{ is_standby: string }]> => [
+      { is_standby: String(isStandby) },
+    ];
+    const error = await assertServer(now, 100n, resume, [], query).catch((reason) => reason);
+    return codeOf(() => {
+      if (error !== undefined) throw error;
+    });
+  };
 
   test.each([
     ['the first start', { server: null, reached: null }, null],
@@ -120,8 +133,25 @@ describe(assertServer, () => {
       'GAP_CHECKPOINT_FOREIGN',
     ],
     ['another timeline', { server: { ...server, timeline: 2 }, reached: 1n }, 'GAP_TIMELINE'],
-  ])('%s', (_name, resume, code) => {
-    expect(codeOf(() => assertServer(server, 100n, resume, []))).toBe(code);
+  ])('%s', async (_name, resume, code) => {
+    expect(await judge(server, resume, false)).toBe(code);
+  });
+
+  test.each([
+    ['beyond what it has replayed', { server, reached: 101n }, 'SOURCE_UNREACHABLE'],
+    ['a later timeline', { server: { ...server, timeline: 2 }, reached: 1n }, 'SOURCE_UNREACHABLE'],
+    [
+      'a timeline that it has left',
+      { server: { ...server, timeline: 0 }, reached: 1n },
+      'GAP_TIMELINE',
+    ],
+    [
+      'another server',
+      { server: { ...server, systemIdentifier: '2' }, reached: 101n },
+      'GAP_CHECKPOINT_FOREIGN',
+    ],
+  ])('R-13: a standby that is late is waited for: %s', async (_name, resume, code) => {
+    expect(await judge(server, resume, true)).toBe(code);
   });
 });
 

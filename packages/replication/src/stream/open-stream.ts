@@ -84,12 +84,20 @@ async function openBehindGap(
     gap = error;
   }
   const session = sqlSession(settings.connection);
-  try {
-    const { after, recovery } = await checkpointBehind(gap, stored, settings, session, {
+  const openBehind = async (error: GapError | null): Promise<ChangeStream> => {
+    const { after, recovery } = await checkpointBehind(error, stored, settings, session, {
       choice: recover,
       signal,
     });
     return await open(settings, { ...options, after }, recovery);
+  };
+  try {
+    return await openBehind(gap);
+  } catch (error) {
+    // The first gap stood before this one, which is a part of the same decision.
+    const isBehind = error instanceof GapError && error.code === 'GAP_TIMELINE';
+    if (!isBehind || gap?.code === 'GAP_TIMELINE') throw error;
+    return await openBehind(error);
   } finally {
     await session.close();
   }
@@ -125,6 +133,7 @@ async function open(
     onEvent,
     random: Math.random,
     holder: () => holder,
+    onBusy: () => copying?.slotIsTaken(),
     beforeResume: async () => publication?.check(),
   });
   let publication: PublicationWatch | null = null;

@@ -7,6 +7,7 @@ import {
   withinDeadline,
 } from '@certyo-cdc/postgres';
 import type { Client } from 'pg';
+import { unloadedPluginError } from '../decoders/plugin-library.ts';
 import { type MessageTranslator, translateFrames } from '../decoders/translator.ts';
 import { CopyBothSocket } from '../protocol/copy-both-socket.ts';
 import { formatLsn, type Lsn, parseLsn } from '../protocol/lsn.ts';
@@ -130,7 +131,7 @@ export class ReplicationSession {
     const query = simpleQuery(client);
     const { server, walEnd } = await identify(query);
     const history = await timelineHistory(query, server, resume);
-    assertServer(server, walEnd, resume, history);
+    await assertServer(server, walEnd, resume, history, query);
     const slot = await readSlot(query, options.slot);
     const slotAt = judgeSlot(slot, {
       slot: options.slot,
@@ -149,6 +150,8 @@ export class ReplicationSession {
       maxBufferedBytes: options.maxBufferedBytes,
       maxMessageBytes: options.maxMessageBytes,
       signal,
+    }).catch((error: unknown) => {
+      throw unloadedPluginError(error, options.decoder) ?? error;
     });
     return new ReplicationSession(socket, {
       server,

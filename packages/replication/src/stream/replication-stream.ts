@@ -66,7 +66,7 @@ export class ReplicationStream implements ChangeStream {
   readonly #idle: IdleProgress;
   /** Everything up to here was given by `next` calls that the consumer has come back from. */
   #handedOver: Lsn;
-  readonly #beganAt: Lsn;
+  #hasAcknowledged = false;
   #yieldedTo: Lsn;
   /** The tables as known at `#yieldedTo`. */
   #yieldedKnown: KnownRelations;
@@ -89,7 +89,6 @@ export class ReplicationStream implements ChangeStream {
     this.#parts = parts;
     const { readTo } = parts.decoder;
     this.#handedOver = readTo;
-    this.#beganAt = readTo;
     this.#yieldedTo = readTo;
     this.#yieldedKnown = parts.decoder.known;
     this.#idle = new IdleProgress(readTo, Date.now());
@@ -150,6 +149,7 @@ export class ReplicationStream implements ChangeStream {
     if (at === null) {
       throw new PipelineStateError(`The position ${end} was not handed over by this stream.`);
     }
+    this.#hasAcknowledged = true;
     // Behind a gap the server is told of the position where reading began only when that is saved (I1).
     if (lsn < keeper.acknowledged) return;
     if (lsn === keeper.acknowledged && at.readFrom <= keeper.told) return;
@@ -275,12 +275,20 @@ export class ReplicationStream implements ChangeStream {
 
   /** A gap says how to go on behind it, where there is something to go on from. */
   #explained(error: unknown): unknown {
-    const { acknowledged } = this.#parts.keeper;
-    const hasSaved = this.#parts.hasCheckpoint || acknowledged > this.#beganAt;
-    if (!(error instanceof GapError) || !hasSaved) return error;
-    if (this.#unacknowledged.at(acknowledged) === null) return error;
-    const checkpoint = this.checkpoint(positionFromLsn(acknowledged));
-    return withWaysOut(error, gapFingerprint(checkpoint, this.#parts.slot));
+    if (!(error instanceof GapError)) return error;
+    const { admission, identity, keeper, passedGap, slot } = this.#parts;
+    // Until the record of the gap that it goes on behind is saved, the checkpoint is the one before that.
+    const passing = this.#hasAcknowledged ? null : (admission.recovery ?? null);
+    if (passing !== null) return withWaysOut(error, passing.gap);
+    if (!this.#parts.hasCheckpoint && !this.#hasAcknowledged) return error;
+    const { epoch, timeline } = keeper.epochs.ofEnd(keeper.acknowledged);
+    const saved = {
+      identity: identityToJson(identity(timeline)),
+      position: positionFromLsn(keeper.acknowledged),
+      epoch,
+      state: passedGap === null ? null : { passedGap: { ...passedGap } },
+    };
+    return withWaysOut(error, gapFingerprint(saved, slot));
   }
 
   /** Reads on from the server; null when there is nothing to hand over. */

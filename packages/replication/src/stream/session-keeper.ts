@@ -22,6 +22,8 @@ export interface SessionKeeperOptions {
   readonly random: () => number;
   /** The right to read, where instances take turns by a lease; null where they do not. */
   readonly holder: () => Pick<SlotHolder, 'freeSlot' | 'hold'> | null;
+  /** Another connection holds the slot, and is waited for. */
+  readonly onBusy: () => void;
   /** Checked before each attempt to go on after a loss. */
   readonly beforeResume: () => Promise<void>;
 }
@@ -255,7 +257,7 @@ export class SessionKeeper {
 
   /** Another connection holds the slot: a standby waits, and so does a restart until the server notices the last life's end. */
   async #waitForSlot<T>(open: () => Promise<T>): Promise<T> {
-    const { slotWaitMs, onEvent, session } = this.#options;
+    const { slotWaitMs, onBusy, onEvent, session } = this.#options;
     const since = Date.now();
     for (let attempt = 0; ; attempt++) {
       try {
@@ -268,7 +270,10 @@ export class SessionKeeper {
         if (!isBusy) throw known;
         if (await this.#freeSlot()) continue;
         if (isOver) throw known;
-        if (attempt === 0) onEvent({ type: 'source-waiting', reason: known.message });
+        if (attempt === 0) {
+          onBusy();
+          onEvent({ type: 'source-waiting', reason: known.message });
+        }
         await sleep(SYSTEM_TIME, Math.min(1_000, 50 * 2 ** Math.min(attempt, 5)), this.#signal);
       }
     }

@@ -25,7 +25,7 @@ function sharing(
         tables: ['public.t'],
       }),
       options: { acceptTables: false },
-      query: async () => [{ flushed: end, inserted: end }],
+      query: async () => [{ flushed: end, inserted: end, is_standby: 'false' }],
       epochs: () => epochs,
       recovery,
     },

@@ -44,11 +44,12 @@ export function replicationSharing(
       const end = await walFlushedTo(admission.query, { signal });
       signal.throwIfAborted();
       const { history, timeline: current } = admission.epochs();
-      assertServer(
+      await assertServer(
         { systemIdentifier, timeline: current },
         end,
         { server: { systemIdentifier, timeline }, reached: lsnFromPosition(checkpoint.position) },
         history,
+        admission.query,
       );
     },
   } satisfies StreamSharing);

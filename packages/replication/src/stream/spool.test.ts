@@ -26,6 +26,21 @@ describe(SpoolFolder, () => {
     await primary.close();
   });
 
+  test('R-24: what removes old files from folders for temporary ones may take an empty spool away', async () => {
+    const shared = await settings();
+    const folder = new SpoolFolder(shared, 'x');
+    const first = folder.create();
+    await first.append(FRAME);
+    await first.drop();
+    // The next transaction that is streamed comes weeks later.
+    await rm(shared.directory, { recursive: true });
+    const second = folder.create();
+    await second.append(FRAME);
+    await expect(second.read(0)).resolves.toHaveLength(6);
+    await folder.close();
+    expect(await readdir(shared.directory)).toEqual([]);
+  });
+
   test('R-24: what processes left that are gone is removed, also of one with the number of this one', async () => {
     const shared = await settings();
     const folder = new SpoolFolder(shared, 'x');

@@ -57,7 +57,7 @@ export class SpoolFolder {
     if (this.#isClosed) throw new PipelineStateError('The stream is closed.');
     this.#files += 1;
     const spool = new Spool(join(this.#path, `${this.#files}.spool`), {
-      prepare: () => (this.#made ??= within(() => this.#make())),
+      prepare: () => (this.#made = within(() => this.#make())),
       grow: (bytes) => this.#grow(bytes),
       dropped: (dropped) => {
         this.#bytes -= dropped.bytes;
@@ -80,14 +80,16 @@ export class SpoolFolder {
     await rmdir(this.#parent).catch(() => undefined);
   }
 
+  /** Before each file: what removes old files from folders for temporary ones may have taken an empty folder away. */
   async #make(): Promise<void> {
     if (this.#settings.directory !== null) {
       await mkdir(this.#settings.directory, { recursive: true });
     }
-    // Another stream of the slot may make or remove it at the same time.
-    if (!(await this.#isOurs())) await mkdir(this.#parent, { mode: 0o700, recursive: true });
+    await this.#isOurs();
     IN_USE.add(this.#path);
-    await mkdir(this.#path, { mode: 0o700 });
+    // Another stream of the slot may make or remove the folder above at the same time.
+    await mkdir(this.#path, { mode: 0o700, recursive: true });
+    await this.#isOurs();
   }
 
   /** The name can be foreseen: in a folder that everybody writes to, someone else may have made it. */
