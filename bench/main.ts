@@ -96,5 +96,5 @@ async function main(benchmarks: readonly Benchmark[]): Promise<void> {
 
 function usage(): string {
   const list = ALL.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`).join('\n');
-  return `pnpm bench [name …] [--quick] [--rounds n] [--json] [--out dir]\n\n${list}\n`;
+  return `pnpm bench [name …] [--quick] [--rounds n] [--json] [--out dir]\n\n${list}\n\nCERTYO_BENCH_PROFILES=dir keeps a CPU profile of each process.\n`;
 }

@@ -1,6 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { basename } from 'node:path';
 import { bundle } from './bundle.ts';
 import type { Answer, Question } from './serve-parent.ts';
+
+/** A folder for a CPU profile of each child; figures that are taken with it are none. */
+const PROFILES: string | undefined = process.env['CERTYO_BENCH_PROFILES'];
 
 interface Waiting {
   readonly resolve: (output: unknown) => void;
@@ -29,7 +33,10 @@ export class MeasuredProcess implements AsyncDisposable {
   private constructor(program: string, { nodeOptions = [], signal }: MeasuredProcessOptions) {
     this.#signal = signal;
     this.#child = fork(program, [], {
-      execArgv: [...nodeOptions],
+      execArgv: [
+        ...nodeOptions,
+        ...(PROFILES === undefined ? [] : profileOptions(program, PROFILES)),
+      ],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -87,7 +94,9 @@ export class MeasuredProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort);
-    this.#child.kill('SIGKILL');
+    // Without its parent it exits by itself, and writes its profile then.
+    if (PROFILES !== undefined && this.#child.connected) this.#child.disconnect();
+    else this.#child.kill('SIGKILL');
     await this.#exited;
   }
 
@@ -109,4 +118,9 @@ export async function askOnce<Output>(
 ): Promise<Output> {
   await using child = await MeasuredProcess.start(entry, options);
   return await child.ask<Output>(name, input);
+}
+
+function profileOptions(program: string, folder: string): readonly string[] {
+  const name = `${basename(program, '.mjs')}-${Date.now()}.cpuprofile`;
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}`];
 }
