@@ -8,7 +8,7 @@ const PROFILES: string | undefined = process.env['CERTYO_BENCH_PROFILES'];
 
 interface Waiting {
   readonly resolve: (output: unknown) => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Where and how a child runs. */
@@ -45,10 +45,9 @@ export class MeasuredProcess implements AsyncDisposable {
     this.#child.on('message', (answer: Answer) => this.#answered(answer));
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', (code, killedBy) => {
-        const error = new Error(
-          `The child ended with ${String(code ?? killedBy)}. ${this.#errors}`,
-        );
-        for (const { reject } of this.#waiting.values()) reject(error);
+        const text = `The child ended with ${String(code ?? killedBy)}. ${this.#errors}`;
+        for (const { reject } of this.#waiting.values())
+          reject(signal.aborted ? signal.reason : new Error(text));
         this.#waiting.clear();
         resolve();
       });
