@@ -5,6 +5,12 @@ import { build } from 'esbuild';
 
 const folder = fileURLToPath(new URL('../../.cache/bench-bundles', import.meta.url));
 
+/** Removed when this process ends. */
+const outfiles: string[] = [];
+process.once('exit', () => {
+  for (const outfile of outfiles) rmSync(outfile, { force: true });
+});
+
 const bundled = new Map<string, Promise<string>>();
 
 /**
@@ -39,6 +45,6 @@ async function bundleOnce(path: string): Promise<string> {
     },
     logLevel: 'error',
   });
-  process.once('exit', () => rmSync(outfile, { force: true }));
+  outfiles.push(outfile);
   return outfile;
 }
