@@ -33,10 +33,10 @@ const SIZES: Readonly<Record<'full' | 'quick', BenchSize>> = {
   quick: { rows: 10_000, transactions: 10 },
 };
 
-const CHANGE_LOG = 'change log, canonical bytes';
-const CHANGE_LOG_PIPELINE = 'change log, whole pipeline';
-const POLLING = 'polling, canonical bytes';
-const POLLING_PIPELINE = 'polling, whole pipeline';
+const CHANGE_LOG = 'certyo-cdc change log';
+const CHANGE_LOG_PIPELINE = 'certyo-cdc change log, pipeline';
+const POLLING = 'certyo-cdc polling';
+const POLLING_PIPELINE = 'certyo-cdc polling, pipeline';
 const PAGES = 'node-postgres, SELECT by pages';
 
 /** The sources that need no replication. */
@@ -94,6 +94,7 @@ export const logBenchmark: Benchmark = {
         pages: oneOf(measures, PAGES),
       },
       notes: [
+        'Alone the sources give the canonical bytes of every row, which are dropped; with the pipeline they are delivered over HTTP, in requests of at most 1,000 records.',
         'All rows are written before anybody reads, into a database of its own in every turn. The change log keeps the row of each change, and is pruned by its reader while it reads; polling reads the rows as they are in the table.',
         'The SELECT by pages does less: it knows of no update and no delete, misses rows of transactions that commit late, and keeps no place to go on from.',
       ],
