@@ -91,7 +91,7 @@ function row({ atLeast, atMost, path, says }: Aim, value: number, spread: unknow
   const isMet = value >= (atLeast ?? -Infinity) && value <= (atMost ?? Infinity);
   const [least, most] = [at(spread, ['least']), at(spread, ['most'])];
   const aim = atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`;
-  const range = least === undefined ? '' : `${String(least)} to ${String(most)}`;
+  const range = typeof least === 'number' && typeof most === 'number' ? `${least} to ${most}` : '';
   return `| \`${path}\` | ${says} | ${value} | ${range} | ${aim} | ${isMet ? 'met' : '**missed**'} |`;
 }
 
