@@ -71,7 +71,10 @@ async function main(benchmarks: readonly Benchmark[]): Promise<void> {
       sections.push({ name, summary, result, machine, date, rounds: ownRounds, isQuick });
       say(`  ${JSON.stringify(result.figures)}`);
     } catch (error) {
-      if (interrupted.signal.aborted) throw error;
+      if (interrupted.signal.aborted) {
+        process.exitCode = 130;
+        return;
+      }
       // What the others find out in hours is not lost for one.
       failed.push(name);
       process.exitCode = 1;
@@ -96,5 +99,5 @@ async function main(benchmarks: readonly Benchmark[]): Promise<void> {
 
 function usage(): string {
   const list = ALL.map(({ name, summary }) => `  ${name.padEnd(14)}${summary}`).join('\n');
-  return `pnpm bench [name …] [--quick] [--rounds n] [--json] [--out dir]\n\n${list}\n`;
+  return `pnpm bench [name …] [--quick] [--rounds n] [--json] [--out dir]\n\n${list}\n\nCERTYO_BENCH_PROFILES=dir keeps a CPU profile of each process.\n`;
 }

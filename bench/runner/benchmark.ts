@@ -61,7 +61,7 @@ export interface LineChart {
   readonly name: string;
   readonly title: string;
   readonly x: { readonly label: string; readonly isLogarithmic: boolean };
-  readonly y: { readonly label: string };
+  readonly y: { readonly label: string; readonly isLogarithmic?: boolean | undefined };
   readonly lines: readonly {
     readonly label: string;
     readonly points: readonly { readonly x: number; readonly y: number }[];

@@ -1,3 +1,9 @@
+import { copyBenchmark } from '../workloads/copy/copy.ts';
+import { growthBenchmark } from '../workloads/growth/growth.ts';
+import { idleBenchmark } from '../workloads/idle/idle.ts';
+import { logBenchmark } from '../workloads/log/log.ts';
+import { memoryBenchmark } from '../workloads/memory/memory.ts';
+import { memoryHourBenchmark } from '../workloads/memory/memory-hour.ts';
 import { latencyBenchmark } from '../workloads/latency/latency.ts';
 import { decodeBenchmark } from '../workloads/decode/decode.ts';
 import { pipelineBenchmark } from '../workloads/pipeline/pipeline.ts';
@@ -11,7 +17,12 @@ export const DEFAULT_BENCHMARKS: readonly Benchmark[] = [
   sourceBenchmark,
   pipelineBenchmark,
   latencyBenchmark,
+  copyBenchmark,
+  memoryBenchmark,
+  growthBenchmark,
+  logBenchmark,
+  idleBenchmark,
 ];
 
 /** What runs only when it is named: it takes long, or answers a question of its own. */
-export const OTHER_BENCHMARKS: readonly Benchmark[] = [writerCostBenchmark];
+export const OTHER_BENCHMARKS: readonly Benchmark[] = [memoryHourBenchmark, writerCostBenchmark];

@@ -1,5 +1,6 @@
 import type { Chart, Table } from './benchmark.ts';
 import type { Machine } from './machine.ts';
+import { aimsMarkdown } from './report-aims.ts';
 import type { ReportSection } from './report-section.ts';
 
 const HEAD = `# Benchmarks
@@ -16,6 +17,7 @@ export function reportMarkdown(sections: readonly ReportSection[], byHand: strin
   const blocks = [
     HEAD,
     machines.length === 1 ? `Machine: ${machines[0] ?? ''}.` : '',
+    aimsMarkdown(sections),
     ...sections.map((section) => sectionMarkdown(section, machines.length > 1)),
     byHand.trim(),
   ];

@@ -3,7 +3,8 @@ import { axisTicks, logTicks, shortNumber } from './report-scale.ts';
 
 const WIDTH = 760;
 const FONT = 'font-family="system-ui, sans-serif" font-size="13"';
-const COLORS = ['#2563eb', '#dc2626', '#059669', '#9333ea', '#d97706', '#475569'];
+const [OURS, THEIRS] = ['#2563eb', '#64748b'] as const;
+const COLORS = [OURS, '#dc2626', '#059669', '#9333ea', '#d97706', THEIRS];
 const INK = '#1f2937';
 const GRID = '#d1d5db';
 
@@ -12,6 +13,9 @@ export function chartSvg(chart: Chart): string {
   return chart.kind === 'bars' ? barsSvg(chart) : linesSvg(chart);
 }
 
+/** In the labels of what is ours. */
+const US = 'certyo-cdc';
+
 const BAR = { left: 260, right: 110, top: 44, step: 34, height: 20 };
 
 function barsSvg({ bars, title, unit }: BarChart): string {
@@ -19,6 +23,8 @@ function barsSvg({ bars, title, unit }: BarChart): string {
   const end = BAR.top + bars.length * BAR.step;
   const x = (value: number): number =>
     BAR.left + (finite(value) / (ticks.at(-1) ?? 1)) * (WIDTH - BAR.left - BAR.right);
+  const namesUs = bars.some(({ label }) => label.includes(US));
+  const isOurs = (label: string): boolean => !namesUs || label.includes(US);
   const grid = ticks.flatMap((tick) => [
     line(x(tick), BAR.top - 6, x(tick), end, GRID),
     text(x(tick), end + 18, shortNumber(tick), 'middle'),
@@ -29,41 +35,40 @@ function barsSvg({ bars, title, unit }: BarChart): string {
     const width = Math.max(1, x(value.median) - BAR.left);
     return [
       text(BAR.left - 8, middle + 4, label, 'end'),
-      `<rect x="${px(BAR.left)}" y="${px(top)}" width="${px(width)}" height="${BAR.height}" fill="${COLORS[index === 0 ? 0 : 5] ?? INK}"/>`,
+      `<rect x="${px(BAR.left)}" y="${px(top)}" width="${px(width)}" height="${BAR.height}" fill="${isOurs(label) ? OURS : THEIRS}"/>`,
       line(x(value.least), middle, x(value.most), middle, INK),
       line(x(value.least), middle - 5, x(value.least), middle + 5, INK),
       line(x(value.most), middle - 5, x(value.most), middle + 5, INK),
       text(x(value.most) + 8, middle + 4, shortNumber(value.median), 'start'),
     ];
   });
-  const axis = text((BAR.left + WIDTH - BAR.right) / 2, end + 38, unit, 'middle');
-  return svg(end + 50, title, [...grid, ...drawn, axis]);
+  const unitText = text((BAR.left + WIDTH - BAR.right) / 2, end + 38, unit, 'middle');
+  return svg(end + 50, title, [...grid, ...drawn, unitText]);
 }
 
-const PLOT = { left: 76, right: 24, top: 44, height: 260 };
+const PLOT = { left: 76, right: 24, top: 60, height: 260 };
 
 function linesSvg({ lines, title, x, y }: LineChart): string {
   const points = lines.flatMap((each) => each.points);
   const bottom = PLOT.top + PLOT.height;
-  const xs = points.map((point) => point.x);
-  const xTicks = x.isLogarithmic
-    ? logTicks(Math.min(...xs), Math.max(...xs))
-    : axisTicks(Math.max(0, ...xs));
-  const yTicks = axisTicks(Math.max(0, ...points.map((point) => finite(point.y))));
-  const toScale = x.isLogarithmic ? Math.log10 : (value: number): number => value;
-  const [first, last] = [toScale(xTicks[0] ?? 0), toScale(xTicks.at(-1) ?? 1)];
+  const horizontal = axis(
+    points.map((point) => point.x),
+    x.isLogarithmic,
+  );
+  const vertical = axis(
+    points.map((point) => point.y),
+    y.isLogarithmic === true,
+  );
   const right = WIDTH - PLOT.right;
-  const atX = (value: number): number =>
-    PLOT.left + ((toScale(value) - first) / (last - first || 1)) * (right - PLOT.left);
-  const atY = (value: number): number =>
-    bottom - (finite(value) / (yTicks.at(-1) ?? 1)) * PLOT.height;
+  const atX = (value: number): number => PLOT.left + horizontal.place(value) * (right - PLOT.left);
+  const atY = (value: number): number => bottom - vertical.place(value) * PLOT.height;
   const legend = bottom + 62;
   return svg(legend + lines.length * 20, title, [
-    ...yTicks.flatMap((tick) => [
+    ...vertical.ticks.flatMap((tick) => [
       line(PLOT.left, atY(tick), right, atY(tick), GRID),
       text(PLOT.left - 8, atY(tick) + 4, shortNumber(tick), 'end'),
     ]),
-    ...xTicks.flatMap((tick) => [
+    ...horizontal.ticks.flatMap((tick) => [
       line(atX(tick), PLOT.top, atX(tick), bottom, GRID),
       text(atX(tick), bottom + 18, shortNumber(tick), 'middle'),
     ]),
@@ -84,6 +89,22 @@ function linesSvg({ lines, title, x, y }: LineChart): string {
       ];
     }),
   ]);
+}
+
+interface Axis {
+  readonly ticks: readonly number[];
+  /** From 0 at its beginning to 1 at its end. */
+  place(value: number): number;
+}
+
+function axis(values: readonly number[], isLogarithmic: boolean): Axis {
+  const known = values.filter((value) => Number.isFinite(value) && (!isLogarithmic || value > 0));
+  const ticks = isLogarithmic
+    ? logTicks(Math.min(...known), Math.max(...known))
+    : axisTicks(Math.max(0, ...known));
+  const scale = (value: number): number => (isLogarithmic ? Math.log10(value) : value);
+  const [first, last] = [scale(ticks[0] ?? 0), scale(ticks.at(-1) ?? 1)];
+  return { ticks, place: (value) => finite((scale(value) - first) / (last - first)) };
 }
 
 function svg(height: number, title: string, elements: readonly string[]): string {

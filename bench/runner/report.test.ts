@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Chart } from './benchmark.ts';
 import { mergeSections, writeReport } from './report.ts';
+import { aimsMarkdown } from './report-aims.ts';
 import { reportMarkdown } from './report-markdown.ts';
 import type { ReportSection } from './report-section.ts';
 import { axisTicks, logTicks, shortNumber } from './report-scale.ts';
@@ -83,6 +84,24 @@ describe('chartSvg', () => {
     if (bars?.kind !== 'bars' || lines?.kind !== 'lines') throw new Error('Other charts.');
     expectWellFormed(chartSvg({ ...bars, bars: [] }));
     expectWellFormed(chartSvg({ ...lines, lines: [] }));
+  });
+});
+
+describe('aimsMarkdown', () => {
+  test('says what was met and what was missed, as far as it was run', () => {
+    const figures = {
+      vsFastestDrain: 0.95,
+      vsFastestDrainSpread: { least: 0.9, most: 1.1 },
+      rssVsDebezium: 0.5,
+      vsDebezium: null,
+    };
+    const lines = aimsMarkdown([
+      section('pipeline', { result: { figures, tables: [], charts: [] } }),
+    ]).split('\n');
+    expect(lines.slice(2)).toEqual([
+      expect.stringMatching(/vsFastestDrain.* \| 0\.95 \| 0\.9 to 1\.1 \| ≥ 0\.9 \| met \|$/),
+      expect.stringMatching(/rssVsDebezium.* \| 0\.5 \|  \| ≤ 0\.25 \| \*\*missed\*\* \|$/),
+    ]);
   });
 });
 

@@ -1,9 +1,15 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const folder = fileURLToPath(new URL('../../.cache/bench-bundles', import.meta.url));
+
+/** Removed when this process ends. */
+const outfiles: string[] = [];
+process.once('exit', () => {
+  for (const outfile of outfiles) rmSync(outfile, { force: true });
+});
 
 const bundled = new Map<string, Promise<string>>();
 
@@ -39,5 +45,6 @@ async function bundleOnce(path: string): Promise<string> {
     },
     logLevel: 'error',
   });
+  outfiles.push(outfile);
   return outfile;
 }

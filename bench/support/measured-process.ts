@@ -1,10 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { basename } from 'node:path';
 import { bundle } from './bundle.ts';
 import type { Answer, Question } from './serve-parent.ts';
 
+/** A folder for a CPU profile of each child; figures that are taken with it are none. */
+const PROFILES: string | undefined = process.env['CERTYO_BENCH_PROFILES'];
+
 interface Waiting {
   readonly resolve: (output: unknown) => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Where and how a child runs. */
@@ -29,7 +33,10 @@ export class MeasuredProcess implements AsyncDisposable {
   private constructor(program: string, { nodeOptions = [], signal }: MeasuredProcessOptions) {
     this.#signal = signal;
     this.#child = fork(program, [], {
-      execArgv: [...nodeOptions],
+      execArgv: [
+        ...nodeOptions,
+        ...(PROFILES === undefined ? [] : profileOptions(program, PROFILES)),
+      ],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -38,10 +45,9 @@ export class MeasuredProcess implements AsyncDisposable {
     this.#child.on('message', (answer: Answer) => this.#answered(answer));
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', (code, killedBy) => {
-        const error = new Error(
-          `The child ended with ${String(code ?? killedBy)}. ${this.#errors}`,
-        );
-        for (const { reject } of this.#waiting.values()) reject(error);
+        const text = `The child ended with ${String(code ?? killedBy)}. ${this.#errors}`;
+        for (const { reject } of this.#waiting.values())
+          reject(signal.aborted ? signal.reason : new Error(text));
         this.#waiting.clear();
         resolve();
       });
@@ -87,7 +93,9 @@ export class MeasuredProcess implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort);
-    this.#child.kill('SIGKILL');
+    // Without its parent it exits by itself, and writes its profile then.
+    if (PROFILES !== undefined && this.#child.connected) this.#child.disconnect();
+    else this.#child.kill('SIGKILL');
     await this.#exited;
   }
 
@@ -109,4 +117,9 @@ export async function askOnce<Output>(
 ): Promise<Output> {
   await using child = await MeasuredProcess.start(entry, options);
   return await child.ask<Output>(name, input);
+}
+
+function profileOptions(program: string, folder: string): readonly string[] {
+  const name = `${basename(program, '.mjs')}-${Date.now()}.cpuprofile`;
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}`];
 }

@@ -35,6 +35,7 @@ serveParent({
       if (error !== null) throw error;
     });
     await pipeline.start();
+    stop = startMeter();
   },
   begin: (): void => {
     stop = startMeter();

@@ -15,7 +15,7 @@ export interface RunningPipelineOptions {
   readonly lingerMs?: number | false | undefined;
 }
 
-/** What it used since it was told to begin, and where it is. */
+/** What it used since it began, and where it is. */
 export interface RunningUsage extends Usage {
   /** Items since its start. */
   readonly delivered: number;
@@ -48,7 +48,7 @@ export class RunningPipeline implements AsyncDisposable {
     }
   }
 
-  /** Counts CPU and time from zero. */
+  /** Counts CPU and time from zero; they count from the opened stream on where nobody does. */
   begin(): Promise<void> {
     return this.#process.ask('begin');
   }

@@ -169,15 +169,17 @@ async function growth(
       name: series.name,
       title: `CPU with more ${series.of}`,
       x: { label: series.of, isLogarithmic: true },
-      y: { label: isPerUnit ? `ns a ${series.unit}` : 'µs an event' },
+      y: { label: 'µs an event', isLogarithmic: isPerUnit },
       lines: [
-        {
-          label: 'the whole pipeline',
-          points: costs.map(({ median, nanosPerUnit, x }) => ({
-            x,
-            y: isPerUnit ? nanosPerUnit : median,
-          })),
-        },
+        { label: 'the whole pipeline', points: costs.map(({ median, x }) => ({ x, y: median })) },
+        ...(isPerUnit
+          ? [
+              {
+                label: `${toDigits(line.fixed, 2)} µs + ${toDigits(line.perUnit * 1e3, 3)} ns a ${series.unit}`,
+                points: costs.map(({ x }) => ({ x, y: line.fixed + line.perUnit * x })),
+              },
+            ]
+          : []),
       ],
     },
   };

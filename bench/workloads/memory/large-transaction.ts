@@ -48,7 +48,6 @@ export async function deliverLargeTransaction(
     { source, ...delivery, maxItems: 1_000 },
     signal,
   );
-  await pipeline.begin();
   const sampling = new Sampling(pipeline);
   try {
     await insertBenchRows(database, { rows, transactions: 1 });

@@ -34,7 +34,6 @@ export const memoryHourBenchmark: Benchmark = {
     };
     await benchSource(source).setup();
     await using pipeline = await RunningPipeline.start({ source, receiver: receiver.url }, signal);
-    await pipeline.begin();
     const sampling = new Sampling(pipeline, SAMPLE_MS[size]);
     let rows = 0;
     const startedAt = performance.now();

@@ -22,6 +22,10 @@ const JARS: Readonly<Record<string, string>> = {
     '9c4a4a815302a23db37785729594f6362719fda62e6a74d812d1e2719995ec99',
   'io/debezium/debezium-api/3.6.1.Final/debezium-api-3.6.1.Final.jar':
     '893c73a44dd05b3a102830efb53b2636c63cfdf890860411dcc4969282c9544b',
+  'org/apache/kafka/connect-transforms/4.3.0/connect-transforms-4.3.0.jar':
+    'a1b6b347e26997e4e5ede01752a9ac572e8d938b48bf3a4b22c27890dca65b7e',
+  'io/debezium/debezium-connect-plugins/3.6.1.Final/debezium-connect-plugins-3.6.1.Final.jar':
+    '712d34752f945fb4062354a9faf04424dd3660411137b3bb160b0a68d4a7ee8e',
   'io/debezium/debezium-config/3.6.1.Final/debezium-config-3.6.1.Final.jar':
     '0d4b6335aca11e8ba40aa00d39b23b863ef968e79d47ed7a133b9461f8218405',
   'io/debezium/debezium-connector-common/3.6.1.Final/debezium-connector-common-3.6.1.Final.jar':
