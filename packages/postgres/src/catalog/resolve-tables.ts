@@ -190,8 +190,7 @@ function toDescription(
     columns: columns.map((column) => toColumn(column)),
     primaryKey,
     replicaIdentity,
-    replicaIndex:
-      indexes.get(row.replica_index ?? '')?.[0]?.index_name ?? null,
+    replicaIndex: indexes.get(row.replica_index ?? '')?.[0]?.index_name ?? null,
     replicaIdentityColumns:
       replicaIdentity === 'full'
         ? columns.filter((column) => column.generated === '').map((column) => column.name)
