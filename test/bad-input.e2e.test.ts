@@ -45,8 +45,12 @@ afterAll(async () => {
   await emulator[Symbol.asyncDispose]();
 });
 
-/** Runs the example as a person would; `until` names what it prints before it is interrupted. */
-function run(env: Environment, args: readonly string[] = [], until?: RegExp): Promise<Outcome> {
+/** Runs the example as a person would; `until` names what it prints before it is interrupted, or is waited for. */
+function run(
+  env: Environment,
+  args: readonly string[] = [],
+  until?: RegExp | Promise<unknown>,
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
       cwd: ROOT,
@@ -57,15 +61,18 @@ function run(env: Environment, args: readonly string[] = [], until?: RegExp): Pr
     let stdout = '';
     let stderr = '';
     let interrupted = false;
+    const interrupt = (): void => {
+      interrupted = true;
+      child.kill('SIGINT');
+      setTimeout(() => child.kill('SIGINT'), 700).unref();
+    };
+    if (until instanceof Promise) void until.finally(interrupt);
     child.stdout.on('data', (data: Buffer) => {
       stdout += data.toString();
     });
     child.stderr.on('data', (data: Buffer) => {
       stderr += data.toString();
-      if (until === undefined || interrupted || !until.test(stderr)) return;
-      interrupted = true;
-      child.kill('SIGINT');
-      setTimeout(() => child.kill('SIGINT'), 700).unref();
+      if (until instanceof RegExp && !interrupted && until.test(stderr)) interrupt();
     });
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stdout, stderr }));
@@ -243,7 +250,11 @@ describe('the API', () => {
   });
 
   test('a slot that is in use', async () => {
-    const holder = run(good(), ORDERS, /records delivered/u);
+    let letGo = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    const holder = run(good(), ORDERS, released);
     await expect
       .poll(async () =>
         database.query(
@@ -252,6 +263,7 @@ describe('the API', () => {
       )
       .toHaveLength(1);
     const outcome = await run(good(), [...ORDERS, '--slot-wait-ms', '500']);
+    letGo();
     expectMessage(outcome, 'SOURCE_BUSY', 'Stop the other instance');
     expect((await holder).code).toBe(0);
   });

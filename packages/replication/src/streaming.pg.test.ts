@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openReader, startPostgres } from '@certyo-cdc/testing';
+import { openReader, type PostgresServer, startPostgres } from '@certyo-cdc/testing';
 import { testDatabase } from '@certyo-cdc/testing/vitest';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { replicationSource } from './replication-source.ts';
@@ -21,6 +21,27 @@ async function spoolFolder(): Promise<{
   const files = async (): Promise<readonly string[]> =>
     (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.spool'));
   return { directory, files };
+}
+
+/** A table that is read with `twoPhase`, on a server that has prepared transactions. */
+async function preparing(skip: (why: string) => never): ReturnType<typeof captured> {
+  const db = await testDatabase();
+  const [{ major, prepared } = { major: 0, prepared: 0 }] = await db.query<{
+    readonly major: number;
+    readonly prepared: number;
+  }>(
+    `SELECT current_setting('server_version_num')::int / 10000 AS major,
+            current_setting('max_prepared_transactions')::int AS prepared`,
+  );
+  await db[Symbol.asyncDispose]();
+  if (major < 15) skip('PostgreSQL 15 and newer');
+  let own: PostgresServer | undefined;
+  if (prepared === 0) {
+    own = await startPostgres({ major, settings: { max_prepared_transactions: 5 } });
+    const server = own;
+    onTestFinished(() => server[Symbol.asyncDispose]());
+  }
+  return captured(TABLE, { tables: ['t'], twoPhase: true }, own);
 }
 
 describe(replicationSource, () => {
@@ -96,21 +117,7 @@ describe(replicationSource, () => {
   test('a prepared transaction leaves when it is committed, also after a restart behind its PREPARE', async ({
     skip,
   }) => {
-    const db = await testDatabase();
-    const [{ major, prepared } = { major: 0, prepared: 0 }] = await db.query<{
-      readonly major: number;
-      readonly prepared: number;
-    }>(
-      `SELECT current_setting('server_version_num')::int / 10000 AS major,
-              current_setting('max_prepared_transactions')::int AS prepared`,
-    );
-    await db[Symbol.asyncDispose]();
-    if (major < 15) skip('PostgreSQL 15 and newer');
-    await using own =
-      prepared > 0
-        ? null
-        : await startPostgres({ major, settings: { max_prepared_transactions: 5 } });
-    await using it = await captured(TABLE, { tables: ['t'], twoPhase: true }, own ?? undefined);
+    await using it = await preparing(skip);
     let checkpoint;
     {
       await using reader = await openReader(it.source);
@@ -135,5 +142,53 @@ describe(replicationSource, () => {
         signal: new AbortController().signal,
       }),
     ).rejects.toMatchObject({ code: 'SOURCE_SETUP' });
+  });
+
+  test('R-21: rows that a prepared transaction wrote before it altered their table have the columns of then', async ({
+    skip,
+  }) => {
+    await using it = await preparing(skip);
+    await using reader = await openReader(it.source);
+    await it.db.query(`INSERT INTO t VALUES (1, 'a')`);
+    await it.db.query(
+      `BEGIN; INSERT INTO t VALUES (2, 'b'); ALTER TABLE t ADD c int; INSERT INTO t VALUES (3, 'c', 3); PREPARE TRANSACTION 'altered'`,
+    );
+    await reader.caughtUp();
+    await it.db.query(`COMMIT PREPARED 'altered'`);
+    await it.db.query(`INSERT INTO t VALUES (4, 'd', 4)`);
+    await reader.caughtUp();
+    expect(reader.told).toEqual([
+      'insert t {"id":1,"v":"a"}',
+      'insert t {"id":2,"v":"b"}',
+      'schema t',
+      'insert t {"c":3,"id":3,"v":"c"}',
+      'insert t {"c":4,"id":4,"v":"d"}',
+    ]);
+  });
+
+  test('R-21: what a prepared transaction describes first holds for others meanwhile, and also when it is rolled back', async ({
+    skip,
+  }) => {
+    await using it = await preparing(skip);
+    await using reader = await openReader(it.source);
+    await it.db.query(`INSERT INTO t VALUES (1, 'a')`);
+    await it.db.query(`ALTER TABLE t ADD c int`);
+    for (const end of ['ROLLBACK', 'COMMIT']) {
+      await it.db.query(`BEGIN; INSERT INTO t VALUES (2, 'b', 2); PREPARE TRANSACTION 'described'`);
+      await it.db.query(`INSERT INTO t VALUES (3, 'c', 3)`);
+      await reader.caughtUp();
+      await it.db.query(`${end} PREPARED 'described'`);
+      await it.db.query(`DELETE FROM t WHERE id = 3`);
+      await reader.caughtUp();
+    }
+    expect(reader.told).toEqual([
+      'insert t {"id":1,"v":"a"}',
+      'schema t',
+      'insert t {"c":3,"id":3,"v":"c"}',
+      'delete t {"id":3}',
+      'insert t {"c":3,"id":3,"v":"c"}',
+      'insert t {"c":2,"id":2,"v":"b"}',
+      'delete t {"id":3}',
+    ]);
   });
 });

@@ -12,6 +12,52 @@ const WIDE = [
 ];
 const SLOW = { tables: ['t'], copy: { parallel: 1 }, maxBufferedBytes: 65_536 } as const;
 
+/** Starts a first copy whose slot another one takes as soon as it is there; false where that one came too late. */
+async function startOvertaken(): Promise<boolean> {
+  const options = { ...SLOW, slotWaitMs: false } as const;
+  await using it = await captured(WIDE, options);
+  const { signal } = new AbortController();
+  const other = await connect(resolveConnection(it.db.url), { replication: true, signal });
+  try {
+    const command = `START_REPLICATION SLOT "${it.db.database}" LOGICAL 0/0 (proto_version '1', publication_names 'certyo_cdc')`;
+    let isOpen = false;
+    const opening = openReader(sourceOf(it.db, options));
+    opening.then(
+      () => (isOpen = true),
+      () => (isOpen = true),
+    );
+    // Fails until the slot is there, and does not come back once it has it.
+    const taking = (async (): Promise<void> => {
+      while (!isOpen) {
+        const error: unknown = await other.query(command).then(
+          () => null,
+          (failure: unknown) => failure,
+        );
+        if (sqlStateOf(error) === null) return;
+      }
+    })();
+    const { processID } = other as unknown as { readonly processID: number };
+    const holder = 'SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1';
+    const isTaken = async (): Promise<boolean> =>
+      (await it.db.query<{ readonly active_pid: number }>(holder, [it.db.database])).at(0)
+        ?.active_pid === processID;
+    let taken = false;
+    await expect.poll(async () => isOpen || (taken = await isTaken())).toBe(true);
+    if (taken) {
+      const idle = `SELECT query FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()`;
+      await expect.poll(() => it.db.query(idle)).toEqual([]);
+      destroyClient(other);
+    }
+    await taking;
+    await using reader = await opening;
+    await reader.caughtUp();
+    expect(new Set(reader.rows.map((row) => row.key['id'])).size).toBe(14_000);
+    return taken;
+  } finally {
+    destroyClient(other);
+  }
+}
+
 describe('the first copy', () => {
   test('R-29: transactions that are running: named, and nothing is left behind', async () => {
     const options = { tables: ['t'], copy: { slotLockTimeoutMs: 500 } };
@@ -69,39 +115,10 @@ describe('the first copy', () => {
   });
 
   test('one that made the slot and does not get it holds no snapshot while it waits', async () => {
-    const options = { ...SLOW, slotWaitMs: false } as const;
-    await using it = await captured(WIDE, options);
-    const { signal } = new AbortController();
-    const other = await connect(resolveConnection(it.db.url), { replication: true, signal });
-    try {
-      const { processID } = other as unknown as { readonly processID: number };
-      const holder = 'SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1';
-      const command = `START_REPLICATION SLOT "${it.db.database}" LOGICAL 0/0 (proto_version '1', publication_names 'certyo_cdc')`;
-      const opening = openReader(sourceOf(it.db, options));
-      opening.catch(() => undefined);
-      // Fails until the slot is there, and does not come back once it has it.
-      const taking = (async (): Promise<void> => {
-        for (;;) {
-          const error: unknown = await other.query(command).then(
-            () => null,
-            (failure: unknown) => failure,
-          );
-          if (sqlStateOf(error) === null) return;
-        }
-      })();
-      await expect
-        .poll(() => it.db.query(holder, [it.db.database]))
-        .toEqual([{ active_pid: processID }]);
-      const idle = `SELECT query FROM pg_stat_activity WHERE state LIKE 'idle in transaction%' AND datname = current_database()`;
-      await expect.poll(() => it.db.query(idle)).toEqual([]);
-      destroyClient(other);
-      await taking;
-      await using reader = await opening;
-      await reader.caughtUp();
-      expect(new Set(reader.rows.map((row) => row.key['id'])).size).toBe(14_000);
-    } finally {
-      destroyClient(other);
-    }
+    // Between the slot and its reading there is a moment, in which another one has to come: if it misses it, it tries again.
+    let isTaken = false;
+    for (let attempt = 0; attempt < 30 && !isTaken; attempt += 1) isTaken = await startOvertaken();
+    expect(isTaken).toBe(true);
   });
 
   test('S-02: what is cut off goes on in chunks beside the stream', async () => {

@@ -50,6 +50,14 @@ export interface MessageAt {
   readonly lsnAt: number;
 }
 
+/** How a relation is described at one place of the stream. */
+export interface RelationState {
+  readonly oid: number;
+  /** Undefined where it is not, or only by `undone`. */
+  readonly relation: Relation | null | undefined;
+  readonly undone: pgoutput.RelationMessage | undefined;
+}
+
 /** Makes events of the messages within a transaction, whether it is read as it comes or from the spool. */
 export class ChangeReader {
   readonly #options: ChangeReaderOptions;
@@ -164,10 +172,28 @@ export class ChangeReader {
     this.row(bytes, at, end, lsnAt, transaction, events);
   }
 
-  /** Takes note of a description that holds if no other one comes: of what was rolled back, or only prepared. */
-  undoneRelation(message: pgoutput.RelationMessage): void {
+  /**
+   * Takes note of a description that holds if no other one comes: of what was rolled back, or only prepared.
+   *
+   * @returns How the relation was described before.
+   */
+  undoneRelation(message: pgoutput.RelationMessage): RelationState {
+    const before = this.state(message.oid);
     this.#relations.delete(message.oid);
     this.#undone.set(message.oid, message);
+    return before;
+  }
+
+  state(oid: number): RelationState {
+    return { oid, relation: this.#relations.get(oid), undone: this.#undone.get(oid) };
+  }
+
+  /** Has a relation described as it was at another place. */
+  restore({ oid, relation, undone }: RelationState): void {
+    if (relation === undefined) this.#relations.delete(oid);
+    else this.#relations.set(oid, relation);
+    if (undone === undefined) this.#undone.delete(oid);
+    else this.#undone.set(oid, undone);
   }
 
   async relation(

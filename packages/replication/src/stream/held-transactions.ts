@@ -1,5 +1,6 @@
 import { GapError, SourceProtocolError } from '@certyo-cdc/core';
 import { formatLsn, type Lsn } from '../protocol/lsn.ts';
+import type { RelationState } from './change-reader.ts';
 import type { Spool, SpoolFolder } from './spool.ts';
 
 /** A transaction that came before its commit, and waits for it in the spool. */
@@ -10,6 +11,8 @@ export interface HeldTransaction {
   readonly hasXids: boolean;
   /** Subtransactions that were rolled back. */
   readonly undone: Set<number>;
+  /** Of the relations that it describes, where it came in one piece: how they were described before it. */
+  readonly before: Map<number, RelationState>;
   /** Where its PREPARE stands, once it is prepared. */
   prepareLsn: Lsn | null;
 }
@@ -127,7 +130,14 @@ export class HeldTransactions {
         'A transaction came before its commit, which was not asked for.',
       );
     }
-    return { xid, spool: this.#folder.create(), hasXids, undone: new Set(), prepareLsn };
+    return {
+      xid,
+      spool: this.#folder.create(),
+      hasXids,
+      undone: new Set(),
+      before: new Map(),
+      prepareLsn,
+    };
   }
 
   #known(among: ReadonlyMap<number, HeldTransaction>, xid: number): HeldTransaction {

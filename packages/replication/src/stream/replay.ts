@@ -3,7 +3,7 @@ import { wholeFrameLength } from '../protocol/frame-buffer.ts';
 import type { Lsn } from '../protocol/lsn.ts';
 import * as pgoutput from '../protocol/pgoutput.ts';
 import { MESSAGE, readLogicalMessage } from '../protocol/pgoutput-transactions.ts';
-import type { ChangeReader } from './change-reader.ts';
+import type { ChangeReader, RelationState } from './change-reader.ts';
 import type { HeldTransaction } from './held-transactions.ts';
 import type { OpenTransaction } from './open-transaction.ts';
 
@@ -19,6 +19,8 @@ export class Replay {
   readonly endLsn: Lsn;
   readonly #changes: ChangeReader;
   #offset = 0;
+  /** How relations were described in the stream behind this transaction, where they were. */
+  #later: RelationState[] = [];
 
   constructor(
     held: HeldTransaction,
@@ -42,6 +44,7 @@ export class Replay {
    * @returns Bytes of the piece.
    */
   async next(events: ChangeEvent[]): Promise<number> {
+    if (this.#offset === 0) this.#goBack();
     const bytes = await this.held.spool.read(this.#offset);
     let pos = 0;
     try {
@@ -54,7 +57,19 @@ export class Replay {
     } finally {
       this.#offset += pos;
     }
+    if (this.isAtEnd) for (const state of this.#later) this.#changes.restore(state);
     return bytes.length;
+  }
+
+  /** Its first rows may stand before its own descriptions, of which the newest is known by now, or a later one. */
+  #goBack(): void {
+    this.#later = [];
+    for (const before of this.held.before.values()) {
+      const now = this.#changes.state(before.oid);
+      // Its own newest one holds until a row asks for it.
+      if (now.relation !== undefined) this.#later.push(now);
+      this.#changes.restore(before);
+    }
   }
 
   /** Reads one message; a promise only where it takes more than its bytes. */

@@ -230,7 +230,8 @@ export class StreamDecoder {
     const { end, isStopped } = endOfPiece(bytes, from, stop, (at, to) => {
       // Of a transaction that is prepared in one piece the server takes it as read, for whatever comes until the commit.
       if (held.hasXids || bytes[at] !== pgoutput.RELATION) return;
-      this.#changes.undoneRelation(pgoutput.readRelation(bytes, at, to));
+      const before = this.#changes.undoneRelation(pgoutput.readRelation(bytes, at, to));
+      if (!held.before.has(before.oid)) held.before.set(before.oid, before);
     });
     if (end > from) await held.spool.append(bytes.subarray(from, end));
     if (isStopped) this.#piece = null;
