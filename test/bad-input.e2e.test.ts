@@ -182,7 +182,7 @@ describe('the database', () => {
     expectMessage(await against(database.url, 'public.order'), 'did you mean public.orders');
   });
 
-  test('a pooler that refuses replication settings', async () => {
+  test('R-30: a pooler that refuses replication settings', async () => {
     const text = 'SERROR\0C08P01\0Munsupported startup parameter: options\0\0';
     const answer = Buffer.alloc(5);
     answer.write('E');

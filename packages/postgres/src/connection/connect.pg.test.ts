@@ -109,7 +109,11 @@ describe('connect', () => {
     try {
       const running = clients[0]?.query(start).catch(() => {});
       await expect
-        .poll(() => database.query('SELECT 1 FROM pg_replication_slots WHERE active'))
+        .poll(() =>
+          database.query('SELECT 1 FROM pg_replication_slots WHERE active AND slot_name = $1', [
+            slot,
+          ]),
+        )
         .toHaveLength(1);
       const second = await clients[1]?.query(start).catch((error: unknown) => error);
       expect(classifyPostgresError(second)).toMatchObject({ code: 'SOURCE_BUSY', retryable: true });
