@@ -35,7 +35,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     pool: 'forks',
     // Most of the time is spent waiting for servers.
-    maxWorkers: 4,
+    maxWorkers: 3,
     // What is waited for comes in milliseconds; only a machine that is busy with other work as well needs longer.
     testTimeout: 90_000,
     hookTimeout: 90_000,

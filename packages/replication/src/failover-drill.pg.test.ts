@@ -24,6 +24,8 @@ const LAST_ROW = 'SELECT max(id) AS id, count(*)::int AS n FROM t';
 interface Pair extends Watched, AsyncDisposable {
   /** Kills the primary, promotes the standby, and leads the address there. */
   readonly failOver: () => Promise<void>;
+  /** Resolves when the standby has all that was committed, checkpoints included. */
+  readonly followed: () => Promise<void>;
   /** Cuts the standby off from the primary. */
   readonly detach: () => Promise<void>;
 }
@@ -60,6 +62,13 @@ async function pair(isSynced: boolean, isProtected = isSynced): Promise<Pair> {
       const query: Watched['db']['query'] = async (sql, values = []) =>
         (await client.query(sql, [...values])).rows as never;
       Object.assign(it, { db: { ...it.db, query } });
+    },
+    followed: async () => {
+      const [written] = await primary.query<{ lsn: string }>(
+        'SELECT pg_current_wal_flush_lsn()::text AS lsn',
+      );
+      const replayed = `SELECT pg_last_wal_replay_lsn() >= '${written?.lsn ?? ''}'::pg_lsn AS done`;
+      await expect.poll(() => standby.query(replayed)).toEqual([{ done: true }]);
     },
     detach: async () => {
       await standby.query(`ALTER SYSTEM SET primary_conninfo = ''`);
@@ -143,6 +152,8 @@ describe('a failover to a standby that does not have the slot', () => {
     async () => {
       await using it = await pair(false);
       await deliverBefore(it);
+      // Without the checkpoint nobody could tell that there is a gap, only that there is no slot.
+      await it.followed();
       await it.failOver();
       await it.db.query('INSERT INTO t VALUES (4)');
       const startedAtMs = Date.now();

@@ -74,4 +74,34 @@ describe('pollingSource while a transaction stays open', () => {
     expect(after?.id).not.toBe(before?.id);
     expect((after?.version ?? '') > (before?.version ?? '')).toBe(true);
   });
+
+  test('I3: by stamp, caughtUp waits for the rows behind a TRUNCATE that an older transaction held up', async () => {
+    await using it = await captured([STAMPED, 'INSERT INTO t DEFAULT VALUES'], {
+      tables: [
+        {
+          table: 't',
+          cursor: { kind: 'timestamp', column: 'at', overlapMs: 60_000 },
+          hardDeletes: 'tombstone',
+        },
+      ],
+    });
+    await using reader = await openReader(it.source);
+    await reader.caughtUp();
+    const older = await it.db.client();
+    await older.query('BEGIN');
+    await older.query('SELECT txid_current()');
+    await it.db.query(
+      'BEGIN; CREATE TEMP TABLE saved ON COMMIT DROP AS SELECT * FROM t; TRUNCATE t; INSERT INTO t SELECT * FROM saved; COMMIT',
+    );
+    const caughtUp = reader.caughtUp();
+    // Long enough for a pass that finds the row as it was.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await older.query('COMMIT');
+    await caughtUp;
+    expect(reader.events.map(({ operation }) => operation)).toEqual([
+      'snapshot',
+      'truncate',
+      'snapshot',
+    ]);
+  });
 });

@@ -248,7 +248,11 @@ export class TimestampReader implements TableReader {
       n = Math.max(n, last.n + 1);
     }
     if (tombstone.kind === 'deleted') this.#seen.noteDelete(tombstone.key, micros, n);
-    else this.#seen.noteTruncate();
+    else {
+      this.#seen.noteTruncate();
+      // Rows that were put back as they were are behind it: the passes before this took them for what they knew.
+      this.#passed = -1;
+    }
     return recordVersion(this.#context.epoch, micros, n);
   };
 
