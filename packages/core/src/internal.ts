@@ -12,5 +12,8 @@ export {
   wrongOption,
   wrongSecretOption,
 } from './internal/option-checks.ts';
+export { asArray, asObject, member, textMember } from './certyo/internal/json-access.ts';
 export { OptionReader } from './internal/read-options.ts';
+export { GatedCalls } from './pipeline/gated-calls.ts';
+export { settleWithin } from './pipeline/settle-within.ts';
 export { sleep, SYSTEM_TIME } from './pipeline/time.ts';

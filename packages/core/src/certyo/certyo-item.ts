@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { DeadLetterError } from '../errors/store-error.ts';
 import { idempotencyKey } from './idempotency-key.ts';
+import { itemOriginSchema, type ItemOrigin } from './item-origin.ts';
 import type { RecordDraft } from './record-draft.ts';
 import type { UnavailableColumns } from './unavailable-policy.ts';
 
@@ -19,6 +20,8 @@ export interface CertyoItem {
   readonly body: Buffer;
   /** The columns that the row has and the record does not show; missing where there are none. */
   readonly unavailable?: UnavailableColumns | undefined;
+  /** What the receipt says beyond the record; missing where no receipts are kept. */
+  readonly origin?: ItemOrigin | undefined;
 }
 
 const itemSchema = z.strictObject({
@@ -31,6 +34,7 @@ const itemSchema = z.strictObject({
   unavailable: z
     .strictObject({ schema: z.string(), name: z.string(), columns: z.array(z.string()) })
     .optional(),
+  origin: itemOriginSchema.optional(),
 });
 
 /** Whom the records belong to, written as the beginning of every record's body. */
@@ -44,7 +48,11 @@ export function recordOwner(tenantId: string, clientId: string | undefined): Rec
 }
 
 /** Writes a record's body around its payload, which is not parsed again. */
-export function toItem(owner: RecordOwner, draft: RecordDraft): CertyoItem {
+export function toItem(
+  owner: RecordOwner,
+  draft: RecordDraft,
+  origin: ItemOrigin | null = null,
+): CertyoItem {
   const key = idempotencyKey(draft);
   const timestamp =
     draft.sourceTimestamp === null
@@ -61,6 +69,7 @@ export function toItem(owner: RecordOwner, draft: RecordDraft): CertyoItem {
     idempotencyKey: key,
     body,
     ...(draft.unavailable === null ? {} : { unavailable: draft.unavailable }),
+    ...(origin === null ? {} : { origin }),
   };
 }
 

@@ -1,11 +1,13 @@
 import type { ChangeEvent } from '../event/change-event.ts';
-import type { DeliverOptions, Prepared, Sink, Verdict } from '../sink/sink.ts';
+import type { DeliverOptions, Prepared, SentBefore, Sink, Verdict } from '../sink/sink.ts';
 import type { CertyoClient } from './certyo-client.ts';
 import { deserializeItem, laneOf, serializeItem, toItem, type CertyoItem } from './certyo-item.ts';
 import { toAccepted } from './client-answers.ts';
 import { apiPath } from './client-requests.ts';
 import { confirmItems } from './confirm-items.ts';
 import { toDrafts } from './event-drafts.ts';
+import { originOf } from './item-origin.ts';
+import { SinkReceipts } from './sink-receipts.ts';
 import {
   normalizeSinkOptions,
   type CertyoSinkOptions,
@@ -32,6 +34,7 @@ class CertyoSink implements Sink<CertyoItem> {
   readonly idempotencyWindowMs: number = 23 * 60 * 60 * 1000;
   readonly #options: NormalizedSinkOptions;
   readonly #client: CertyoClient;
+  readonly #receipts: SinkReceipts | null;
 
   constructor(options: NormalizedSinkOptions) {
     this.name = options.name;
@@ -40,11 +43,21 @@ class CertyoSink implements Sink<CertyoItem> {
     this.maxBatchBytes = options.maxBatchBytes;
     this.#options = options;
     this.#client = options.client;
+    this.#receipts =
+      options.receipts === null ? null : new SinkReceipts(options.receipts, options.skipUnchanged);
+  }
+
+  async begin(options: {
+    readonly pipeline: string;
+    readonly signal: AbortSignal;
+  }): Promise<SentBefore | null> {
+    return (await this.#receipts?.begin(options.pipeline, options)) ?? null;
   }
 
   prepare(event: ChangeEvent): readonly Prepared<CertyoItem>[] {
     return toDrafts(event, this.#options.rules).map((draft) => {
-      const item = toItem(this.#options.owner, draft);
+      const origin = this.#receipts === null ? null : originOf(event, draft.operationType);
+      const item = toItem(this.#options.owner, draft, origin);
       return { lane: laneOf(item), bytes: item.body.length + ENVELOPE_BYTES, item };
     });
   }
@@ -60,8 +73,8 @@ class CertyoSink implements Sink<CertyoItem> {
       if (refused === null) sendable.push(item);
       else verdicts.set(item, refused);
     }
-    for (const chunk of this.#chunks(sendable)) {
-      const answers = await this.#send(chunk, signal);
+    for (const chunk of this.#chunks(await this.#unlessSkipped(sendable, verdicts, signal))) {
+      const answers = await this.#sendAndKeep(chunk, signal);
       chunk.forEach((item, index) => {
         const verdict = answers[index];
         if (verdict !== undefined) verdicts.set(item, verdict);
@@ -74,7 +87,24 @@ class CertyoSink implements Sink<CertyoItem> {
     items: readonly CertyoItem[],
     { signal }: { readonly signal: AbortSignal },
   ): Promise<readonly (Verdict | null)[]> {
-    return confirmItems(this.#client, items, signal);
+    const receipts = this.#receipts;
+    if (receipts === null) return confirmItems(this.#client, items, signal);
+    const verdicts = new Map<CertyoItem, Verdict>();
+    const known = await receipts.known(items, { signal });
+    const asked = items.filter((item, index) => {
+      const verdict = known[index] ?? null;
+      if (verdict !== null) verdicts.set(item, verdict);
+      return verdict === null;
+    });
+    const found = await confirmItems(this.#client, asked, signal);
+    const has = asked.filter((_item, index) => found[index] != null);
+    const answers = found.filter((verdict) => verdict !== null);
+    const settled = await receipts.settle(has, answers, { signal });
+    has.forEach((item, index) => {
+      const verdict = settled[index];
+      if (verdict !== undefined) verdicts.set(item, verdict);
+    });
+    return items.map((item) => verdicts.get(item) ?? null);
   }
 
   serialize(item: CertyoItem): string {
@@ -96,6 +126,33 @@ class CertyoSink implements Sink<CertyoItem> {
     return item.unavailable === undefined
       ? null
       : unavailableVerdict(item.unavailable, unavailable);
+  }
+
+  /** What is to be sent; the verdicts on the rest are added. */
+  async #unlessSkipped(
+    items: readonly CertyoItem[],
+    verdicts: Map<CertyoItem, Verdict>,
+    signal: AbortSignal,
+  ): Promise<readonly CertyoItem[]> {
+    if (this.#receipts === null || items.length === 0) return items;
+    const skipped = await this.#receipts.skip(items, { signal });
+    return items.filter((item, index) => {
+      const verdict = skipped[index] ?? null;
+      if (verdict !== null) verdicts.set(item, verdict);
+      return verdict === null;
+    });
+  }
+
+  /** Sends items, with their receipts where they are kept: announced before, stored after. */
+  async #sendAndKeep(
+    items: readonly CertyoItem[],
+    signal: AbortSignal,
+  ): Promise<readonly Verdict[]> {
+    const receipts = this.#receipts;
+    if (receipts === null) return this.#send(items, signal);
+    const obstacle = await receipts.announce(items, { signal });
+    if (obstacle !== null) return items.map(() => obstacle);
+    return receipts.settle(items, await this.#send(items, signal), { signal });
   }
 
   /** The pipeline keeps to the limits already; a batch that does not is cut. */
