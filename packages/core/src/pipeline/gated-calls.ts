@@ -17,7 +17,7 @@ export class GatedCalls {
   constructor(scope: string, time: PipelineTime = SYSTEM_TIME, random: () => number = Math.random) {
     this.#lease = leaseGate(scope, { breaker: BREAKER, budget: BUDGET, time, random });
     const wake = (): void => {
-      for (const each of [...this.#waiting]) each();
+      for (const each of this.#waiting) each();
     };
     this.#unsubscribe = this.#lease.gate.subscribe({ opened: wake, breakerChanged: wake });
   }

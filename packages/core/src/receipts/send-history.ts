@@ -129,12 +129,12 @@ function indexAbove(marks: readonly SendMark[], time: string): number {
 
 /** A commit time that sorts as text, or null: stamps of applications may lie before Christ or be infinite. */
 function comparable(committedAt: string | null): string | null {
-  const isPlain =
-    committedAt !== null &&
-    committedAt.length === NO_TIME.length &&
-    committedAt.charAt(4) === '-' &&
-    committedAt.endsWith('Z');
-  return isPlain ? committedAt : null;
+  if (committedAt === null || committedAt.charAt(4) !== '-' || !committedAt.endsWith('Z')) {
+    return null;
+  }
+  if (committedAt.length === NO_TIME.length) return committedAt;
+  // Milliseconds only.
+  return committedAt.length === NO_TIME.length - 3 ? `${committedAt.slice(0, -1)}000Z` : null;
 }
 
 function ahead(time: string, leadMs: number): string {

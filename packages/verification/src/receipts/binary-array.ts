@@ -1,14 +1,15 @@
-/** A type of elements, by its oid, which is the same in every database. */
-export const ELEMENT_OIDS = Object.freeze({
+/** The types of elements. */
+type ElementType = 'bool' | 'bytea' | 'int4' | 'text' | 'timestamptz' | 'uuid';
+
+/** Their oids, which are the same in every database. */
+const ELEMENT_OIDS: Readonly<Record<ElementType, number>> = Object.freeze({
   bool: 16,
   bytea: 17,
   int4: 23,
   text: 25,
   timestamptz: 1184,
   uuid: 2950,
-} as const);
-
-export type ElementType = keyof typeof ELEMENT_OIDS;
+});
 
 /** Dimensions, whether there are nulls, oid, length, lower bound. */
 const HEAD_BYTES = 20;
