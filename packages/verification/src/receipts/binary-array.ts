@@ -54,12 +54,6 @@ class ArrayWriter {
     this.#next(this.#buffer.write(value, this.#at + LENGTH_BYTES, 'hex'));
   }
 
-  bytes(value: Uint8Array): void {
-    this.#room(LENGTH_BYTES + value.length);
-    this.#buffer.set(value, this.#at + LENGTH_BYTES);
-    this.#next(value.length);
-  }
-
   int4(value: number): void {
     this.#room(8);
     this.#buffer.writeInt32BE(value, this.#at + LENGTH_BYTES);

@@ -32,7 +32,7 @@ import {
   requeueSql,
   summarySql,
 } from './query-sql.ts';
-import { recordKey, uuidText } from './record-key.ts';
+import { recordKey } from './record-key.ts';
 import { ReceiptWriter } from './receipt-writer.ts';
 import { addSendMarkSql, findSql, latestSql, mergeSendMarksSql, sendMarksSql } from './sql.ts';
 
@@ -238,7 +238,7 @@ class Store implements PostgresReceiptStore {
   }
 
   async history(record: RecordName, options: ReceiptCallOptions): Promise<readonly KeptReceipt[]> {
-    const key = uuidText(recordKey(record));
+    const key = recordKey(record);
     const rows = await this.#reading.rows<KeptRow>(historySql(this.#schema), [key], options);
     return rows.map((row) => toKeptReceipt(row));
   }
@@ -280,7 +280,7 @@ class Store implements PostgresReceiptStore {
 }
 
 function keys(records: readonly RecordName[]): Buffer {
-  return binaryArray('uuid', records, 16, (writer, record) => writer.bytes(recordKey(record)));
+  return binaryArray('uuid', records, 16, (writer, record) => writer.hex(recordKey(record)));
 }
 
 function checkLimit(limit: number): number {

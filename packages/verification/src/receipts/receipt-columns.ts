@@ -22,7 +22,7 @@ export function receiptColumns(
   const texts = (usual: number, read: (receipt: Receipt) => string | null): Buffer =>
     binaryArray('text', receipts, usual, (writer, receipt) => writeText(writer, read(receipt)));
   return [
-    binaryArray('uuid', receipts, 16, (writer, receipt) => writer.bytes(recordKey(receipt))),
+    binaryArray('uuid', receipts, 16, (writer, receipt) => writer.hex(recordKey(receipt))),
     texts(USUAL.version, (receipt) => receipt.recordVersion),
     binaryArray('timestamptz', receipts, 8, (writer, receipt) =>
       writer.time(times.read(receipt.acceptedAt)),

@@ -1,9 +1,7 @@
-import { hash } from 'node:crypto';
-
 import { canonicalJson, type Receipt, ReceiptError, type TableVersion } from '@certyo-cdc/core';
 import type { SqlExecutor } from '@certyo-cdc/postgres';
 
-import { uuidText } from './record-key.ts';
+import { digestKey } from './record-key.ts';
 import { addTableSql, tableIdSql } from './sql.ts';
 
 interface Key {
@@ -94,8 +92,7 @@ export class TableIds {
 }
 
 function digestOf({ database, collection, table }: Key): string {
-  const text = JSON.stringify([database, collection, table?.fingerprint ?? null]);
-  return uuidText(hash('sha256', text, 'buffer').subarray(0, 16));
+  return digestKey(JSON.stringify([database, collection, table?.fingerprint ?? null]));
 }
 
 function columnsText(table: TableVersion): string {

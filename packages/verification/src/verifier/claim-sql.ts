@@ -9,6 +9,10 @@ function micros(column: string): string {
   return `pg_catalog.floor(extract(epoch FROM ${column}) * 1000000)::int8::text`;
 }
 
+function time(parameter: string): string {
+  return `'epoch'::timestamptz + ${parameter}::int8 * '1 microsecond'::interval`;
+}
+
 /** Claims are taken one after the other. */
 export function lockClaimsSql(schema: string): string {
   return `LOCK TABLE ${claims(schema)} IN SHARE ROW EXCLUSIVE MODE`;
@@ -23,21 +27,24 @@ export function claimedSql(schema: string): string {
   return `SELECT ${micros('from_due')} AS from_due FROM ${claims(schema)} ORDER BY from_due`;
 }
 
-/** $1 most receipts. The oldest due ones that nobody has claimed. */
+/** The server's time in microseconds. */
+export function nowSql(): string {
+  return `SELECT ${micros('pg_catalog.clock_timestamp()')} AS now_us`;
+}
+
+/** $1 most receipts, $2 a time in microseconds. The oldest ones that were due at that time and that nobody has claimed. */
 export function dueSql(schema: string): string {
   return `SELECT r.record_key, r.record_version, ${micros('r.accepted_at')} AS accepted_us, ${micros('r.due_at')} AS due_us,
   r.table_id, r.record_id, r.record_hash, r.snapshot_id, r.anchor_id, r.looks, r.resubmits,
   ${micros('r.failed_at')} AS failed_us, (r.raised_at IS NOT NULL)::text AS is_raised
 FROM ${ledgerTable(schema, 'receipts')} AS r
-WHERE r.state = 'pending' AND r.due_at <= pg_catalog.clock_timestamp()
+WHERE r.state = 'pending' AND r.due_at <= ${time('$2')}
   AND NOT EXISTS (SELECT FROM ${claims(schema)} AS c WHERE r.due_at BETWEEN c.from_due AND c.to_due)
 ORDER BY r.due_at LIMIT $1::int4`;
 }
 
 /** $1 id, $2 and $3 first and last due time in microseconds, $4 holder, $5 milliseconds. */
 export function claimSql(schema: string): string {
-  const time = (parameter: string): string =>
-    `'epoch'::timestamptz + ${parameter}::int8 * '1 microsecond'::interval`;
   return `INSERT INTO ${claims(schema)} (id, from_due, to_due, holder, expires_at)
 VALUES ($1::uuid, ${time('$2')}, ${time('$3')}, $4, pg_catalog.clock_timestamp() + $5::int8 * '1 millisecond'::interval)`;
 }

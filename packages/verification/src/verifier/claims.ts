@@ -12,6 +12,7 @@ import {
   dropExpiredSql,
   dueSql,
   lockClaimsSql,
+  nowSql,
   releaseClaimSql,
   renewClaimSql,
   tablesSql,
@@ -80,8 +81,18 @@ export class Claims {
     return { due: Number(row?.due ?? 0), lateMs: Number(row?.late_ms ?? 0) };
   }
 
-  /** The oldest due receipts that nobody has claimed, or null. */
-  async take(most: number, options: CallOptions): Promise<Claim | null> {
+  /** The server's time, for `take`. */
+  async now(options: CallOptions): Promise<string> {
+    const [row] = await this.#access.rows<{ readonly now_us: string }>(nowSql(), [], options);
+    return row?.now_us ?? '0';
+  }
+
+  /**
+   * The oldest receipts that nobody has claimed, or null.
+   *
+   * @param dueUs They were due at this time: what is looked at again and again must not keep a round from its end.
+   */
+  async take(most: number, dueUs: string, options: CallOptions): Promise<Claim | null> {
     return this.#access.write(async (executor) => {
       await executor.query(lockClaimsSql(this.#schema), [], options);
       await executor.query(dropExpiredSql(this.#schema), [], options);
@@ -90,7 +101,7 @@ export class Claims {
         [],
         options,
       );
-      const found = await executor.query<DueRow>(dueSql(this.#schema), [most], options);
+      const found = await executor.query<DueRow>(dueSql(this.#schema), [most, dueUs], options);
       const rows = beforeOthers(
         found.rows,
         others.map((claim) => BigInt(claim.from_due)),

@@ -1,8 +1,6 @@
-import { hash } from 'node:crypto';
-
 import type { SqlExecutor } from '@certyo-cdc/postgres';
 
-import { uuidText } from '../receipts/record-key.ts';
+import { digestKey, uuidText } from '../receipts/record-key.ts';
 import type { Outcome, SeenAnchor } from './outcome.ts';
 import { keepAnchorsSql, recordSql } from './record-sql.ts';
 
@@ -78,7 +76,7 @@ async function keepAnchors(
 /** A batch is known by its id, or where the API gives none by its root. */
 function digestOf({ batchId, merkleRoot }: SeenAnchor): string {
   const text = JSON.stringify(batchId === null ? ['root', merkleRoot] : ['batch', batchId]);
-  return uuidText(hash('sha256', text, 'buffer').subarray(0, 16));
+  return uuidText(digestKey(text));
 }
 
 function micros(ms: number | null): Text {

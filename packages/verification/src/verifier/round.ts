@@ -29,11 +29,13 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 /** Most receipts that `stillDue` counts. */
 export const MOST_COUNTED = 10_000;
+/** Longest wait for giving a claim back. */
+const RELEASE_MS = 1_000;
 /** A claim is renewed when this part of its time is over. */
 const RENEW_AT = 1 / 3;
 
 /**
- * Looks at everything that is due, claim by claim. What was found of a claim is stored before the next one is taken.
+ * Looks at everything that is due when it begins, claim by claim. What was found of a claim is stored before the next one is taken.
  *
  * @throws LookInterrupted when the API cannot be asked; what was found until then is stored.
  */
@@ -51,13 +53,13 @@ export async function runRound(parts: RoundParts, options: CallOptions): Promise
     requests: 0,
     durationMs: 0,
   };
+  const dueUs = await claims.now(options);
   for (;;) {
     options.signal.throwIfAborted();
     const before = requests.count;
-    const claim = await claims.take(settings.maxClaimed, options);
+    const claim = await claims.take(settings.maxClaimed, dueUs, options);
     if (claim === null) break;
-    const { interruption, outcomes } = await work(claim, parts, options);
-    const changed = await record(claim, outcomes, parts, options);
+    const { changed, interruption } = await workAndRecord(claim, parts, options);
     const part = { ...count(changed), requests: requests.count - before };
     for (const name of ['looked', 'anchored', 'failed', 'resubmitted', 'overdue'] as const) {
       total[name] += part[name];
@@ -71,6 +73,27 @@ export async function runRound(parts: RoundParts, options: CallOptions): Promise
   total.durationMs = time.now() - startedAtMs;
   emit({ type: 'round-finished', ...total });
   return total;
+}
+
+/** What does not come to its end gives its claim back, where it still can: others need not wait for its end. */
+async function workAndRecord(
+  claim: Claim,
+  parts: RoundParts,
+  options: CallOptions,
+): Promise<{
+  readonly changed: readonly Outcome[];
+  readonly interruption: LookInterrupted | null;
+}> {
+  try {
+    const { interruption, outcomes } = await work(claim, parts, options);
+    return { changed: await record(claim, outcomes, parts, options), interruption };
+  } catch (error) {
+    const within = { signal: AbortSignal.timeout(RELEASE_MS) };
+    await parts.access
+      .write((executor) => parts.claims.release(claim, executor, within), within)
+      .catch(() => {});
+    throw error;
+  }
 }
 
 interface Work {
