@@ -146,4 +146,11 @@ export type { CopyProgress } from './source/copy-progress.ts';
 export type { SlotHealth } from './source/slot-health.ts';
 export type { SourceEvent } from './source/source-event.ts';
 export type { StreamSharing } from './source/stream-sharing.ts';
-export type { DeliverOptions, Prepared, SentBefore, Sink, Verdict } from './sink/sink.ts';
+export type {
+  BeginOptions,
+  DeliverOptions,
+  Prepared,
+  SentBefore,
+  Sink,
+  Verdict,
+} from './sink/sink.ts';

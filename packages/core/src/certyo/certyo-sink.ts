@@ -1,5 +1,12 @@
 import type { ChangeEvent } from '../event/change-event.ts';
-import type { DeliverOptions, Prepared, SentBefore, Sink, Verdict } from '../sink/sink.ts';
+import type {
+  BeginOptions,
+  DeliverOptions,
+  Prepared,
+  SentBefore,
+  Sink,
+  Verdict,
+} from '../sink/sink.ts';
 import type { CertyoClient } from './certyo-client.ts';
 import { deserializeItem, laneOf, serializeItem, toItem, type CertyoItem } from './certyo-item.ts';
 import { toAccepted } from './client-answers.ts';
@@ -47,11 +54,8 @@ class CertyoSink implements Sink<CertyoItem> {
       options.receipts === null ? null : new SinkReceipts(options.receipts, options.skipUnchanged);
   }
 
-  async begin(options: {
-    readonly pipeline: string;
-    readonly signal: AbortSignal;
-  }): Promise<SentBefore | null> {
-    return (await this.#receipts?.begin(options.pipeline, options)) ?? null;
+  async begin(options: BeginOptions): Promise<SentBefore | null> {
+    return (await this.#receipts?.begin(options)) ?? null;
   }
 
   prepare(event: ChangeEvent): readonly Prepared<CertyoItem>[] {

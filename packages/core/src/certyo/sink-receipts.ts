@@ -5,7 +5,7 @@ import { ReceiptError } from '../errors/store-error.ts';
 import type { LatestReceipt, Receipt } from '../receipts/receipt.ts';
 import type { ReceiptStore } from '../receipts/receipt-store.ts';
 import { SendHistory } from '../receipts/send-history.ts';
-import type { SentBefore, Verdict } from '../sink/sink.ts';
+import type { BeginOptions, SentBefore, Verdict } from '../sink/sink.ts';
 import type { CertyoItem } from './certyo-item.ts';
 import type { OperationType } from './certyo-types.ts';
 import { OPERATION_TYPES } from './schemas.ts';
@@ -33,8 +33,8 @@ export class SinkReceipts {
     this.#skipUnchanged = skipUnchanged;
   }
 
-  async begin(pipeline: string, options: CallOptions): Promise<SentBefore> {
-    this.#history = await SendHistory.load(this.#store, pipeline, options);
+  async begin(options: BeginOptions): Promise<SentBefore> {
+    this.#history = await SendHistory.load(this.#store, options);
     return this.#history.sentBefore;
   }
 

@@ -182,7 +182,8 @@ class StandardPipeline<Item, Row extends object> implements Pipeline {
       const lanes =
         loadsBlockedLanes && deadLetters !== null ? await deadLetters.lanes(name, { signal }) : [];
       // Not before the source is open: an instance that waited for another one learns what that one has sent.
-      const sentBefore = (await this.#sink.begin?.({ pipeline: name, signal })) ?? null;
+      const isNew = stored === null;
+      const sentBefore = (await this.#sink.begin?.({ pipeline: name, isNew, signal })) ?? null;
       signal.throwIfAborted();
       this.#run = new Run(this.#context(), stream, stored, lanes, sentBefore);
     } catch (error) {

@@ -10,7 +10,10 @@ import type {
 export interface SendMark {
   /** ISO 8601 in UTC with microseconds, as in `TransactionInfo.committedAt`: sorts as text. */
   readonly upTo: string;
-  /** Milliseconds since 1970 by this process's clock; the age is taken by the store's clock. */
+  /**
+   * Milliseconds since 1970 by this process's clock; the age is taken by the store's clock. -Infinity: nobody knows, at the
+   * earliest when it was committed.
+   */
   readonly sinceMs: number;
 }
 
@@ -40,7 +43,14 @@ export interface ReceiptStore {
   /** All marks of a pipeline. */
   sendMarks(pipeline: string, options: ReceiptCallOptions): Promise<readonly SendMark[]>;
   /** Resolves when the mark is durable. The store may merge marks, as long as none of what they cover looks younger. */
-  addSendMark(pipeline: string, upTo: string, options: ReceiptCallOptions): Promise<SendMark>;
+  addSendMark(
+    pipeline: string,
+    upTo: string,
+    options: ReceiptCallOptions & {
+      /** Of what was sent before receipts were kept. @default false */
+      readonly isOfUnknownAge?: boolean | undefined;
+    },
+  ): Promise<SendMark>;
   /** Releases connections. Idempotent. */
   close(): Promise<void>;
 }

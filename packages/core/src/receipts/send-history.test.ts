@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { SendHistory } from './send-history.ts';
 
 const { signal } = new AbortController();
+const BEGIN = { pipeline: 'p', isNew: true, signal };
 const HOUR_MS = 3_600_000;
 
 function at(minute: number): string {
@@ -18,7 +19,7 @@ describe('SendHistory', () => {
       { upTo: at(10), sinceMs: 1 },
       { upTo: at(20), sinceMs: 2 },
     ]);
-    const { sentBefore } = await SendHistory.load(store, 'p', { signal });
+    const { sentBefore } = await SendHistory.load(store, BEGIN);
     const since = [0, 10, 11, 20, 29, 30, 31].map((minute) => sentBefore.sentSince(at(minute)));
     expect(since).toEqual([1, 1, 2, 2, 3, 3, null]);
     expect(sentBefore.sentSince(null)).toBe(1);
@@ -34,19 +35,32 @@ describe('SendHistory', () => {
       { upTo: at(10), sinceMs: 5 },
       { upTo: at(20), sinceMs: 2 },
     ]);
-    const { sentBefore } = await SendHistory.load(store, 'p', { signal });
+    const { sentBefore } = await SendHistory.load(store, BEGIN);
     expect(sentBefore.sentSince(at(5))).toBe(2);
   });
 
   test('without marks nothing was sent', async () => {
-    const { sentBefore } = await SendHistory.load(memoryReceiptStore(), 'p', { signal });
+    const { sentBefore } = await SendHistory.load(memoryReceiptStore(), BEGIN);
     expect([sentBefore.sentSince(at(0)), sentBefore.sentSince(null)]).toEqual([null, null]);
+  });
+
+  test('what a pipeline sent before receipts were kept may have been sent when it was committed', async () => {
+    const store = memoryReceiptStore();
+    const options = { ...BEGIN, isNew: false };
+    const nowMs = Date.parse(at(100));
+    for (let life = 0; life < 2; life += 1) {
+      const { sentBefore } = await SendHistory.load(store, options, () => nowMs);
+      expect(sentBefore.sentSince(at(30))).toBe(Date.parse(at(30)));
+      expect(sentBefore.sentSince(null)).toBe(-Infinity);
+      expect(sentBefore.sentSince(at(1000))).toBeNull();
+    }
+    expect(store.marks.get('p')).toHaveLength(1);
   });
 
   test('covers times with few marks, ahead of them, further ahead the faster they come', async () => {
     const store = memoryReceiptStore();
     let nowMs = 0;
-    const history = await SendHistory.load(store, 'p', { signal }, () => nowMs);
+    const history = await SendHistory.load(store, BEGIN, () => nowMs);
     await history.cover([null], { signal });
     expect(store.marks.get('p')).toHaveLength(1);
     expect(history.cover([null], { signal })).toBeNull();
@@ -71,7 +85,7 @@ describe('SendHistory', () => {
       failures -= 1;
       if (failures >= 0) throw new Error('away');
     };
-    const history = await SendHistory.load(store, 'p', { signal });
+    const history = await SendHistory.load(store, BEGIN);
     const results = await Promise.allSettled(
       Array.from({ length: 5 }, async () => {
         await history.cover([at(1)], { signal });

@@ -1,4 +1,4 @@
-import type { SentBefore } from '../sink/sink.ts';
+import type { BeginOptions, SentBefore } from '../sink/sink.ts';
 import type { ReceiptCallOptions, ReceiptStore, SendMark } from './receipt-store.ts';
 
 /** How far ahead a mark is stored. */
@@ -38,13 +38,18 @@ export class SendHistory {
     this.#isMarked = marks.length > 0;
   }
 
+  /** A pipeline that has run before receipts were kept may have sent whatever was committed until now. */
   static async load(
     store: ReceiptStore,
-    pipeline: string,
-    options: ReceiptCallOptions,
+    { isNew, pipeline, signal }: BeginOptions,
     now: Now = () => Date.now(),
   ): Promise<SendHistory> {
-    return new SendHistory(store, pipeline, await store.sendMarks(pipeline, options), now);
+    const marks = [...(await store.sendMarks(pipeline, { signal }))];
+    if (marks.length === 0 && !isNew) {
+      const upTo = toText(now() + LONGEST_LEAD_MS);
+      marks.push(await store.addSendMark(pipeline, upTo, { isOfUnknownAge: true, signal }));
+    }
+    return new SendHistory(store, pipeline, marks, now);
   }
 
   /** What lives before this one may have sent. */
@@ -53,7 +58,9 @@ export class SendHistory {
     return {
       sentSince: (committedAt) => {
         const time = comparable(committedAt);
-        return marks[time === null ? 0 : indexAbove(marks, time)]?.sinceMs ?? null;
+        const mark = marks[time === null ? 0 : indexAbove(marks, time)];
+        if (mark === undefined) return null;
+        return mark.sinceMs === -Infinity && time !== null ? Date.parse(time) : mark.sinceMs;
       },
     };
   }
@@ -140,6 +147,10 @@ function comparable(committedAt: string | null): string | null {
 function ahead(time: string, leadMs: number): string {
   if (time === NO_TIME) return time;
   const reached = Math.min(Date.parse(time) + leadMs, LAST_MS);
-  const upTo = new Date(reached).toISOString().replace('Z', '000Z');
+  const upTo = toText(reached);
   return upTo > time ? upTo : time;
+}
+
+function toText(ms: number): string {
+  return new Date(ms).toISOString().replace('Z', '000Z');
 }

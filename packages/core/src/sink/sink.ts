@@ -52,6 +52,15 @@ export interface SentBefore {
   sentSince(committedAt: string | null): number | null;
 }
 
+/** What a sink is told about the pipeline that begins. */
+export interface BeginOptions {
+  /** Its name. */
+  readonly pipeline: string;
+  /** True when it has no checkpoint yet: no earlier life has finished anything. */
+  readonly isNew: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** Something that takes change events and answers one verdict per item. */
 export interface Sink<Item = unknown, Row extends object = JsonRow> {
   readonly name: string;
@@ -71,10 +80,7 @@ export interface Sink<Item = unknown, Row extends object = JsonRow> {
    * says so; then only what may have been sent for longer than `idempotencyWindowMs` goes through `confirm`. Where it
    * does not, everything that was committed so long ago may have been sent.
    */
-  begin?(options: {
-    readonly pipeline: string;
-    readonly signal: AbortSignal;
-  }): Promise<SentBefore | null>;
+  begin?(options: BeginOptions): Promise<SentBefore | null>;
   /** Maps an event once. Pure and synchronous; copies what it keeps. An empty array skips the event. */
   prepare(event: ChangeEvent<Row>): readonly Prepared<Item>[];
   /** Delivers items of distinct lanes. Rejects only on abort (with `signal.reason`) or a bug. */

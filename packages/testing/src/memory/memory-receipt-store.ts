@@ -75,12 +75,13 @@ class InMemoryReceiptStore implements MemoryReceiptStore {
   async addSendMark(
     pipeline: string,
     upTo: string,
-    { signal }: ReceiptCallOptions,
+    { isOfUnknownAge, signal }: Parameters<ReceiptStore['addSendMark']>[2],
   ): Promise<SendMark> {
     signal.throwIfAborted();
     await this.onMark?.(pipeline, upTo);
     const marks = this.marks.get(pipeline) ?? [];
-    const mark = marks.find((known) => known.upTo === upTo) ?? { upTo, sinceMs: Date.now() };
+    const sinceMs = isOfUnknownAge === true ? -Infinity : Date.now();
+    const mark = marks.find((known) => known.upTo === upTo) ?? { upTo, sinceMs };
     if (!marks.includes(mark)) marks.push(mark);
     this.marks.set(pipeline, marks);
     return mark;

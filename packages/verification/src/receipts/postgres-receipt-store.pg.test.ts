@@ -192,6 +192,14 @@ describe('postgresReceiptStore', () => {
     expect(marks[0]?.sinceMs).toBeLessThan(before - 29 * 3_600_000);
     expect(marks[1]?.sinceMs).toBeGreaterThan(before - 60_000);
     expect(await it.store.sendMarks('other', { signal })).toHaveLength(1);
+    const unknown = { isOfUnknownAge: true, signal };
+    const early = '2025-01-01T00:00:00.000000Z';
+    expect(await it.store.addSendMark('p', early, unknown)).toMatchObject({ sinceMs: -Infinity });
+    // It is merged too: what is below the other one now may be as old.
+    await mark('2026-01-04T00:00:00.000000Z');
+    const merged = await it.store.sendMarks('p', { signal });
+    expect(merged.map(({ upTo }) => upTo.slice(8, 10))).toEqual(['02', '03', '04']);
+    expect(merged[0]?.sinceMs).toBe(-Infinity);
   });
 
   test('says what to run when it is not set up; abort and close settle what waits', async () => {

@@ -158,28 +158,31 @@ class Store implements PostgresReceiptStore {
 
   async sendMarks(pipeline: string, options: ReceiptCallOptions): Promise<readonly SendMark[]> {
     const nowMs = Date.now();
-    const rows = await this.#reading.rows<{ readonly up_to: string; readonly age_ms: string }>(
-      sendMarksSql(this.#schema),
-      [pipeline],
-      options,
-    );
-    return rows.map((row) => ({ upTo: row.up_to, sinceMs: nowMs - Number(row.age_ms) }));
+    const rows = await this.#reading.rows<{
+      readonly up_to: string;
+      readonly age_ms: string | null;
+    }>(sendMarksSql(this.#schema), [pipeline], options);
+    return rows.map((row) => ({
+      upTo: row.up_to,
+      sinceMs: nowMs - (row.age_ms === null ? Infinity : Number(row.age_ms)),
+    }));
   }
 
   async addSendMark(
     pipeline: string,
     upTo: string,
-    options: ReceiptCallOptions,
+    options: Parameters<ReceiptStore['addSendMark']>[2],
   ): Promise<SendMark> {
     const nowMs = Date.now();
     const ageMs = await this.#writing.write(async (executor) => {
       await executor.query(mergeSendMarksSql(this.#schema), [pipeline], options);
-      const { rows } = await executor.query<{ readonly age_ms: string }>(
+      const { rows } = await executor.query<{ readonly age_ms: string | null }>(
         addSendMarkSql(this.#schema),
-        [pipeline, upTo],
+        [pipeline, upTo, options.isOfUnknownAge === true],
         options,
       );
-      return Number(rows[0]?.age_ms ?? 0);
+      const age = rows[0]?.age_ms ?? null;
+      return age === null ? Infinity : Number(age);
     }, options);
     return { upTo, sinceMs: nowMs - ageMs };
   }

@@ -74,10 +74,10 @@ export function sendMarksSql(schema: string): string {
 WHERE pipeline = $1 ORDER BY up_to`;
 }
 
-/** $1 pipeline, $2 up to. A mark that is there already keeps its age. */
+/** $1 pipeline, $2 up to, $3 whether of unknown age. A mark that is there already keeps its age. */
 export function addSendMarkSql(schema: string): string {
   return `INSERT INTO ${ledgerTable(schema, 'receipt_send_marks')} AS mark (pipeline, up_to, since)
-VALUES ($1, $2, pg_catalog.clock_timestamp())
+VALUES ($1, $2, CASE WHEN $3::bool THEN '-infinity'::timestamptz ELSE pg_catalog.clock_timestamp() END)
 ON CONFLICT (pipeline, up_to) DO UPDATE SET since = mark.since
 RETURNING ${ageMs('since')} AS age_ms`;
 }
@@ -94,6 +94,7 @@ INSERT INTO ${marks} (pipeline, up_to, since)
 SELECT $1, pg_catalog.max(up_to), pg_catalog.min(since) FROM merged HAVING pg_catalog.count(*) > 0`;
 }
 
+/** Null where it is not known. */
 function ageMs(column: string): string {
-  return `pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp() - ${column}) * 1000)::int8::text`;
+  return `CASE WHEN pg_catalog.isfinite(${column}) THEN pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp() - ${column}) * 1000)::int8::text END`;
 }
