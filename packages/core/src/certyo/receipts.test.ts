@@ -210,6 +210,32 @@ describe('certyoSink, keeping receipts', () => {
     expect(asked(emulator)).toBe(2);
   });
 
+  test('H-07: what was sent before receipts were kept is asked about, as without them', async () => {
+    await using emulator = await startCertyoEmulator();
+    const receipts = memoryReceiptStore();
+    const checkpoints = memoryCheckpointStore();
+    const committedAt = (): string => new Date(Date.now() - 2 * DAY_MS).toISOString();
+    const source = memorySource({ checkpoints, committedAt });
+    const before = createPipeline(source, certyoSink({ env: { ...emulator.environment } }), FAST);
+    await before.start();
+    source.push([insert(1)]);
+    await before.caughtUp();
+    checkpoints.onSave = () => {
+      throw new CheckpointError('The store is away.', { retryable: true });
+    };
+    source.push([insert(2)]);
+    await expect.poll(() => emulator.counters.effects).toBe(2);
+    await before.stop();
+    checkpoints.onSave = null;
+    emulator.clock.advance(DAY_MS);
+    const pipeline = join(source, emulator, receipts);
+    await pipeline.start();
+    await pipeline.caughtUp();
+    await pipeline.drain();
+    expect(emulator.counters.effects).toBe(2);
+    expect(receipts.receipts).toMatchObject([{ recordId: '2', replayed: true }]);
+  });
+
   test('H-07: a backlog of days that nobody has sent is sent without a question', async () => {
     await using emulator = await startCertyoEmulator();
     const receipts = memoryReceiptStore();
