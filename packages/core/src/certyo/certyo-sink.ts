@@ -13,7 +13,6 @@ import { toAccepted } from './client-answers.ts';
 import { apiPath } from './client-requests.ts';
 import { confirmItems } from './confirm-items.ts';
 import { toDrafts } from './event-drafts.ts';
-import { originOf } from './item-origin.ts';
 import { SinkReceipts } from './sink-receipts.ts';
 import {
   normalizeSinkOptions,
@@ -51,7 +50,9 @@ class CertyoSink implements Sink<CertyoItem> {
     this.#options = options;
     this.#client = options.client;
     this.#receipts =
-      options.receipts === null ? null : new SinkReceipts(options.receipts, options.skipUnchanged);
+      options.receipts === null
+        ? null
+        : new SinkReceipts(options.receipts, options.skipUnchanged, options.rules.statusColumns);
   }
 
   async begin(options: BeginOptions): Promise<SentBefore | null> {
@@ -60,7 +61,7 @@ class CertyoSink implements Sink<CertyoItem> {
 
   prepare(event: ChangeEvent): readonly Prepared<CertyoItem>[] {
     return toDrafts(event, this.#options.rules).map((draft) => {
-      const origin = this.#receipts === null ? null : originOf(event, draft.operationType);
+      const origin = this.#receipts?.origin(event, draft.operationType) ?? null;
       const item = toItem(this.#options.owner, draft, origin);
       return { lane: laneOf(item), bytes: item.body.length + ENVELOPE_BYTES, item };
     });

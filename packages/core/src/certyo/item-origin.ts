@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { isRowChange, type ChangeEvent } from '../event/change-event.ts';
-import { tableVersionOf, type TableVersion } from '../receipts/table-version.ts';
+import type { TableVersion, TableVersions } from '../receipts/table-version.ts';
 import type { OperationType } from './certyo-types.ts';
 import { OPERATION_TYPES } from './schemas.ts';
 
@@ -33,12 +33,16 @@ export const itemOriginSchema: z.ZodType<ItemOrigin> = z.strictObject({
 });
 
 /** The origin of what is made of an event. */
-export function originOf(event: ChangeEvent, operationType: OperationType): ItemOrigin {
+export function originOf(
+  event: ChangeEvent,
+  operationType: OperationType,
+  versions: TableVersions,
+): ItemOrigin {
   return {
     eventId: event.id,
     operationType,
     committedAt: event.transaction?.committedAt ?? null,
     isFound: event.operation === 'snapshot',
-    table: isRowChange(event) ? tableVersionOf(event.table) : null,
+    table: isRowChange(event) ? versions.of(event) : null,
   };
 }

@@ -1,11 +1,14 @@
 import { hash } from 'node:crypto';
 
+import type { ChangeEvent } from '../event/change-event.ts';
 import { CdcError } from '../errors/cdc-error.ts';
 import { ReceiptError } from '../errors/store-error.ts';
 import type { LatestReceipt, Receipt } from '../receipts/receipt.ts';
+import { TableVersions } from '../receipts/table-version.ts';
 import type { ReceiptStore } from '../receipts/receipt-store.ts';
 import { SendHistory } from '../receipts/send-history.ts';
 import type { BeginOptions, SentBefore, Verdict } from '../sink/sink.ts';
+import { type ItemOrigin, originOf } from './item-origin.ts';
 import type { CertyoItem } from './certyo-item.ts';
 import type { OperationType } from './certyo-types.ts';
 import { OPERATION_TYPES } from './schemas.ts';
@@ -26,9 +29,15 @@ export class SinkReceipts {
   readonly #store: ReceiptStore;
   readonly #skipUnchanged: SkipUnchanged;
   readonly #fingerprints = new WeakMap<CertyoItem, string>();
+  readonly #versions: TableVersions;
   #history: SendHistory | null = null;
 
-  constructor(store: ReceiptStore, skipUnchanged: SkipUnchanged) {
+  constructor(
+    store: ReceiptStore,
+    skipUnchanged: SkipUnchanged,
+    statusColumns: ReadonlySet<string>,
+  ) {
+    this.#versions = new TableVersions(statusColumns);
     this.#store = store;
     this.#skipUnchanged = skipUnchanged;
   }
@@ -36,6 +45,11 @@ export class SinkReceipts {
   async begin(options: BeginOptions): Promise<SentBefore> {
     this.#history = await SendHistory.load(this.#store, options);
     return this.#history.sentBefore;
+  }
+
+  /** What the receipt of an item will say of its event. */
+  origin(event: ChangeEvent, operationType: OperationType): ItemOrigin {
+    return originOf(event, operationType, this.#versions);
   }
 
   /** Makes sure that what is sent now is known to have been, whatever happens. A verdict where it cannot. */
@@ -121,8 +135,8 @@ export class SinkReceipts {
       latest !== null &&
       !latest.hasFailed &&
       latest.operationType !== 'delete' &&
-      // An older version that comes again was delivered in its time: it is no repeat of the newest one.
-      latest.recordVersion < item.recordVersion &&
+      // The same version has its receipt. An older one that comes again is no repeat of the newest one.
+      latest.recordVersion <= item.recordVersion &&
       latest.payloadFingerprint === this.#fingerprint(item)
     );
   }

@@ -34,12 +34,12 @@ describe('certyoSink with a ledger in PostgreSQL, stopped in the middle', () => 
   test('I1: at every step of a request and of its store: no change without effect, no effect without its one receipt', async () => {
     let pipeline: Pipeline | null = null;
     let point: { readonly phase: EmulatorPhase; request: number } | null = null;
-    let killed: Promise<void> | null = null;
+    const killed: { by: Promise<void> | null } = { by: null };
     await using emulator = await startCertyoEmulator({
       onPhase(phase) {
         if (point === null || phase !== point.phase) return;
         point.request -= 1;
-        if (point.request === 0) killed ??= pipeline?.stop() ?? null;
+        if (point.request === 0) killed.by ??= pipeline?.stop() ?? null;
       },
     });
     await using database = await testDatabase();
@@ -59,7 +59,7 @@ describe('certyoSink with a ledger in PostgreSQL, stopped in the middle', () => 
     };
     let changes = 0;
     for (let kill = 0; kill < KILLS; kill += 1) {
-      killed = null;
+      killed.by = null;
       pipeline = await start();
       // Not before: what the one before it had sent may still be answered.
       point = { phase: PHASES[kill % PHASES.length] ?? 'applied', request: 1 + (kill % 5) };
@@ -79,8 +79,8 @@ describe('certyoSink with a ledger in PostgreSQL, stopped in the middle', () => 
            WHERE datname = current_database() AND application_name = 'certyo-cdc receipts'`,
         );
       }
-      await expect.poll(() => killed).not.toBeNull();
-      await killed;
+      await expect.poll(() => killed.by).not.toBeNull();
+      await killed.by;
     }
     point = null;
     pipeline = await start();

@@ -34,20 +34,20 @@ describe('createVerifier, stopped in the middle', () => {
       first += 12;
       const victim = it.verifier({ maxClaimed: 5 });
       let requests = 0;
-      let killed: Promise<void> | null = null;
+      const killed: { by: Promise<void> | null } = { by: null };
       onRequest = (at) => {
         if (at === 'request-received') requests += 1;
-        if (at === phase && requests === request) killed ??= victim.stop();
+        if (at === phase && requests === request) killed.by ??= victim.stop();
       };
-      for (let round = 0; round < 4 && killed === null; round += 1) {
+      for (let round = 0; round < 4 && killed.by === null; round += 1) {
         await it.allDue();
         await victim.runOnce().catch((error: unknown) => {
-          if (killed === null) throw error;
+          if (killed.by === null) throw error;
         });
       }
       onRequest = null;
-      await killed;
-      expect(killed, `${phase} of request ${String(request)} came`).not.toBeNull();
+      await killed.by;
+      expect(killed.by, `${phase} of request ${String(request)} came`).not.toBeNull();
       await it.emulator.faults.clear();
       const successor = it.verifier({ maxClaimed: 5 });
       await expect
