@@ -1,4 +1,5 @@
-import type { Receipt } from '@certyo-cdc/core';
+import { type Receipt, ReceiptError } from '@certyo-cdc/core';
+import { PostgresServerError, type SqlParameter } from '@certyo-cdc/postgres';
 
 import type { LedgerAccess } from './ledger-access.ts';
 import { maintainSql } from './query-sql.ts';
@@ -42,23 +43,31 @@ export class ReceiptWriter {
 
   async #write(receipts: readonly Receipt[]): Promise<void> {
     const { signal } = this.#closing;
-    const { schema } = this.#access;
     try {
       const ids = this.#tableIds.known(receipts) ?? (await this.#learn(receipts));
       const columns = receiptColumns(receipts, ids, Date.now());
-      const sql = storeSql(
-        schema,
+      await this.#insert(
+        [...columns, Math.ceil(this.#firstLookMs)],
         receipts.some(({ replayed }) => replayed),
-      );
-      await this.#access.write(
-        (executor) => executor.query(sql, [...columns, Math.ceil(this.#firstLookMs)], { signal }),
-        { signal },
       );
     } catch (error) {
       this.#tableIds.clear();
       throw error;
     }
     await this.#maintain();
+  }
+
+  async #insert(parameters: readonly SqlParameter[], mayRepeat: boolean): Promise<void> {
+    const { signal } = this.#closing;
+    const sql = storeSql(this.#access.schema, mayRepeat);
+    try {
+      await this.#access.write((executor) => executor.query(sql, parameters, { signal }), {
+        signal,
+      });
+    } catch (error) {
+      if (mayRepeat || !isRepeat(error)) throw error;
+      await this.#insert(parameters, true);
+    }
   }
 
   async #learn(receipts: readonly Receipt[]): Promise<readonly number[]> {
@@ -79,4 +88,13 @@ export class ReceiptWriter {
       .query(maintainSql(this.#access.schema), [], { signal })
       .catch(() => {});
   }
+}
+
+/** A unique violation: what the API calls new has its receipt. */
+function isRepeat(error: unknown): boolean {
+  return (
+    error instanceof ReceiptError &&
+    error.cause instanceof PostgresServerError &&
+    error.cause.code === '23505'
+  );
 }

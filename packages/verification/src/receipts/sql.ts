@@ -13,12 +13,12 @@ const STORED = `pg_catalog.encode(r.fingerprint, 'hex') AS fingerprint, r.record
  * $1 to $10 are arrays of equal length: record keys, versions, times, table ids, record ids, operations, event ids, record
  * hashes, fingerprints, replayed; $11 is the time until the first look, milliseconds.
  *
- * The API answers a repeat with the time of its first answer, so that the primary key finds it. Where there is a repeat it
- * is also looked for under another time. Each is due at a time of its own, so that any number of them can be claimed.
+ * The API answers a repeat with the time of its first answer, so that the primary key finds it. Where there may be a repeat
+ * it is also looked for under another time; where there can be none, looking for one would be a fifth of the work. Each is due at a time of its own, so that any number of them can be claimed.
  */
-export function storeSql(schema: string, hasReplays: boolean): string {
+export function storeSql(schema: string, mayRepeat: boolean): string {
   const receipts = ledgerTable(schema, 'receipts');
-  const unlessKnown = hasReplays
+  const unlessKnown = mayRepeat
     ? `WHERE NOT i.replayed OR NOT EXISTS (SELECT FROM ${receipts} AS r
   WHERE r.record_key = i.record_key AND r.record_version = i.record_version COLLATE "C" AND r.fingerprint = i.fingerprint)`
     : '';
@@ -34,7 +34,7 @@ FROM ROWS FROM (
 ) WITH ORDINALITY
   AS i(record_key, record_version, accepted_at, table_id, record_id, operation, event_id, record_hash, fingerprint, replayed, number)
 ${unlessKnown}
-ON CONFLICT DO NOTHING`;
+${mayRepeat ? 'ON CONFLICT DO NOTHING' : ''}`;
 }
 
 /** $1 record keys. One row for each, in order; columns are null where there is no receipt. */

@@ -87,7 +87,7 @@ describe('createVerifier, when something goes wrong', () => {
     await expect.poll(() => verifier.status().anchored).toBe(5);
     expect(performance.now() - startedAt).toBeGreaterThan(900);
     expect(it.events.some(({ type }) => type === 'look-interrupted')).toBe(true);
-    expect(verifier.status().interruption).toBeNull();
+    await expect.poll(() => verifier.status().interruption).toBeNull();
     // The same gate: a record that is refused with 429 holds up the verifier too.
     it.emulator.faults.add({ kind: 'rate-limit', seconds: 1, match: { path: '/api/v1/records' } });
     const asked = it.asked();
