@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
+import { postgresReceiptStore } from '../receipts/postgres-receipt-store.ts';
+import { verifierGrantSql } from '../setup/grants.ts';
 import { rig } from '../testing/rig.ts';
 import type { VerifierFollower } from './follower.ts';
 
@@ -143,6 +145,37 @@ describe('createVerifier', () => {
     it.anchor();
     await expect.poll(() => verifier.status().anchored).toBe(1006);
     expect(it.asked() - asked).toBeLessThanOrEqual(3);
+  });
+
+  test('least privilege: it needs what verifierGrantSql grants, and no more', async () => {
+    await using it = await rig();
+    const role = `verifier_${it.database.database}`;
+    await it.database.query(`CREATE ROLE ${role} LOGIN`);
+    const url = new URL(it.database.url);
+    url.username = role;
+    const receipts = postgresReceiptStore({ connection: url.href, firstLookMs: 1 });
+    try {
+      await it.handIn(5);
+      it.anchor();
+      const verifier = it.verifier({ receipts });
+      const error: unknown = await verifier.runOnce().catch((cause: unknown) => cause);
+      expect(error).toMatchObject({ code: 'RECEIPT_STORE', retryable: false });
+      expect(String(error)).toContain('GRANT SELECT, INSERT, UPDATE, DELETE');
+      for (const sql of verifierGrantSql(role)) await it.database.query(sql);
+      expect(await verifier.runOnce()).toMatchObject({ anchored: 5 });
+      await verifier.start();
+      await it.handIn(5, 100);
+      it.anchor();
+      await expect.poll(() => it.states()).toEqual({ anchored: 10 });
+      await verifier.drain();
+    } finally {
+      await receipts.close();
+      await it.database.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1',
+        [role],
+      );
+      await it.database.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+    }
   });
 
   test('a ledger that is not there is said at the start; an abort gives its reason', async () => {
