@@ -42,7 +42,6 @@ export class ReceiptWriter {
   }
 
   async #write(receipts: readonly Receipt[]): Promise<void> {
-    const { signal } = this.#closing;
     try {
       const ids = this.#tableIds.known(receipts) ?? (await this.#learn(receipts));
       const columns = receiptColumns(receipts, ids, Date.now());

@@ -15,6 +15,11 @@ const POINTS: readonly KillPoint[] = PHASES.flatMap((phase) =>
   [1, 2, 3, 5, 8].map((request) => ({ phase, request })),
 );
 
+/** A function, because the compiler takes what was assigned last for what is there. */
+async function endOf(killed: { readonly by: Promise<void> | null }): Promise<void> {
+  await killed.by;
+}
+
 describe('createVerifier, stopped in the middle', () => {
   test('at every request: every receipt ends where it belongs, and nothing is sent twice', async () => {
     let onRequest: ((phase: EmulatorPhase) => void) | null = null;
@@ -46,7 +51,7 @@ describe('createVerifier, stopped in the middle', () => {
         });
       }
       onRequest = null;
-      await killed.by;
+      await endOf(killed);
       expect(killed.by, `${phase} of request ${String(request)} came`).not.toBeNull();
       await it.emulator.faults.clear();
       const successor = it.verifier({ maxClaimed: 5 });
