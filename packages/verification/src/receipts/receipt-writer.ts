@@ -10,6 +10,8 @@ import { WriteQueue } from './write-queue.ts';
 
 /** Partitions are made long ahead; a default one takes what comes without. */
 const MAINTAIN_EVERY_MS = 6 * 3_600_000;
+/** Not while a pipeline has just begun and its first receipts wait. */
+const FIRST_MAINTENANCE_MS = 60_000;
 
 /** Writes receipts in the order in which they come, what waits together. */
 export class ReceiptWriter {
@@ -18,7 +20,7 @@ export class ReceiptWriter {
   readonly #tableIds: TableIds;
   readonly #queue: WriteQueue<Receipt>;
   readonly #closing = new AbortController();
-  #maintainedAtMs = -Infinity;
+  #maintainedAtMs = Date.now() - MAINTAIN_EVERY_MS + FIRST_MAINTENANCE_MS;
 
   constructor(access: LedgerAccess, firstLookMs: number) {
     this.#access = access;
