@@ -155,9 +155,21 @@ class CertyoSink implements Sink<CertyoItem> {
   ): Promise<readonly Verdict[]> {
     const receipts = this.#receipts;
     if (receipts === null) return this.#send(items, signal);
-    const obstacle = await receipts.announce(items, { signal });
-    if (obstacle !== null) return items.map(() => obstacle);
-    return receipts.settle(items, await this.#send(items, signal), { signal });
+    const verdicts = items.map((item) => receipts.unstored(item));
+    const unsent = items.filter((_item, index) => verdicts[index] === null);
+    if (unsent.length > 0) {
+      const obstacle = await receipts.announce(unsent, { signal });
+      const answers =
+        obstacle === null ? await this.#send(unsent, signal) : unsent.map(() => obstacle);
+      let next = 0;
+      for (const [index, verdict] of verdicts.entries()) {
+        if (verdict !== null) continue;
+        verdicts[index] = answers[next] ?? null;
+        next += 1;
+      }
+    }
+    const given = verdicts.filter((verdict) => verdict !== null);
+    return receipts.settle(items, given, { signal });
   }
 
   /** The pipeline keeps to the limits already; a batch that does not is cut. */

@@ -29,6 +29,8 @@ export class SinkReceipts {
   readonly #store: ReceiptStore;
   readonly #skipUnchanged: SkipUnchanged;
   readonly #fingerprints = new WeakMap<CertyoItem, string>();
+  /** What was accepted and could not be stored: it need not be sent again for its receipt. */
+  readonly #unstored = new WeakMap<CertyoItem, Verdict>();
   readonly #versions: TableVersions;
   #history: SendHistory | null = null;
 
@@ -83,6 +85,11 @@ export class SinkReceipts {
     return items.map((item) => (unchanged.has(item) ? UNCHANGED : null));
   }
 
+  /** The verdict on an item that the API has accepted and whose receipt could not be stored; null for any other. */
+  unstored(item: CertyoItem): Verdict | null {
+    return this.#unstored.get(item) ?? null;
+  }
+
   /** Stores the receipts of the accepted ones, then gives the verdicts; others where it could not. */
   async settle(
     items: readonly CertyoItem[],
@@ -100,6 +107,10 @@ export class SinkReceipts {
       return verdicts;
     } catch (error) {
       const failure = storeVerdict(error, true, options);
+      for (const [index, item] of items.entries()) {
+        const verdict = verdicts[index];
+        if (verdict?.type === 'delivered') this.#unstored.set(item, verdict);
+      }
       return verdicts.map((verdict) => (verdict.type === 'delivered' ? failure : verdict));
     }
   }

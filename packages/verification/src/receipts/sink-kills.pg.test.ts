@@ -133,8 +133,8 @@ describe('certyoSink with a ledger in PostgreSQL, stopped in the middle', () => 
     await locker.query('ROLLBACK');
     await pipeline.caughtUp();
     await pipeline.drain();
-    expect(emulator.counters.effects).toBe(101);
-    expect(emulator.counters.replays).toBeGreaterThan(0);
+    // What was accepted is not sent again for its receipt.
+    expect(emulator.counters).toMatchObject({ effects: 101, attempts: 101 });
     await expectOneReceiptEach(database, emulator);
     await receipts.close();
   });
