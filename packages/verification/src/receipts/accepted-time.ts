@@ -9,6 +9,7 @@ export class AcceptedTimes {
   readonly #nowUs: bigint;
   #text: string | null = null;
   #timeUs: bigint;
+  #isGiven = false;
 
   /** @param nowMs Stands for a time that the API does not give. */
   constructor(nowMs: number) {
@@ -18,10 +19,22 @@ export class AcceptedTimes {
 
   /** Microseconds since 1970. */
   read(text: string | null): bigint {
-    if (text === this.#text) return this.#timeUs;
-    this.#text = text;
-    this.#timeUs = toMicroseconds(text) ?? this.#nowUs;
+    this.#look(text);
     return this.#timeUs;
+  }
+
+  /** False where the time is not the API's: a repeat has another one. */
+  isGiven(text: string | null): boolean {
+    this.#look(text);
+    return this.#isGiven;
+  }
+
+  #look(text: string | null): void {
+    if (text === this.#text) return;
+    const timeUs = toMicroseconds(text);
+    this.#text = text;
+    this.#isGiven = timeUs !== null;
+    this.#timeUs = timeUs ?? this.#nowUs;
   }
 }
 

@@ -67,7 +67,7 @@ describe('postgresReceiptStore', () => {
     const second = receipt('b', { acceptedAt: null });
     await it.store.store([first, second], { signal });
     await it.store.store([{ ...first, replayed: true }], { signal });
-    await it.store.store([first], { signal });
+    await it.store.store([first, second], { signal });
     const laterAt = new Date(Date.now() + 5000).toISOString();
     const third = receipt('c');
     await it.store.store(

@@ -9,7 +9,8 @@ import { recordKey } from './record-key.ts';
 const USUAL = Object.freeze({ version: 48, recordId: 24, eventId: 96, recordHash: 72 });
 
 /**
- * The parameters of `storeSql` without the last: one array per column. No object is made per row.
+ * The parameters of `storeSql` without the last: one array per column. No object is made per row. `mayRepeat`: some may be there
+ * under another time.
  *
  * @param tableIds The ids of the receipts' table versions, in their order.
  */
@@ -17,11 +18,13 @@ export function receiptColumns(
   receipts: readonly Receipt[],
   tableIds: readonly number[],
   nowMs: number,
-): readonly SqlParameter[] {
+): { readonly columns: readonly SqlParameter[]; readonly mayRepeat: boolean } {
   const times = new AcceptedTimes(nowMs);
   const texts = (usual: number, read: (receipt: Receipt) => string | null): Buffer =>
     binaryArray('text', receipts, usual, (writer, receipt) => writeText(writer, read(receipt)));
-  return [
+  const isUnsure = ({ acceptedAt, replayed }: Receipt): boolean =>
+    replayed || !times.isGiven(acceptedAt);
+  const columns = [
     binaryArray('uuid', receipts, 16, (writer, receipt) => writer.hex(recordKey(receipt))),
     texts(USUAL.version, (receipt) => receipt.recordVersion),
     binaryArray('timestamptz', receipts, 8, (writer, receipt) =>
@@ -34,7 +37,9 @@ export function receiptColumns(
     texts(USUAL.recordHash, (receipt) => receipt.recordHash),
     binaryArray('bytea', receipts, 32, (writer, receipt) => writer.hex(receipt.payloadFingerprint)),
     binaryArray('bool', receipts, 1, (writer, receipt) => writer.bool(receipt.replayed)),
+    binaryArray('bool', receipts, 1, (writer, receipt) => writer.bool(isUnsure(receipt))),
   ];
+  return { columns, mayRepeat: receipts.some(isUnsure) };
 }
 
 function writeText(writer: ArrayWriter, text: string | null): void {

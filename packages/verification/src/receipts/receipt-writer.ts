@@ -46,11 +46,8 @@ export class ReceiptWriter {
   async #write(receipts: readonly Receipt[]): Promise<void> {
     try {
       const ids = this.#tableIds.known(receipts) ?? (await this.#learn(receipts));
-      const columns = receiptColumns(receipts, ids, Date.now());
-      await this.#insert(
-        [...columns, Math.ceil(this.#firstLookMs)],
-        receipts.some(({ replayed }) => replayed),
-      );
+      const { columns, mayRepeat } = receiptColumns(receipts, ids, Date.now());
+      await this.#insert([...columns, Math.ceil(this.#firstLookMs)], mayRepeat);
     } catch (error) {
       this.#tableIds.clear();
       throw error;

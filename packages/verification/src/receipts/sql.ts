@@ -10,8 +10,9 @@ const STORED = `pg_catalog.encode(r.fingerprint, 'hex') AS fingerprint, r.record
   pg_catalog.to_char(r.accepted_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS accepted_at`;
 
 /**
- * $1 to $10 are arrays of equal length: record keys, versions, times, table ids, record ids, operations, event ids, record
- * hashes, fingerprints, replayed; $11 is the time until the first look, milliseconds.
+ * $1 to $11 are arrays of equal length: record keys, versions, times, table ids, record ids, operations, event ids, record
+ * hashes, fingerprints, replayed, and whether it may be there under another time; $12 is the time until the first look,
+ * milliseconds.
  *
  * The API answers a repeat with the time of its first answer, so that the primary key finds it. Where there may be a repeat
  * it is also looked for under another time; where there can be none, looking for one would be a fifth of the work. Each is due at a time of its own, so that any number of them can be claimed.
@@ -19,20 +20,22 @@ const STORED = `pg_catalog.encode(r.fingerprint, 'hex') AS fingerprint, r.record
 export function storeSql(schema: string, mayRepeat: boolean): string {
   const receipts = ledgerTable(schema, 'receipts');
   const unlessKnown = mayRepeat
-    ? `WHERE NOT i.replayed OR NOT EXISTS (SELECT FROM ${receipts} AS r
+    ? `WHERE NOT i.is_unsure OR NOT EXISTS (SELECT FROM ${receipts} AS r
   WHERE r.record_key = i.record_key AND r.record_version = i.record_version COLLATE "C" AND r.fingerprint = i.fingerprint)`
     : '';
   return `INSERT INTO ${receipts}
   (record_key, record_version, accepted_at, table_id, record_id, operation, event_id, record_hash, fingerprint, replayed, due_at)
 SELECT i.record_key, i.record_version, i.accepted_at, i.table_id, i.record_id, i.operation, i.event_id, i.record_hash,
   i.fingerprint, i.replayed,
-  pg_catalog.now() + $11::int8 * '1 millisecond'::interval + i.number * '1 microsecond'::interval
+  pg_catalog.now() + $12::int8 * '1 millisecond'::interval + i.number * '1 microsecond'::interval
 FROM ROWS FROM (
   pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::timestamptz[]),
   pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[]), pg_catalog.unnest($6::text[]),
-  pg_catalog.unnest($7::text[]), pg_catalog.unnest($8::text[]), pg_catalog.unnest($9::bytea[]), pg_catalog.unnest($10::bool[])
+  pg_catalog.unnest($7::text[]), pg_catalog.unnest($8::text[]), pg_catalog.unnest($9::bytea[]), pg_catalog.unnest($10::bool[]),
+  pg_catalog.unnest($11::bool[])
 ) WITH ORDINALITY
-  AS i(record_key, record_version, accepted_at, table_id, record_id, operation, event_id, record_hash, fingerprint, replayed, number)
+  AS i(record_key, record_version, accepted_at, table_id, record_id, operation, event_id, record_hash, fingerprint, replayed, is_unsure,
+    number)
 ${unlessKnown}
 ${mayRepeat ? 'ON CONFLICT DO NOTHING' : ''}`;
 }
