@@ -50,7 +50,9 @@ class InMemoryReceiptStore implements MemoryReceiptStore {
     return records.map((record) => {
       const own = this.receipts.filter((receipt) => isSameRecord(receipt, record));
       const last = own.toSorted((a, b) => (a.recordVersion < b.recordVersion ? -1 : 1)).at(-1);
-      return last === undefined ? null : { ...last, hasFailed: false };
+      if (last === undefined) return null;
+      const { operationType, payloadFingerprint, recordVersion } = last;
+      return { recordVersion, operationType, payloadFingerprint, hasFailed: false };
     });
   }
 
