@@ -1060,7 +1060,7 @@ export { setup as default };
 
 // vitest.d.ts
 
-import { ChangeSource, Sink } from '@certyo-cdc/core';
+import { ChangeSource, ReceiptStore, Sink } from '@certyo-cdc/core';
 import { T as TestDatabase, P as PostgresAddress } from './test-database.js';
 import 'pg';
 
@@ -1103,6 +1103,22 @@ interface ChangeSourceHarness {
  * level of a vitest file.
  */
 declare function describeChangeSource(name: string, harness: ChangeSourceHarness): void;
+
+/** A store of receipts that is empty at first. */
+interface ReceiptStoreFixture extends AsyncDisposable {
+    readonly store: ReceiptStore;
+    /** How many receipts it holds. */
+    count(): Promise<number>;
+}
+/** What `describeReceiptStore` runs against. */
+interface ReceiptStoreHarness {
+    create(): Promise<ReceiptStoreFixture>;
+}
+/**
+ * The suite that every `ReceiptStore` passes: what is stored is there once, is found by record and version, and marks never
+ * look younger than they are. Call it at the top level of a vitest file.
+ */
+declare function describeReceiptStore(name: string, harness: ReceiptStoreHarness): void;
 
 /** A sink over a place that can be looked into and made to fail. */
 interface SinkFixture<Item> extends AsyncDisposable {
@@ -1160,4 +1176,4 @@ declare module 'vitest' {
     }
 }
 
-export { CREATE_RECORDS, type ChangeSourceFixture, type ChangeSourceHarness, type RowStatement, type SharedPostgres, type SinkFixture, type SinkHarness, describeChangeSource, describeSink, recordsFixture, testDatabase };
+export { CREATE_RECORDS, type ChangeSourceFixture, type ChangeSourceHarness, type ReceiptStoreFixture, type ReceiptStoreHarness, type RowStatement, type SharedPostgres, type SinkFixture, type SinkHarness, describeChangeSource, describeReceiptStore, describeSink, recordsFixture, testDatabase };

@@ -420,7 +420,8 @@ interface Verifier extends AsyncDisposable {
  *
  * It looks at receipts first when a batch of the API has had time to be anchored, for as many as it can with one request, and
  * less and less often at those that stay pending. What Certyo failed to anchor is handed in again; what stays unanchored
- * beyond a limit is raised (`receipts-overdue`). Stopping it, or killing it, at any moment loses nothing.
+ * beyond a limit is raised (`receipts-overdue`). Stopping it, or killing it, at any moment loses nothing. It holds a connection
+ * from its first use to `drain()` or `stop()`, also where only `runOnce()` was called.
  *
  * @throws {ConfigurationError} An option is wrong.
  * @example
