@@ -441,6 +441,23 @@ interface DeliverOptions {
     readonly attempt: number;
     readonly signal: AbortSignal;
 }
+/** What a sink remembers of earlier lives of a pipeline. */
+interface SentBefore {
+    /**
+     * Since when an event of this commit time may have been sent, milliseconds since 1970; null when it never was.
+     *
+     * @param committedAt As in `TransactionInfo`; null where it is not known.
+     */
+    sentSince(committedAt: string | null): number | null;
+}
+/** What a sink is told about the pipeline that begins. */
+interface BeginOptions {
+    /** Its name. */
+    readonly pipeline: string;
+    /** True when it has no checkpoint yet: no earlier life has finished anything. */
+    readonly isNew: boolean;
+    readonly signal: AbortSignal;
+}
 /** Something that takes change events and answers one verdict per item. */
 interface Sink<Item = unknown, Row extends object = JsonRow> {
     readonly name: string;
@@ -455,6 +472,12 @@ interface Sink<Item = unknown, Row extends object = JsonRow> {
     readonly maxBatchBytes?: number | undefined;
     /** How long the other side recognises a repeated item, milliseconds. Older doubts go through `confirm` first. */
     readonly idempotencyWindowMs?: number | undefined;
+    /**
+     * Called once by a pipeline, when its source is open and before the first event. A sink that remembers what was sent
+     * says so; then only what may have been sent for longer than `idempotencyWindowMs` goes through `confirm`. Where it
+     * does not, everything that was committed so long ago may have been sent.
+     */
+    begin?(options: BeginOptions): Promise<SentBefore | null>;
     /** Maps an event once. Pure and synchronous; copies what it keeps. An empty array skips the event. */
     prepare(event: ChangeEvent<Row>): readonly Prepared<Item>[];
     /** Delivers items of distinct lanes. Rejects only on abort (with `signal.reason`) or a bug. */
@@ -471,6 +494,37 @@ interface Sink<Item = unknown, Row extends object = JsonRow> {
     deserialize?(text: string): Item;
     /** Releases connections. Idempotent. The pipeline calls it when it has stopped. */
     close?(): Promise<void>;
+}
+
+/** A column as far as it decides what a payload looks like. */
+interface TableVersionColumn {
+    readonly name: string;
+    /** As `format_type` prints it. */
+    readonly type: string;
+    readonly isKey: boolean;
+}
+/**
+ * The columns of a table that rows showed at the time of a change: without generated ones, and those that belong to this library.
+ * Their order has no meaning: payloads are sorted by name.
+ */
+interface TableVersion {
+    readonly schema: string;
+    readonly name: string;
+    /** Sorted by name. */
+    readonly columns: readonly TableVersionColumn[];
+    /** SHA-256 over names, types and keys of the columns: 64 hexadecimal digits. The same wherever the table is the same. */
+    readonly fingerprint: string;
+}
+
+/** Where an item comes from, as far as its receipt says it. */
+interface ItemOrigin {
+    readonly eventId: string;
+    readonly operationType: OperationType;
+    /** As in `TransactionInfo`. */
+    readonly committedAt: string | null;
+    /** True for a row as a copy or a poll found it. */
+    readonly isFound: boolean;
+    readonly table: TableVersion | null;
 }
 
 declare const ACTIONS: readonly ["omit", "park", "halt"];
@@ -497,6 +551,8 @@ interface CertyoItem {
     readonly body: Buffer;
     /** The columns that the row has and the record does not show; missing where there are none. */
     readonly unavailable?: UnavailableColumns | undefined;
+    /** What the receipt says beyond the record; missing where no receipts are kept. */
+    readonly origin?: ItemOrigin | undefined;
 }
 
 /**
@@ -636,6 +692,91 @@ declare function recordMapper<Rows extends Readonly<Record<string, unknown>>>(ta
     readonly [Table in keyof Rows]: TableMapping<Rows[Table]>;
 }, options?: RecordMapperOptions): RecordMapper;
 
+/** Names a record. */
+interface RecordName {
+    readonly database: string;
+    readonly collection: string;
+    readonly recordId: string;
+}
+/** Names one version of a record. */
+interface RecordVersionName extends RecordName {
+    readonly recordVersion: string;
+}
+/** What is kept of one record version that the API has accepted. */
+interface Receipt extends RecordVersionName {
+    /** The change that the record was made of; null for an item that was parked before receipts were kept. */
+    readonly eventId: string | null;
+    readonly operationType: OperationType;
+    /**
+     * SHA-256 over the canonical payload, the very bytes that were sent: 64 hexadecimal digits. Ours; how the API hashes is not
+     * public.
+     */
+    readonly payloadFingerprint: string;
+    /** The API's hash of the record as it came, or null where its answer gave none. */
+    readonly recordHash: string | null;
+    /** When the API accepted it, ISO 8601 as it came, or null. */
+    readonly acceptedAt: string | null;
+    /** Whether the API says that it had it before. */
+    readonly replayed: boolean;
+    /** The columns that the record was made with; null for a record that is not a row. */
+    readonly table: TableVersion | null;
+}
+/** What the newest receipt of a record says. */
+interface LatestReceipt {
+    readonly recordVersion: string;
+    readonly operationType: OperationType;
+    readonly payloadFingerprint: string;
+    /** True when it could not be anchored. */
+    readonly hasFailed: boolean;
+}
+/** What the API answered about a record version. */
+interface StoredReceipt {
+    readonly payloadFingerprint: string;
+    readonly recordHash: string | null;
+    /** ISO 8601. */
+    readonly acceptedAt: string;
+}
+
+/** Says that what was committed up to a time may have been sent, and since when. */
+interface SendMark {
+    /** ISO 8601 in UTC with microseconds, as in `TransactionInfo.committedAt`: sorts as text. */
+    readonly upTo: string;
+    /**
+     * Milliseconds since 1970 by this process's clock; the age is taken by the store's clock. -Infinity: nobody knows, at the
+     * earliest when it was committed.
+     */
+    readonly sinceMs: number;
+}
+/** How calls of a store are aborted. */
+interface ReceiptCallOptions {
+    readonly signal: AbortSignal;
+}
+/**
+ * Where receipts are kept.
+ *
+ * What fails rejects with `ReceiptError`, whose `retryable` says whether waiting may help.
+ */
+interface ReceiptStore {
+    /** Resolves when all are durable. The same receipt again changes nothing. */
+    store(receipts: readonly Receipt[], options: ReceiptCallOptions): Promise<void>;
+    /** The receipt with the greatest version of each record, in the order of the records; null where there is none. */
+    latest(records: readonly RecordName[], options: ReceiptCallOptions): Promise<readonly (LatestReceipt | null)[]>;
+    /** The receipts of exactly these versions, in their order; null where there is none. */
+    find(versions: readonly RecordVersionName[], options: ReceiptCallOptions): Promise<readonly (StoredReceipt | null)[]>;
+    /** All marks of a pipeline. */
+    sendMarks(pipeline: string, options: ReceiptCallOptions): Promise<readonly SendMark[]>;
+    /** Resolves when the mark is durable. The store may merge marks, as long as none of what they cover looks younger. */
+    addSendMark(pipeline: string, upTo: string, options: ReceiptCallOptions & {
+        /** Of what was sent before receipts were kept. @default false */
+        readonly isOfUnknownAge?: boolean | undefined;
+    }): Promise<SendMark>;
+    /** Releases connections. Idempotent. */
+    close(): Promise<void>;
+}
+
+/** What may be skipped because the newest receipt of its record shows the same payload. */
+type SkipUnchanged = 'copies' | 'all' | false;
+
 /** Options of `certyoSink`: those of the client, or a client, and how events become records. */
 interface CertyoSinkOptions extends CertyoClientOptions {
     /** A client to share, instead of the options of one. It is not closed with the sink. */
@@ -684,6 +825,21 @@ interface CertyoSinkOptions extends CertyoClientOptions {
      * @default 'deliver'
      */
     readonly messages?: 'deliver' | 'skip' | undefined;
+    /**
+     * Where the receipt of each accepted record is stored before the record counts as delivered. Stays open when the sink is
+     * closed.
+     *
+     * @default none are kept
+     */
+    readonly receipts?: ReceiptStore | undefined;
+    /**
+     * Which rows are skipped when the newest receipt of their record shows the same payload: `copies` those that a copy or a poll
+     * found, so that a new copy or a change of source anchors nothing twice; `all` also inserts and updates. Deletes are never
+     * skipped. Needs `receipts`.
+     *
+     * @default 'copies'
+     */
+    readonly skipUnchanged?: SkipUnchanged | undefined;
     /**
      * Most records in one request, 1 to 1000. With 1 the bulk endpoint is not used.
      *
@@ -785,6 +941,15 @@ declare class CheckpointFencedError extends CdcError {
 declare class DeadLetterError extends CdcError {
     readonly name: "DeadLetterError";
     readonly code: "DEAD_LETTER_STORE";
+    readonly retryable: boolean;
+    constructor(message: string, options: CdcErrorOptions & {
+        readonly retryable: boolean;
+    });
+}
+/** Receipts could not be stored or read. */
+declare class ReceiptError extends CdcError {
+    readonly name: "ReceiptError";
+    readonly code: "RECEIPT_STORE";
     readonly retryable: boolean;
     constructor(message: string, options: CdcErrorOptions & {
         readonly retryable: boolean;
@@ -1331,11 +1496,11 @@ interface SharedSource<Row extends object = JsonRow> {
  */
 declare function shareSource<Row extends object = JsonRow>(source: ChangeSource<Row>, options: ShareOptions): SharedSource<Row>;
 
-export { AcceptedGap, type AcceptedGapJson, type AcceptedRecord, type ApiKey, type BatchOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, ChangeEvent, type ChangeEventJson, ChangeSource, type ChangesOptions, CheckpointError, CheckpointFencedError, CheckpointStore, type CircuitBreakerOptions, type ColumnPolicies, type ColumnPolicy, CopyProgress, DeadLetterError, DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, type FoundRecord, GapCode, GapError, HttpStatusError, JsonRow, JsonValue, type LaggardPolicy, LogicalMessage, type LogicalMessageJson, type MappedOperation, type MappedRow, MappingError, NotificationsOverflowError, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, PipelineTime, type Prepared, type QueryParameters, type RecordMapper, type RecordMapperOptions, RecordRejectedError, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, RowChange, type RowChangeJson, SchemaChange, type SchemaChangeJson, type Secret, type ShareOptions, type SharedSource, type Sink, SlotHealth, type Snapshot, SourceConnectionError, SourceEvent, SourceLag, SourceProtocolError, SourceSetupError, SourceSpoolError, TableInfo, type TableMapping, Truncate, type TruncateJson, type UnacknowledgedLimits, type UnavailableAction, type UnavailableColumns, type UnavailablePolicy, UnavailableValueError, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changeEventSchema, changes, createCertyoClient, createPipeline, defaultCodecs, isSecret, minifyJson, parseJson, recordMapper, secret, shareSource };
+export { AcceptedGap, type AcceptedGapJson, type AcceptedRecord, type ApiKey, type BatchOptions, type BeginOptions, type BulkItem, type BulkResult, type BulkVerdict, type CallOptions, CdcError, CdcErrorOptions, type CertyoAnswer, type CertyoClient, type CertyoClientOptions, type CertyoCodecs, type CertyoDocument, type CertyoItem, type CertyoPage, type CertyoRecord, type CertyoRequest, type CertyoSinkOptions, ChangeEvent, type ChangeEventJson, ChangeSource, type ChangesOptions, CheckpointError, CheckpointFencedError, CheckpointStore, type CircuitBreakerOptions, type ColumnPolicies, type ColumnPolicy, CopyProgress, DeadLetterError, DeadLetterStore, type DeliverOptions, DeliveryConnectionError, DeliveryTimeoutError, type FoundRecord, GapCode, GapError, HttpStatusError, type ItemOrigin, JsonRow, JsonValue, type LaggardPolicy, type LatestReceipt, LogicalMessage, type LogicalMessageJson, type MappedOperation, type MappedRow, MappingError, NotificationsOverflowError, type OperationType, PIPELINE_STATES, type ParseJsonOptions, type Pipeline, type PipelineEvent, type PipelineLimits, type PipelineOptions, type PipelineState, PipelineStateError, type PipelineStatus, PipelineTime, type Prepared, type QueryParameters, type Receipt, type ReceiptCallOptions, ReceiptError, type ReceiptStore, type RecordMapper, type RecordMapperOptions, type RecordName, RecordRejectedError, type RecordVersionName, ResponseInvalidError, RetriesExhaustedError, type RetryBudgetOption, type RetryOptions, RowChange, type RowChangeJson, SchemaChange, type SchemaChangeJson, type Secret, type SendMark, type SentBefore, type ShareOptions, type SharedSource, type Sink, type SkipUnchanged, SlotHealth, type Snapshot, SourceConnectionError, SourceEvent, SourceLag, SourceProtocolError, SourceSetupError, SourceSpoolError, type StoredReceipt, TableInfo, type TableMapping, type TableVersion, type TableVersionColumn, Truncate, type TruncateJson, type UnacknowledgedLimits, type UnavailableAction, type UnavailableColumns, type UnavailablePolicy, UnavailableValueError, ValueError, type Verdict, type Verification, type VerifyRecordRequest, canonicalJson, certyoSink, changeEventSchema, changes, createCertyoClient, createPipeline, defaultCodecs, isSecret, minifyJson, parseJson, recordMapper, secret, shareSource };
 
 // internal.d.ts
 
-import { b as JsonRow, k as ChangeBatch, o as ConfigurationError } from './time.js';
+import { b as JsonRow, k as ChangeBatch, o as ConfigurationError, J as JsonValue, P as PipelineTime } from './time.js';
 export { H as SYSTEM_TIME, I as sleep, K as tableLabel } from './time.js';
 
 /** The iterator of a stream that is closed when the loop over it is left; `next` gives null at its orderly end. */
@@ -1375,6 +1540,19 @@ declare function optionalTimeout(option: string, value: unknown): number | false
 /** A text that is not empty and has no NUL, or undefined. */
 declare function optionalText(option: string, value: unknown): string | undefined;
 
+/** A JSON object as parsed from a hostile text: look at own members only. */
+type JsonObject = {
+    readonly [key: string]: JsonValue;
+};
+/** The value as an object, or null. */
+declare function asObject(value: JsonValue | undefined): JsonObject | null;
+/** The value as an array, or null. */
+declare function asArray(value: JsonValue | undefined): readonly JsonValue[] | null;
+/** An own member, or undefined. */
+declare function member(object: JsonObject, name: string): JsonValue | undefined;
+/** An own member that is a text with something in it, or null. */
+declare function textMember(object: JsonObject, name: string): string | null;
+
 /**
  * Reads one object of options, strictly: a wrong type, a value out of range or an unknown name throws
  * `ConfigurationError` with the option's full path. The value itself of a text is never printed.
@@ -1399,7 +1577,22 @@ declare class OptionReader {
     assertMethods(name: string, methods: readonly string[]): void;
 }
 
-export { MAX_TIMER_MS, OptionReader, abortable, batchIterator, nearestName, onAbort, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, wrongOption, wrongSecretOption };
+/** Requests that go through the gate of a scope, beside those of pipelines (H-10, H-11). */
+declare class GatedCalls {
+    #private;
+    constructor(scope: string, time?: PipelineTime, random?: () => number);
+    /** Waits for leave, makes the request, and tells the gate how it went. */
+    call<T>(request: (signal: AbortSignal) => Promise<T>, { signal }: {
+        readonly signal: AbortSignal;
+    }): Promise<T>;
+    /** Nobody may be waiting any more. */
+    release(): void;
+}
+
+/** Resolves when all have settled, or when the time is over. Leaves no timer. */
+declare function settleWithin(promises: readonly Promise<unknown>[], ms: number, time: PipelineTime): Promise<void>;
+
+export { GatedCalls, MAX_TIMER_MS, OptionReader, abortable, asArray, asObject, batchIterator, member, nearestName, onAbort, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, settleWithin, textMember, wrongOption, wrongSecretOption };
 
 // time.d.ts
 
@@ -1410,7 +1603,7 @@ interface ErrorCodeDescription {
     readonly remedy: string;
 }
 /** Every code that an error of this library can carry. */
-type ErrorCode = 'CONFIG_INVALID' | 'PIPELINE_STATE' | 'SOURCE_UNREACHABLE' | 'SOURCE_LOGIN_REFUSED' | 'SOURCE_TLS' | 'SOURCE_SETUP' | 'SOURCE_BUSY' | 'SOURCE_PROTOCOL' | 'SOURCE_SPOOL' | 'NOTIFICATIONS_OVERFLOW' | 'VALUE_UNREPRESENTABLE' | 'VALUE_UNAVAILABLE' | 'MAPPING_FAILED' | 'GAP_SLOT_MISSING' | 'GAP_SLOT_LOST' | 'GAP_SLOT_AHEAD' | 'GAP_POSITION_AHEAD' | 'GAP_TIMELINE' | 'GAP_CHECKPOINT_FOREIGN' | 'GAP_TYPE_UNKNOWN' | 'GAP_PUBLICATION' | 'GAP_LOG' | 'GAP_TRIGGER' | 'GAP_TABLE' | 'GAP_SWITCH' | 'GAP_IDENTITY' | 'GAP_IN_STREAM' | 'GAP_CONSUMER_DETACHED' | 'DELIVERY_CONNECTION' | 'DELIVERY_TIMEOUT' | 'HTTP_STATUS' | 'API_KEY_REFUSED' | 'REDIRECT_REFUSED' | 'RESPONSE_INVALID' | 'RECORD_REJECTED' | 'RETRIES_EXHAUSTED' | 'CHECKPOINT_STORE' | 'CHECKPOINT_FENCED' | 'DEAD_LETTER_STORE';
+type ErrorCode = 'CONFIG_INVALID' | 'PIPELINE_STATE' | 'SOURCE_UNREACHABLE' | 'SOURCE_LOGIN_REFUSED' | 'SOURCE_TLS' | 'SOURCE_SETUP' | 'SOURCE_BUSY' | 'SOURCE_PROTOCOL' | 'SOURCE_SPOOL' | 'NOTIFICATIONS_OVERFLOW' | 'VALUE_UNREPRESENTABLE' | 'VALUE_UNAVAILABLE' | 'MAPPING_FAILED' | 'GAP_SLOT_MISSING' | 'GAP_SLOT_LOST' | 'GAP_SLOT_AHEAD' | 'GAP_POSITION_AHEAD' | 'GAP_TIMELINE' | 'GAP_CHECKPOINT_FOREIGN' | 'GAP_TYPE_UNKNOWN' | 'GAP_PUBLICATION' | 'GAP_LOG' | 'GAP_TRIGGER' | 'GAP_TABLE' | 'GAP_SWITCH' | 'GAP_IDENTITY' | 'GAP_IN_STREAM' | 'GAP_CONSUMER_DETACHED' | 'DELIVERY_CONNECTION' | 'DELIVERY_TIMEOUT' | 'HTTP_STATUS' | 'API_KEY_REFUSED' | 'REDIRECT_REFUSED' | 'RESPONSE_INVALID' | 'RECORD_REJECTED' | 'RETRIES_EXHAUSTED' | 'CHECKPOINT_STORE' | 'CHECKPOINT_FENCED' | 'DEAD_LETTER_STORE' | 'RECEIPT_STORE';
 /** Every code that an error of this library can carry. A code never changes its meaning. */
 declare const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>>;
 /** The codes of states in which completeness can no longer be proved. */

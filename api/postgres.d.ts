@@ -257,6 +257,8 @@ interface RunSetupOptions {
     readonly dryRun?: boolean | undefined;
     readonly signal: AbortSignal;
 }
+/** Two set-ups at once would collide in `CREATE … IF NOT EXISTS`, which is not safe against itself. */
+declare const SETUP_LOCK = "7166352098415034";
 /**
  * Runs the statements of a set-up, those that follow each other in one transaction each, and gives the SQL back, for
  * printing. With `dryRun` nothing runs.
@@ -382,6 +384,17 @@ interface PostgresStoreOptions {
 }
 /** The schema of everything that this library keeps in a database. It is never captured. */
 declare const DEFAULT_SCHEMA = "certyo";
+/** Store options with defaults. */
+interface NormalizedStoreOptions {
+    readonly target: ResolvedConnection | PoolLike;
+    readonly schema: string;
+}
+/** Checks the options of a store and settles its connection. */
+declare function normalizePostgresStoreOptions(options?: PostgresStoreOptions): NormalizedStoreOptions;
+/** The role that a remedy grants to; a pool does not say whose it is. */
+declare function roleOf({ target }: NormalizedStoreOptions): string;
+/** Opens the session of a store, without connecting yet. */
+declare function openStoreSession(options: NormalizedStoreOptions, name: string): SqlSession;
 
 /** A checkpoint store whose table is made and removed by explicit calls only. */
 interface PostgresCheckpointStore extends CheckpointStore {
@@ -1146,6 +1159,17 @@ declare function readEventTriggers(session: SqlExecutor, calls: QualifiedName, o
     readonly signal: AbortSignal;
 }): Promise<readonly FoundEventTrigger[]>;
 
+/**
+ * Begins a transaction that writes state. It must come first in it.
+ *
+ * A COMMIT must be on disk when it is answered, also for a role or database with `synchronous_commit = off`: a source is
+ * acknowledged after it. Stronger settings stay. And it must be able to write, whatever `default_transaction_read_only` is.
+ *
+ * A process that stands still in the middle keeps its locks on rows of state: the server ends its session, or the instance that
+ * takes over could never save.
+ */
+declare function prepareToWrite(executor: SqlExecutor, signal: AbortSignal): Promise<void>;
+
 /** How `setup` and `teardown` go about it. */
 interface SetupOptions {
     /** Only gives the SQL, for a DBA to run. @default false */
@@ -1211,6 +1235,20 @@ interface StateTableOptions {
 declare function stateSetupSql(session: SqlExecutor, schema: string, options: StateTableOptions): Promise<readonly string[]>;
 /** The SQL that removes those that are there, for all pipelines. The schema stays: it may hold other things. */
 declare function stateTeardownSql(session: SqlExecutor, schema: string, options: StateTableOptions): Promise<readonly string[]>;
+
+/** What to say of a store's failed statement. */
+interface StoreFailure {
+    readonly said: string;
+    readonly retryable: boolean;
+    readonly remedy: string | undefined;
+}
+/** The SQL that would mend a failure. */
+interface StoreRemedies {
+    readonly setup: readonly string[];
+    readonly grants: readonly string[];
+}
+/** Judges a failed statement of a store by SQLSTATE. */
+declare function judgeStoreFailure(error: unknown, remedies: StoreRemedies): StoreFailure;
 
 /** Reads an option that becomes part of the names of what `setup()` makes: suffixes have to find room in 63 bytes. */
 declare function readObjectName(reader: OptionReader, option: string, fallback: string): string;
@@ -1388,4 +1426,4 @@ interface HintedStream<Row extends object = JsonRow> extends ChangeStream<Row> {
     offer(row: RowHint): boolean;
 }
 
-export { type AcceptedCheckpoint, type AcceptedGapOptions, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, type EventTrigger, FLUSHED_LSN_SQL, FUNCTION_VERSION_SQL, type FoundEventTrigger, type FunctionState, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type Replacement, type ReplacementPlan, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowBlock, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, TLS_MODES, TRIGGER_VERSION_SQL, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createAcceptedGap, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createSnapshots, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, dropEventTriggerSql, endClient, eventTriggerSql, hasCapturedSince, isSameColumn, isSameLife, isStateSchema, judgeSourceFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizeSourceOptions, openSequenceLog, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readEventTriggers, readObjectName, readPublication, readReconnect, readRecordKeys, readReplacements, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, replaceFunctionSql, replaceTriggerSql, replacementsSetupSql, resolveConnection, resolveTables, restoreTypeRegistry, runSetup, serverInfo, spanLength, spanStart, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleAt, tupleFromTexts, tupleOf, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };
+export { type AcceptedCheckpoint, type AcceptedGapOptions, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, type EventTrigger, FLUSHED_LSN_SQL, FUNCTION_VERSION_SQL, type FoundEventTrigger, type FunctionState, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, type NormalizedStoreOptions, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type Replacement, type ReplacementPlan, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowBlock, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SETUP_LOCK, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, type StoreFailure, type StoreRemedies, TLS_MODES, TRIGGER_VERSION_SQL, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createAcceptedGap, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createSnapshots, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, dropEventTriggerSql, endClient, eventTriggerSql, hasCapturedSince, isSameColumn, isSameLife, isStateSchema, judgeSourceFailure, judgeStoreFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizePostgresStoreOptions, normalizeSourceOptions, openSequenceLog, openStoreSession, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, prepareToWrite, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readEventTriggers, readObjectName, readPublication, readReconnect, readRecordKeys, readReplacements, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, replaceFunctionSql, replaceTriggerSql, replacementsSetupSql, resolveConnection, resolveTables, restoreTypeRegistry, roleOf, runSetup, serverInfo, spanLength, spanStart, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleAt, tupleFromTexts, tupleOf, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };

@@ -4,7 +4,7 @@
 
 // index.d.ts
 
-import { ChangeEvent, PipelineTime, CheckpointStore, StoredCheckpoint, Checkpoint, DeadLetterStore, DeadLetter, NewDeadLetter, Verdict, Sink, Prepared, RowOperation, JsonRow, GapCode, ChangeSource, Position, OpenOptions, SourceEvent, ChangeStream, ChangeBatch, RowChange } from '@certyo-cdc/core';
+import { ChangeEvent, PipelineTime, CheckpointStore, StoredCheckpoint, Checkpoint, DeadLetterStore, DeadLetter, NewDeadLetter, ReceiptStore, Receipt, SendMark, Verdict, Sink, Prepared, RowOperation, JsonRow, GapCode, ChangeSource, Position, OpenOptions, SourceEvent, ChangeStream, ChangeBatch, RowChange } from '@certyo-cdc/core';
 import { ClientConfig, Client, QueryResultRow } from 'pg';
 import { P as PostgresAddress, T as TestDatabase } from './test-database.js';
 
@@ -472,6 +472,24 @@ interface MemoryDeadLetterStore extends DeadLetterStore {
 }
 /** A dead-letter store in memory. Keeps what is parked for as long as the object lives, also after `close()`. */
 declare function memoryDeadLetterStore(): MemoryDeadLetterStore;
+
+/** A store of receipts in memory, to look into. */
+interface MemoryReceiptStore extends ReceiptStore {
+    /** All receipts in the order in which they were stored. */
+    readonly receipts: readonly Receipt[];
+    /** The marks of a pipeline, oldest first; a test may change how old they are. */
+    readonly marks: Map<string, SendMark[]>;
+    /** Calls of `store`. */
+    readonly stores: number;
+    /** Called before receipts are stored; what it throws becomes the rejection. */
+    onStore: ((receipts: readonly Receipt[]) => void | Promise<void>) | null;
+    /** Called when receipts are stored, before the answer; what it throws is a lost answer. */
+    onStored: ((receipts: readonly Receipt[]) => void | Promise<void>) | null;
+    /** Called before a mark is stored; what it throws becomes the rejection. */
+    onMark: ((pipeline: string, upTo: string) => void | Promise<void>) | null;
+}
+/** A store of receipts in memory. Keeps what is stored for as long as the object lives, also after `close()`. */
+declare function memoryReceiptStore(): MemoryReceiptStore;
 
 /** What the memory sink delivers. */
 interface MemoryItem {
@@ -997,7 +1015,7 @@ declare class StreamReader<Stream extends ChangeStream = ChangeStream> implement
 /** An event in one line: `insert t {"id":1,…}`. */
 declare function tell(event: ChangeEvent): string;
 
-export { type AnchoringStatus, type CertificateOptions, type CertyoApiKey, type CertyoEffect, type CertyoEmulator, type CertyoEmulatorOptions, type CertyoEnvironment, type CertyoFault, type CertyoFaults, type ChainBlock, type CollectionComparison, type Comparison, type CutHow, type CutOptions, type EffectFilter, type EmulatorClock, type EmulatorCounters, type EmulatorPhase, type EmulatorPhaseInfo, type EmulatorRateLimit, type FaultHandle, type FaultProxy, type FaultProxyOptions, type FaultTarget, type Faults, type FinalStateComparison, type FinalStateOptions, type HistoryTable, type KeyPair, type KeyRing, type ManualTime, type MemoryChange, type MemoryCheckpointStore, type MemoryCheckpointStoreOptions, type MemoryDeadLetterStore, type MemoryFault, type MemoryItem, type MemoryRequest, type MemorySink, type MemorySinkOptions, type MemorySource, type MemorySourceOptions, type MerkleStep, type OpenPostgresOptions, type OracleQuery, type PipeDirection, type PostgresAccess, PostgresAddress, type PostgresOptions, type PostgresServer, type PostgresStorage, type ProxyTarget, type ReaderOptions, type RecordDigest, type RequestLogEntry, type Retention, type SettingValue, type StopMode, StreamReader, type TestCertificates, TestDatabase, checkJsonForm, compareEffects, compareFinalStates, countHistory, createCertificates, faultProxy, installHistory, manualTime, memoryCheckpointStore, memoryDeadLetterStore, memoryItem, memorySink, memorySource, openPostgres, openReader, startCertyoEmulator, startPostgres, tell, verifyMerkleProof };
+export { type AnchoringStatus, type CertificateOptions, type CertyoApiKey, type CertyoEffect, type CertyoEmulator, type CertyoEmulatorOptions, type CertyoEnvironment, type CertyoFault, type CertyoFaults, type ChainBlock, type CollectionComparison, type Comparison, type CutHow, type CutOptions, type EffectFilter, type EmulatorClock, type EmulatorCounters, type EmulatorPhase, type EmulatorPhaseInfo, type EmulatorRateLimit, type FaultHandle, type FaultProxy, type FaultProxyOptions, type FaultTarget, type Faults, type FinalStateComparison, type FinalStateOptions, type HistoryTable, type KeyPair, type KeyRing, type ManualTime, type MemoryChange, type MemoryCheckpointStore, type MemoryCheckpointStoreOptions, type MemoryDeadLetterStore, type MemoryFault, type MemoryItem, type MemoryReceiptStore, type MemoryRequest, type MemorySink, type MemorySinkOptions, type MemorySource, type MemorySourceOptions, type MerkleStep, type OpenPostgresOptions, type OracleQuery, type PipeDirection, type PostgresAccess, PostgresAddress, type PostgresOptions, type PostgresServer, type PostgresStorage, type ProxyTarget, type ReaderOptions, type RecordDigest, type RequestLogEntry, type Retention, type SettingValue, type StopMode, StreamReader, type TestCertificates, TestDatabase, checkJsonForm, compareEffects, compareFinalStates, countHistory, createCertificates, faultProxy, installHistory, manualTime, memoryCheckpointStore, memoryDeadLetterStore, memoryItem, memoryReceiptStore, memorySink, memorySource, openPostgres, openReader, startCertyoEmulator, startPostgres, tell, verifyMerkleProof };
 
 // test-database.d.ts
 
@@ -1042,7 +1060,7 @@ export { setup as default };
 
 // vitest.d.ts
 
-import { ChangeSource, Sink } from '@certyo-cdc/core';
+import { ChangeSource, ReceiptStore, Sink } from '@certyo-cdc/core';
 import { T as TestDatabase, P as PostgresAddress } from './test-database.js';
 import 'pg';
 
@@ -1085,6 +1103,22 @@ interface ChangeSourceHarness {
  * level of a vitest file.
  */
 declare function describeChangeSource(name: string, harness: ChangeSourceHarness): void;
+
+/** A store of receipts that is empty at first. */
+interface ReceiptStoreFixture extends AsyncDisposable {
+    readonly store: ReceiptStore;
+    /** How many receipts it holds. */
+    count(): Promise<number>;
+}
+/** What `describeReceiptStore` runs against. */
+interface ReceiptStoreHarness {
+    create(): Promise<ReceiptStoreFixture>;
+}
+/**
+ * The suite that every `ReceiptStore` passes: what is stored is there once, is found by record and version, and marks never
+ * look younger than they are. Call it at the top level of a vitest file.
+ */
+declare function describeReceiptStore(name: string, harness: ReceiptStoreHarness): void;
 
 /** A sink over a place that can be looked into and made to fail. */
 interface SinkFixture<Item> extends AsyncDisposable {
@@ -1142,4 +1176,4 @@ declare module 'vitest' {
     }
 }
 
-export { CREATE_RECORDS, type ChangeSourceFixture, type ChangeSourceHarness, type RowStatement, type SharedPostgres, type SinkFixture, type SinkHarness, describeChangeSource, describeSink, recordsFixture, testDatabase };
+export { CREATE_RECORDS, type ChangeSourceFixture, type ChangeSourceHarness, type ReceiptStoreFixture, type ReceiptStoreHarness, type RowStatement, type SharedPostgres, type SinkFixture, type SinkHarness, describeChangeSource, describeReceiptStore, describeSink, recordsFixture, testDatabase };

@@ -1,4 +1,5 @@
 import { certyoSink, createPipeline } from '@certyo-cdc/core';
+import { postgresReceiptStore } from '@certyo-cdc/verification';
 import { isSourceName, makeSource } from './sources.ts';
 
 // The process that the demo kills and starts again. Where the database and the API are comes from the environment:
@@ -7,7 +8,9 @@ const name = process.env['DEMO_SOURCE'];
 if (!isSourceName(name)) throw new Error('DEMO_SOURCE names no source.');
 const tables = (process.env['DEMO_TABLES'] ?? '').split(',');
 
-const pipeline = createPipeline(makeSource(name, { tables }), certyoSink(), {
+// The emulator of this demo anchors within a second.
+const receipts = postgresReceiptStore({ firstLookMs: 1_000 });
+const pipeline = createPipeline(makeSource(name, { tables }), certyoSink({ receipts }), {
   // A life in this demo is short: with the default of a second it would hardly ever save where it is.
   checkpointIntervalMs: 100,
 });
@@ -31,6 +34,7 @@ const reporting = setInterval(() => {
 
 const error = await pipeline.closed;
 clearInterval(reporting);
+await receipts.close();
 if (error !== null) {
   process.stderr.write(`${error.name}: ${error.message}\n`);
   process.exitCode = 1;

@@ -16,6 +16,7 @@ const RESULT: DemoResult = {
     byCollection: { 'public.movies': { records: 2, committed: 3, accepted: 3, anchored: 3 } },
   },
   effects: 3,
+  receipts: { kept: 3, anchored: 3, requests: 1 },
   restarts: 2,
   seconds: 1.5,
 };
@@ -50,11 +51,13 @@ describe(jsonLine, () => {
       reordered: 0,
       mismatched: 0,
       attempts: 7,
+      receipts: 6,
+      requestsPerThousandReceipts: 333.3,
       restarts: 3,
       seconds: 3.5,
       sources: {
-        replication: { ...one, attempts: 4, restarts: 2, seconds: 1.5 },
-        polling: { ...one, attempts: 3, restarts: 1, seconds: 2 },
+        replication: { ...one, attempts: 4, receipts: 3, restarts: 2, seconds: 1.5 },
+        polling: { ...one, attempts: 3, receipts: 3, restarts: 1, seconds: 2 },
       },
     });
   });

@@ -1,10 +1,12 @@
 import type { Comparison } from '@certyo-cdc/testing';
+import type { VerifiedReceipts } from './verify-receipts.ts';
 
 /** What the demo ends with, for one source. */
 export interface DemoResult {
   readonly comparison: Comparison;
   /** Effects that were accepted; with polling, states on the way to the final ones included. */
   readonly effects: number;
+  readonly receipts: VerifiedReceipts;
   readonly restarts: number;
   readonly seconds: number;
 }
@@ -31,20 +33,35 @@ export function jsonLine(results: Readonly<Record<string, DemoResult>>, seconds:
     COUNTS.map((name) => [name, sum(({ comparison }) => comparison[name])]),
   );
   const sources = Object.fromEntries(
-    Object.entries(results).map(([source, { comparison, restarts, seconds: own }]) => [
+    Object.entries(results).map(([source, { comparison, receipts, restarts, seconds: own }]) => [
       source,
       {
         ...Object.fromEntries(COUNTS.map((name) => [name, comparison[name]])),
+        receipts: receipts.anchored,
         restarts,
         seconds: own,
       },
     ]),
   );
-  return JSON.stringify({ ...totals, restarts: sum(({ restarts }) => restarts), seconds, sources });
+  return JSON.stringify({
+    ...totals,
+    receipts: sum(({ receipts }) => receipts.anchored),
+    requestsPerThousandReceipts: perThousand(
+      sum(({ receipts }) => receipts.requests),
+      sum(({ receipts }) => receipts.anchored),
+    ),
+    restarts: sum(({ restarts }) => restarts),
+    seconds,
+    sources,
+  });
+}
+
+function perThousand(requests: number, receipts: number): number {
+  return receipts === 0 ? 0 : Math.round((requests / receipts) * 10_000) / 10;
 }
 
 /** True when all that was committed is held, once and rightly, and anchored. */
-export function isClean({ comparison }: DemoResult): boolean {
+export function isClean({ comparison, receipts }: DemoResult): boolean {
   const { committed, delivered, accepted, anchored } = comparison;
   const errors =
     comparison.lost + comparison.duplicated + comparison.reordered + comparison.mismatched;
@@ -53,7 +70,9 @@ export function isClean({ comparison }: DemoResult): boolean {
     committed > 0 &&
     delivered === committed &&
     accepted === committed &&
-    anchored === committed
+    anchored === committed &&
+    receipts.anchored === receipts.kept &&
+    receipts.anchored >= committed
   );
 }
 
@@ -82,6 +101,7 @@ export function table(source: string, result: DemoResult): string {
     '',
     `lost ${comparison.lost}, duplicated ${comparison.duplicated}, reordered ${comparison.reordered}, mismatched ${comparison.mismatched}`,
     `${comparison.attempts} records were sent for ${result.effects} effects; the pipeline was killed ${result.restarts} times; ${result.seconds} s`,
+    `${result.receipts.anchored} of ${result.receipts.kept} receipts were followed to the blockchain with ${result.receipts.requests} requests, ${perThousand(result.receipts.requests, result.receipts.anchored)} for a thousand`,
     ...comparison.examples,
   ].join('\n');
 }

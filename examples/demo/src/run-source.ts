@@ -9,9 +9,11 @@ import {
   type PostgresServer,
   startCertyoEmulator,
 } from '@certyo-cdc/testing';
+import { postgresReceiptStore } from '@certyo-cdc/verification';
 import type { Dataset } from './datasets.ts';
 import type { DemoResult } from './report.ts';
 import { makeSource, type SourceName } from './sources.ts';
+import { verifyReceipts } from './verify-receipts.ts';
 import { Worker } from './worker.ts';
 import { createTables, planWorkload } from './workload.ts';
 
@@ -36,7 +38,9 @@ export async function runSource(
   await installHistory(query, tables);
   const names = tables.map((table) => `${table.schema}.${table.name}`);
   const source = makeSource(name, { connection: database.url, tables: names });
-  const statements = await source.setup();
+  const receipts = postgresReceiptStore({ connection: database.url });
+  const { signal } = new AbortController();
+  const statements = [...(await source.setup()), ...(await receipts.setup({ signal }))];
   say(`setup made what was missing (${statements.length} statements)`);
 
   const worker = new Worker(
@@ -85,9 +89,11 @@ export async function runSource(
   await worker.drain();
   await emulator.waitUntilAnchored();
   say('everything is anchored; comparing with what the database committed');
+  const verified = await verifyReceipts(receipts, emulator);
+  await receipts.close();
   const comparison = await compare(name, query, tables, emulator.records());
   const seconds = Math.round((Date.now() - startedAtMs) / 100) / 10;
-  return { comparison, effects: emulator.counters.effects, restarts, seconds };
+  return { comparison, effects: emulator.counters.effects, receipts: verified, restarts, seconds };
 }
 
 /** A trigger shows the whole old row of a delete; replication does where the table has REPLICA IDENTITY FULL. */

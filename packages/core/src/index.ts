@@ -21,7 +21,12 @@ export {
   SourceSetupError,
   SourceSpoolError,
 } from './errors/source-error.ts';
-export { CheckpointError, CheckpointFencedError, DeadLetterError } from './errors/store-error.ts';
+export {
+  CheckpointError,
+  CheckpointFencedError,
+  DeadLetterError,
+  ReceiptError,
+} from './errors/store-error.ts';
 export { MappingError, UnavailableValueError, ValueError } from './errors/value-error.ts';
 export { isRowChange } from './event/change-event.ts';
 export { changeEventSchema } from './event/change-event-schema.ts';
@@ -42,6 +47,8 @@ export type { CertyoAnswer } from './certyo/api-answer.ts';
 export type { BulkItem, BulkVerdict } from './certyo/bulk-answer.ts';
 export type { CertyoClient } from './certyo/certyo-client.ts';
 export type { CertyoItem } from './certyo/certyo-item.ts';
+export type { ItemOrigin } from './certyo/item-origin.ts';
+export type { SkipUnchanged } from './certyo/sink-receipts.ts';
 export type { CertyoSinkOptions } from './certyo/sink-options.ts';
 export type {
   AcceptedRecord,
@@ -119,6 +126,15 @@ export type {
 export type { PipelineEvent, PipelineState } from './pipeline/pipeline-event.ts';
 export type { Pipeline, PipelineStatus } from './pipeline/pipeline.ts';
 export type { PipelineTime } from './pipeline/time.ts';
+export type {
+  LatestReceipt,
+  Receipt,
+  RecordName,
+  RecordVersionName,
+  StoredReceipt,
+} from './receipts/receipt.ts';
+export type { ReceiptCallOptions, ReceiptStore, SendMark } from './receipts/receipt-store.ts';
+export type { TableVersion, TableVersionColumn } from './receipts/table-version.ts';
 export type { LaggardPolicy, ShareOptions } from './share/share-options.ts';
 export type { SharedSource } from './share/share-source.ts';
 export type {
@@ -132,4 +148,11 @@ export type { CopyProgress } from './source/copy-progress.ts';
 export type { SlotHealth } from './source/slot-health.ts';
 export type { SourceEvent } from './source/source-event.ts';
 export type { StreamSharing } from './source/stream-sharing.ts';
-export type { DeliverOptions, Prepared, Sink, Verdict } from './sink/sink.ts';
+export type {
+  BeginOptions,
+  DeliverOptions,
+  Prepared,
+  SentBefore,
+  Sink,
+  Verdict,
+} from './sink/sink.ts';

@@ -15,5 +15,8 @@ export {
 } from './internal/option-checks.ts';
 export { ByteWriter } from './json/byte-writer.ts';
 export { writeMinified } from './json/minify-json.ts';
+export { asArray, asObject, member, textMember } from './certyo/internal/json-access.ts';
 export { OptionReader } from './internal/read-options.ts';
+export { GatedCalls } from './pipeline/gated-calls.ts';
+export { settleWithin } from './pipeline/settle-within.ts';
 export { sleep, SYSTEM_TIME } from './pipeline/time.ts';

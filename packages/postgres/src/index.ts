@@ -68,12 +68,19 @@ export {
 } from './sequence-log/flush-fence.ts';
 export { openSequenceLog } from './sequence-log/sequence-log.ts';
 export { dropEventTriggerSql, eventTriggerSql, readEventTriggers } from './setup/event-trigger.ts';
-export { runSetup } from './setup/run-setup.ts';
+export { prepareToWrite } from './setup/prepare-to-write.ts';
+export { runSetup, SETUP_LOCK } from './setup/run-setup.ts';
 export { readSetupOptions, readTeardownOptions } from './setup/setup-options.ts';
 export { withSetupSessions } from './setup/setup-sessions.ts';
 export { stateStores } from './setup/state-stores.ts';
 export { stateSetupSql, stateTeardownSql } from './setup/state-tables.ts';
-export { DEFAULT_SCHEMA } from './setup/store-session.ts';
+export { judgeStoreFailure } from './setup/store-failure.ts';
+export {
+  DEFAULT_SCHEMA,
+  normalizePostgresStoreOptions,
+  openStoreSession,
+  roleOf,
+} from './setup/store-session.ts';
 export { readObjectName } from './source-options/object-name.ts';
 export { readReconnect } from './source-options/reconnect-options.ts';
 export { readRecordKeys } from './source-options/record-keys.ts';
@@ -151,7 +158,8 @@ export type { SetupOptions, TeardownOptions } from './setup/setup-options.ts';
 export type { SetupDatabases, SetupSessionsOptions } from './setup/setup-sessions.ts';
 export type { StatePlace, StateStores } from './setup/state-stores.ts';
 export type { StateTable, StateTableOptions } from './setup/state-tables.ts';
-export type { PostgresStoreOptions } from './setup/store-session.ts';
+export type { StoreFailure, StoreRemedies } from './setup/store-failure.ts';
+export type { NormalizedStoreOptions, PostgresStoreOptions } from './setup/store-session.ts';
 export type { ReconnectOptions } from './source-options/reconnect-options.ts';
 export type { RecordKeys } from './source-options/record-keys.ts';
 export type { SourceOptions, SourceSettings } from './source-options/source-options.ts';

@@ -4,6 +4,7 @@ export { checkJsonForm } from './conformance/check-json-form.ts';
 export { manualTime } from './memory/manual-time.ts';
 export { memoryCheckpointStore } from './memory/memory-checkpoint-store.ts';
 export { memoryDeadLetterStore } from './memory/memory-dead-letter-store.ts';
+export { memoryReceiptStore } from './memory/memory-receipt-store.ts';
 export { memoryItem, memorySink } from './memory/memory-sink.ts';
 export { memorySource } from './memory/memory-source.ts';
 export { compareEffects } from './oracle/compare-effects.ts';
@@ -41,6 +42,7 @@ export type {
   MemoryCheckpointStoreOptions,
 } from './memory/memory-checkpoint-store.ts';
 export type { MemoryDeadLetterStore } from './memory/memory-dead-letter-store.ts';
+export type { MemoryReceiptStore } from './memory/memory-receipt-store.ts';
 export type { MemoryChange } from './memory/memory-event.ts';
 export type {
   MemoryFault,

@@ -9,6 +9,7 @@ import {
   type CheckpointStore,
   createPipeline,
 } from '@certyo-cdc/core';
+import { ledgerWithFailpoints } from './ledger.ts';
 import { acknowledgeOnReceive } from './mutants.ts';
 import { campaignSource } from './sources.ts';
 
@@ -71,6 +72,7 @@ function streamWithFailpoints(stream: ChangeStream): ChangeStream {
   };
 }
 
+const ledger = process.env['CAMPAIGN_LEDGER'] === 'yes' ? ledgerWithFailpoints(place) : null;
 const source = campaignSource(process.env['CAMPAIGN_SOURCE'] ?? '', {
   tables: (process.env['CAMPAIGN_TABLES'] ?? '').split(','),
   softDeletes: JSON.parse(process.env['CAMPAIGN_SOFT_DELETES'] ?? '{}') as Record<string, string>,
@@ -79,7 +81,7 @@ const pipeline = createPipeline(
   process.env['CAMPAIGN_MUTANT'] === 'acknowledge-on-receive'
     ? acknowledgeOnReceive(source)
     : withFailpoints(source),
-  certyoSink(),
+  certyoSink({ receipts: ledger?.receipts }),
   {
     batch: { maxItems: 20, lingerMs: 2 },
     checkpointIntervalMs: 10,
@@ -98,8 +100,10 @@ process.on('message', (message) => {
 });
 
 await pipeline.start();
+await ledger?.verifier.start();
 process.send?.('started');
 const error = await pipeline.closed;
+await ledger?.close();
 if (error !== null) {
   process.stderr.write(`${error.name}: ${error.message}\n`);
   process.exitCode = 1;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { DeadLetterError } from '../errors/store-error.ts';
+import { itemOriginSchema, type ItemOrigin } from './item-origin.ts';
 import type { UnavailableColumns } from './unavailable-policy.ts';
 
 /** One record, written and ready to be sent. */
@@ -17,6 +18,8 @@ export interface CertyoItem {
   readonly body: Buffer;
   /** The columns that the row has and the record does not show; missing where there are none. */
   readonly unavailable?: UnavailableColumns | undefined;
+  /** What the receipt says beyond the record; missing where no receipts are kept. */
+  readonly origin?: ItemOrigin | undefined;
 }
 
 const itemSchema = z.strictObject({
@@ -29,6 +32,7 @@ const itemSchema = z.strictObject({
   unavailable: z
     .strictObject({ schema: z.string(), name: z.string(), columns: z.array(z.string()) })
     .optional(),
+  origin: itemOriginSchema.optional(),
 });
 
 /** The lane of a record: all its versions go one after the other. */

@@ -1,11 +1,19 @@
 import type { ChangeEvent } from '../event/change-event.ts';
-import type { DeliverOptions, Prepared, Sink, Verdict } from '../sink/sink.ts';
+import type {
+  BeginOptions,
+  DeliverOptions,
+  Prepared,
+  SentBefore,
+  Sink,
+  Verdict,
+} from '../sink/sink.ts';
 import type { CertyoClient } from './certyo-client.ts';
 import { deserializeItem, laneOf, serializeItem, type CertyoItem } from './certyo-item.ts';
 import { toAccepted } from './client-answers.ts';
 import { apiPath } from './client-requests.ts';
 import { confirmItems } from './confirm-items.ts';
 import { toDrafts } from './event-drafts.ts';
+import { SinkReceipts } from './sink-receipts.ts';
 import {
   normalizeSinkOptions,
   type CertyoSinkOptions,
@@ -32,6 +40,7 @@ class CertyoSink implements Sink<CertyoItem> {
   readonly idempotencyWindowMs: number = 23 * 60 * 60 * 1000;
   readonly #options: NormalizedSinkOptions;
   readonly #client: CertyoClient;
+  readonly #receipts: SinkReceipts | null;
 
   constructor(options: NormalizedSinkOptions) {
     this.name = options.name;
@@ -40,12 +49,21 @@ class CertyoSink implements Sink<CertyoItem> {
     this.maxBatchBytes = options.maxBatchBytes;
     this.#options = options;
     this.#client = options.client;
+    this.#receipts =
+      options.receipts === null
+        ? null
+        : new SinkReceipts(options.receipts, options.skipUnchanged, options.rules.statusColumns);
+  }
+
+  async begin(options: BeginOptions): Promise<SentBefore | null> {
+    return (await this.#receipts?.begin(options)) ?? null;
   }
 
   prepare(event: ChangeEvent): readonly Prepared<CertyoItem>[] {
     const prepared: Prepared<CertyoItem>[] = [];
     for (const draft of toDrafts(event, this.#options.rules)) {
-      const item = this.#options.writer.write(draft);
+      const origin = this.#receipts?.origin(event, draft.operationType) ?? null;
+      const item = this.#options.writer.write(draft, origin);
       prepared.push({ lane: laneOf(item), bytes: item.body.length + ENVELOPE_BYTES, item });
     }
     return prepared;
@@ -55,29 +73,40 @@ class CertyoSink implements Sink<CertyoItem> {
     items: readonly CertyoItem[],
     { signal }: DeliverOptions,
   ): Promise<readonly Verdict[]> {
-    const refusals = items.map((item) => this.#refuse(item));
-    const sendable = items.filter((_item, index) => refusals[index] === null);
+    const settled = await this.#withoutSending(items, signal);
+    const sendable = items.filter((_item, index) => settled[index] === null);
     const answers: Verdict[] = [];
     // The pipeline keeps to the limits already; a batch that does not is cut.
     for (let from = 0; from < sendable.length;) {
       const to = this.#endOfChunk(sendable, from);
-      answers.push(...(await this.#send(sendable.slice(from, to), signal)));
+      answers.push(...(await this.#sendAndKeep(sendable.slice(from, to), signal)));
       from = to;
     }
-    let next = 0;
-    const verdicts: Verdict[] = [];
-    for (const refusal of refusals) {
-      const verdict = refusal ?? answers[next++];
-      if (verdict !== undefined) verdicts.push(verdict);
-    }
-    return verdicts;
+    return merged(settled, answers);
   }
 
   async confirm(
     items: readonly CertyoItem[],
     { signal }: { readonly signal: AbortSignal },
   ): Promise<readonly (Verdict | null)[]> {
-    return confirmItems(this.#client, items, signal);
+    const receipts = this.#receipts;
+    if (receipts === null) return confirmItems(this.#client, items, signal);
+    const verdicts = new Map<CertyoItem, Verdict>();
+    const known = await receipts.known(items, { signal });
+    const asked = items.filter((item, index) => {
+      const verdict = known[index] ?? null;
+      if (verdict !== null) verdicts.set(item, verdict);
+      return verdict === null;
+    });
+    const found = await confirmItems(this.#client, asked, signal);
+    const has = asked.filter((_item, index) => found[index] != null);
+    const answers = found.filter((verdict) => verdict !== null);
+    const settled = await receipts.settle(has, answers, { signal });
+    has.forEach((item, index) => {
+      const verdict = settled[index];
+      if (verdict !== undefined) verdicts.set(item, verdict);
+    });
+    return items.map((item) => verdicts.get(item) ?? null);
   }
 
   serialize(item: CertyoItem): string {
@@ -99,6 +128,36 @@ class CertyoSink implements Sink<CertyoItem> {
     return item.unavailable === undefined
       ? null
       : unavailableVerdict(item.unavailable, unavailable);
+  }
+
+  /** The verdicts on items that are not sent: refused, or skipped; null for what is to be sent. */
+  async #withoutSending(
+    items: readonly CertyoItem[],
+    signal: AbortSignal,
+  ): Promise<readonly (Verdict | null)[]> {
+    const refusals = items.map((item) => this.#refuse(item));
+    const sendable = items.filter((_item, index) => refusals[index] === null);
+    if (this.#receipts === null || sendable.length === 0) return refusals;
+    const skipped = await this.#receipts.skip(sendable, { signal });
+    let next = 0;
+    return refusals.map((refusal) => refusal ?? skipped[next++] ?? null);
+  }
+
+  /** Sends items, with their receipts where they are kept: announced before, stored after. */
+  async #sendAndKeep(
+    items: readonly CertyoItem[],
+    signal: AbortSignal,
+  ): Promise<readonly Verdict[]> {
+    const receipts = this.#receipts;
+    if (receipts === null) return this.#send(items, signal);
+    const known = items.map((item) => receipts.unstored(item));
+    const unsent = items.filter((_item, index) => known[index] === null);
+    let answers: readonly Verdict[] = [];
+    if (unsent.length > 0) {
+      const obstacle = await receipts.announce(unsent, { signal });
+      answers = obstacle === null ? await this.#send(unsent, signal) : unsent.map(() => obstacle);
+    }
+    return receipts.settle(items, merged(known, answers), { signal });
   }
 
   /** Where the request ends that begins with the item at `from`. */
@@ -143,6 +202,20 @@ class CertyoSink implements Sink<CertyoItem> {
       bulkVerdict(verdicts[index] ?? { type: 'unconfirmed' }, answer.status),
     );
   }
+}
+
+/** What is known already, and in the places of the rest the answers, in their order. */
+function merged(
+  known: readonly (Verdict | null)[],
+  answers: readonly Verdict[],
+): readonly Verdict[] {
+  let next = 0;
+  const verdicts: Verdict[] = [];
+  for (const one of known) {
+    const verdict = one ?? answers[next++];
+    if (verdict !== undefined) verdicts.push(verdict);
+  }
+  return verdicts;
 }
 
 /**

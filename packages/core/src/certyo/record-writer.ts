@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { writeRow } from '../event/write-row.ts';
 import { ByteWriter } from '../json/byte-writer.ts';
 import type { CertyoItem } from './certyo-item.ts';
+import type { ItemOrigin } from './item-origin.ts';
 import { digestKey, readablePart } from './idempotency-key.ts';
 import type { RecordDraft } from './record-draft.ts';
 
@@ -38,7 +39,7 @@ export class RecordWriter {
   }
 
   /** Writes a record's body around its payload, which is not parsed again. */
-  write(draft: RecordDraft): CertyoItem {
+  write(draft: RecordDraft, origin: ItemOrigin | null = null): CertyoItem {
     const { collection, database, payload, recordId, recordVersion, sourceTimestamp } = draft;
     const place = this.#placeOf(database, collection);
     const out = this.#out;
@@ -61,7 +62,7 @@ export class RecordWriter {
     out.ascii(',"idempotencyKey":"');
     out.ascii(idempotencyKey);
     out.ascii('"}');
-    return item(draft, idempotencyKey, out.slice());
+    return item(draft, idempotencyKey, out.slice(), origin);
   }
 
   #placeOf(database: string, collection: string): Place {
@@ -92,8 +93,18 @@ export class RecordWriter {
   }
 }
 
-function item(draft: RecordDraft, idempotencyKey: string, body: Buffer): CertyoItem {
+function item(
+  draft: RecordDraft,
+  idempotencyKey: string,
+  body: Buffer,
+  origin: ItemOrigin | null,
+): CertyoItem {
   const { collection, database, recordId, recordVersion, unavailable } = draft;
   const made = { database, collection, recordId, recordVersion, idempotencyKey, body };
-  return unavailable === null ? made : { ...made, unavailable };
+  if (unavailable === null && origin === null) return made;
+  return {
+    ...made,
+    ...(unavailable === null ? {} : { unavailable }),
+    ...(origin === null ? {} : { origin }),
+  };
 }

@@ -10,6 +10,8 @@ import { restrictWith } from '../mapper/restricted-row-change.ts';
 import { isRecordMapper, type RecordMapper } from '../mapper/record-mapper.ts';
 import { createCertyoClient, type CertyoClient } from './certyo-client.ts';
 import { RecordWriter } from './record-writer.ts';
+import type { ReceiptStore } from '../receipts/receipt-store.ts';
+import type { SkipUnchanged } from './sink-receipts.ts';
 import { CLIENT_OPTION_NAMES, type CertyoClientOptions } from './client-options.ts';
 import { MAX_BULK_RECORDS } from './client-requests.ts';
 import type { DraftRules } from './event-drafts.ts';
@@ -68,6 +70,21 @@ export interface CertyoSinkOptions extends CertyoClientOptions {
    */
   readonly messages?: 'deliver' | 'skip' | undefined;
   /**
+   * Where the receipt of each accepted record is stored before the record counts as delivered. Stays open when the sink is
+   * closed.
+   *
+   * @default none are kept
+   */
+  readonly receipts?: ReceiptStore | undefined;
+  /**
+   * Which rows are skipped when the newest receipt of their record shows the same payload: `copies` those that a copy or a poll
+   * found, so that a new copy or a change of source anchors nothing twice; `all` also inserts and updates. Deletes are never
+   * skipped. Needs `receipts`.
+   *
+   * @default 'copies'
+   */
+  readonly skipUnchanged?: SkipUnchanged | undefined;
+  /**
    * Most records in one request, 1 to 1000. With 1 the bulk endpoint is not used.
    *
    * @default 1000
@@ -98,6 +115,8 @@ export interface NormalizedSinkOptions {
   readonly maxBatchBytes: number;
   readonly maxRecordBytes: number;
   readonly unavailable: NormalizedUnavailablePolicy;
+  readonly receipts: ReceiptStore | null;
+  readonly skipUnchanged: SkipUnchanged;
 }
 
 const DEFAULTS = Object.freeze({
@@ -119,6 +138,8 @@ const OWN_NAMES = [
   'maxBatchItems',
   'maxBatchBytes',
   'maxRecordBytes',
+  'receipts',
+  'skipUnchanged',
 ] as const;
 
 /** Checks the options, fills in defaults and makes the client where none is given. */
@@ -133,6 +154,16 @@ export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSink
   }
   if (mapper !== undefined && !isRecordMapper(mapper)) {
     throw wrongOption('mapper', 'what recordMapper() returned', mapper);
+  }
+  const { receipts = null, skipUnchanged = 'copies' } = options;
+  if (receipts !== null && typeof receipts?.store !== 'function') {
+    throw wrongOption('receipts', 'a store of receipts', receipts);
+  }
+  if (skipUnchanged !== 'copies' && skipUnchanged !== 'all' && skipUnchanged !== false) {
+    throw wrongOption('skipUnchanged', "'copies', 'all' or `false`", skipUnchanged);
+  }
+  if (receipts === null && options.skipUnchanged !== undefined && skipUnchanged !== false) {
+    throw new ConfigurationError('skipUnchanged', '`skipUnchanged` needs `receipts`.');
   }
   const maxBatchItems = positiveInteger(
     'maxBatchItems',
@@ -170,6 +201,8 @@ export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSink
     maxBatchBytes,
     maxRecordBytes,
     unavailable,
+    receipts,
+    skipUnchanged,
   };
 }
 

@@ -4,11 +4,13 @@ import {
   RecordRejectedError,
   ResponseInvalidError,
 } from '../errors/delivery-error.ts';
+import type { JsonValue } from '../event/json.ts';
 import type { Verdict } from '../sink/sink.ts';
 import type { BulkVerdict } from './bulk-answer.ts';
 import type { CertyoItem } from './certyo-item.ts';
 import type { AcceptedRecord } from './certyo-types.ts';
 import { mayHaveArrived } from './http-failure.ts';
+import { asObject, textMember } from './internal/json-access.ts';
 
 /** What a request was about; decides what a refusal means. */
 export type RequestKind = 'single' | 'bulk';
@@ -87,6 +89,22 @@ export function tooLargeVerdict(item: CertyoItem, maxRecordBytes: number): Verdi
       `A record of ${item.collection} has ${item.body.length} bytes; ${maxRecordBytes} are allowed.`,
       { remedy: 'Leave columns out with `columns`, or raise `maxRecordBytes`.' },
     ),
+  };
+}
+
+/** What a verdict of this sink holds as its receipt. */
+export interface ReceiptBody {
+  readonly recordHash: string | null;
+  readonly acceptedAt: string | null;
+}
+
+/** Reads what `delivered` wrote. */
+export function receiptBody(receipt: JsonValue | undefined): ReceiptBody | null {
+  const object = receipt === undefined ? null : asObject(receipt);
+  if (object === null) return null;
+  return {
+    recordHash: textMember(object, 'recordHash'),
+    acceptedAt: textMember(object, 'acceptedAt'),
   };
 }
 

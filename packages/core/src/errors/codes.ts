@@ -45,7 +45,8 @@ export type ErrorCode =
   | 'RETRIES_EXHAUSTED'
   | 'CHECKPOINT_STORE'
   | 'CHECKPOINT_FENCED'
-  | 'DEAD_LETTER_STORE';
+  | 'DEAD_LETTER_STORE'
+  | 'RECEIPT_STORE';
 
 /** Every code that an error of this library can carry. A code never changes its meaning. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
@@ -260,6 +261,11 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
     happened: 'Parked records could not be stored or read.',
     cause: 'The store’s database is away, or its table is missing.',
     remedy: 'Run setup(); the pipeline tries again when it is only away.',
+  },
+  RECEIPT_STORE: {
+    happened: 'Receipts could not be stored or read. Nothing is acknowledged without its receipt.',
+    cause: 'The store’s database is away, or its tables are missing.',
+    remedy: 'Run setup() of the receipt store; the pipeline tries again when it is only away.',
   },
 };
 

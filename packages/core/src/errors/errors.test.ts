@@ -60,6 +60,7 @@ const SAMPLES: readonly (readonly [string, codes.ErrorCode, Error])[] = [
     'DEAD_LETTER_STORE',
     new core.DeadLetterError('message', { retryable: true }),
   ],
+  ['ReceiptError', 'RECEIPT_STORE', new core.ReceiptError('message', { retryable: true })],
 ];
 
 describe('errors', () => {

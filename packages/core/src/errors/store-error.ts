@@ -30,3 +30,15 @@ export class DeadLetterError extends CdcError {
     this.retryable = options.retryable;
   }
 }
+
+/** Receipts could not be stored or read. */
+export class ReceiptError extends CdcError {
+  override readonly name = 'ReceiptError' as const;
+  override readonly code = 'RECEIPT_STORE' as const;
+  override readonly retryable: boolean;
+
+  constructor(message: string, options: CdcErrorOptions & { readonly retryable: boolean }) {
+    super(message, options);
+    this.retryable = options.retryable;
+  }
+}

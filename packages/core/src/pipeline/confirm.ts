@@ -1,3 +1,4 @@
+import type { SentBefore } from '../sink/sink.ts';
 import type { WorkItem } from './work-item.ts';
 
 /**
@@ -14,15 +15,43 @@ export function itemsToConfirm<Item>(
   );
 }
 
+/** Whether an event of this commit time has to be asked about before it is sent. */
+export type ConfirmRule = (committedAt: string | null | undefined) => boolean;
+
 /**
- * The commit time before which an event that is read at the start may have been sent by an earlier life, so long ago
- * that its idempotency key is forgotten; -Infinity when the other side never forgets.
+ * The rule for what a pipeline reads after its start: an earlier life may have sent it, so long ago that its idempotency key
+ * is forgotten. A sink that remembers knows what was sent, and since when. Without that, whatever was committed before the
+ * start may have been sent when it was committed.
  *
  * The age of the checkpoint says nothing about it: behind one record that was held for a day others were delivered
  * then, and come again although the checkpoint has moved since.
  */
-export function confirmBefore(windowMs: number | undefined, nowMs: number): number {
-  return windowMs === undefined ? -Infinity : nowMs - windowMs;
+export function confirmRule(
+  windowMs: number | undefined,
+  sentBefore: SentBefore | null,
+  now: () => number,
+): ConfirmRule {
+  // The other side never forgets.
+  if (windowMs === undefined) return () => false;
+  if (sentBefore !== null) {
+    return (committedAt) => {
+      const sinceMs = sentBefore.sentSince(committedAt ?? null);
+      return sinceMs !== null && now() - sinceMs > windowMs;
+    };
+  }
+  const startedAtMs = now();
+  // Changes of one transaction come one after the other.
+  let text = '';
+  let committedAtMs = Number.NaN;
+  return (committedAt) => {
+    // An unknown commit time is not asked about.
+    if (committedAt === null || committedAt === undefined) return false;
+    if (committedAt !== text) {
+      text = committedAt;
+      committedAtMs = Date.parse(committedAt);
+    }
+    return committedAtMs < startedAtMs && now() - committedAtMs > windowMs;
+  };
 }
 
 /**
@@ -36,16 +65,3 @@ export function wasParkedLongAgo(
 ): boolean {
   return windowMs !== undefined && nowMs - parkedAtMs > windowMs / 2;
 }
-
-/** Whether an event was committed before that time. An unknown commit time is not. */
-export function wasCommittedBefore(
-  committedAt: string | null | undefined,
-  beforeMs: number,
-): boolean {
-  if (beforeMs === -Infinity || committedAt === null || committedAt === undefined) return false;
-  // Changes of one transaction come one after the other.
-  if (committedAt !== parsed.text) parsed = { text: committedAt, ms: Date.parse(committedAt) };
-  return parsed.ms < beforeMs;
-}
-
-let parsed: { readonly text: string; readonly ms: number } = { text: '', ms: Number.NaN };

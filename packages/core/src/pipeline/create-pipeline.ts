@@ -181,8 +181,11 @@ class StandardPipeline<Item, Row extends object> implements Pipeline {
       const { deadLetters, loadsBlockedLanes, name } = this.#options;
       const lanes =
         loadsBlockedLanes && deadLetters !== null ? await deadLetters.lanes(name, { signal }) : [];
+      // Not before the source is open: an instance that waited for another one learns what that one has sent.
+      const isNew = stored === null;
+      const sentBefore = (await this.#sink.begin?.({ pipeline: name, isNew, signal })) ?? null;
       signal.throwIfAborted();
-      this.#run = new Run(this.#context(), stream, stored, lanes);
+      this.#run = new Run(this.#context(), stream, stored, lanes, sentBefore);
     } catch (error) {
       await stream[Symbol.asyncDispose]();
       throw error;

@@ -6,7 +6,7 @@ import type { Prepared } from '../sink/sink.ts';
 import type { ChangeBatch, ChangeStream } from '../source/change-source.ts';
 import type { AckEntry } from './ack-tracker.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
-import { wasCommittedBefore } from './confirm.ts';
+import type { ConfirmRule } from './confirm.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Parking } from './parking.ts';
 import type { RunContext } from './run-context.ts';
@@ -28,8 +28,8 @@ interface IntakeParts<Item, Row extends object> {
   readonly dispatcher: Dispatcher<Item, Row>;
   readonly parking: Parking<Item, Row>;
   readonly checkpoints: CheckpointWriter;
-  /** Events committed before this time are asked about before they are sent (H-07). */
-  readonly confirmBeforeMs: number;
+  /** Which events are asked about before they are sent (H-07). */
+  readonly mustConfirm: ConfirmRule;
 }
 
 /** Reads the stream, prepares its events and puts them in their lanes; pauses when there is enough in memory. */
@@ -194,10 +194,10 @@ export class Intake<Item, Row extends object> {
     table: TableLoad | null,
     alone: boolean,
   ): void {
-    const { dispatcher, parking, confirmBeforeMs } = this.#parts;
+    const { dispatcher, mustConfirm, parking } = this.#parts;
     const item = new WorkItem(piece.item, piece.lane, piece.bytes, event.id, part, entry, table);
     item.alone = alone;
-    item.mustConfirm = wasCommittedBefore(event.transaction?.committedAt, confirmBeforeMs);
+    item.mustConfirm = mustConfirm(event.transaction?.committedAt);
     this.#context.tracker.hold(entry);
     dispatcher.admit(item);
     if (parking.isBlocked(item.lane)) {

@@ -1,7 +1,8 @@
 import type { StoredCheckpoint } from '../checkpoint/checkpoint.ts';
+import type { SentBefore } from '../sink/sink.ts';
 import type { ChangeStream, SourceLag } from '../source/change-source.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
-import { confirmBefore } from './confirm.ts';
+import { confirmRule } from './confirm.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Intake } from './intake.ts';
 import { Parking } from './parking.ts';
@@ -26,6 +27,7 @@ export class Run<Item, Row extends object> {
     stream: ChangeStream<Row>,
     stored: StoredCheckpoint | null,
     blockedLanes: readonly string[],
+    sentBefore: SentBefore | null,
   ) {
     const { options, sink } = context;
     this.#context = context;
@@ -42,7 +44,7 @@ export class Run<Item, Row extends object> {
       dispatcher: this.#dispatcher,
       parking: this.#parking,
       checkpoints: this.#checkpoints,
-      confirmBeforeMs: confirmBefore(sink.idempotencyWindowMs, options.time.now()),
+      mustConfirm: confirmRule(sink.idempotencyWindowMs, sentBefore, () => options.time.now()),
     });
     this.#stopWatching = watchUnacknowledged(context);
   }

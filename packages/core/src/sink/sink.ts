@@ -42,6 +42,25 @@ export interface DeliverOptions {
   readonly signal: AbortSignal;
 }
 
+/** What a sink remembers of earlier lives of a pipeline. */
+export interface SentBefore {
+  /**
+   * Since when an event of this commit time may have been sent, milliseconds since 1970; null when it never was.
+   *
+   * @param committedAt As in `TransactionInfo`; null where it is not known.
+   */
+  sentSince(committedAt: string | null): number | null;
+}
+
+/** What a sink is told about the pipeline that begins. */
+export interface BeginOptions {
+  /** Its name. */
+  readonly pipeline: string;
+  /** True when it has no checkpoint yet: no earlier life has finished anything. */
+  readonly isNew: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** Something that takes change events and answers one verdict per item. */
 export interface Sink<Item = unknown, Row extends object = JsonRow> {
   readonly name: string;
@@ -56,6 +75,12 @@ export interface Sink<Item = unknown, Row extends object = JsonRow> {
   readonly maxBatchBytes?: number | undefined;
   /** How long the other side recognises a repeated item, milliseconds. Older doubts go through `confirm` first. */
   readonly idempotencyWindowMs?: number | undefined;
+  /**
+   * Called once by a pipeline, when its source is open and before the first event. A sink that remembers what was sent
+   * says so; then only what may have been sent for longer than `idempotencyWindowMs` goes through `confirm`. Where it
+   * does not, everything that was committed so long ago may have been sent.
+   */
+  begin?(options: BeginOptions): Promise<SentBefore | null>;
   /** Maps an event once. Pure and synchronous; copies what it keeps. An empty array skips the event. */
   prepare(event: ChangeEvent<Row>): readonly Prepared<Item>[];
   /** Delivers items of distinct lanes. Rejects only on abort (with `signal.reason`) or a bug. */

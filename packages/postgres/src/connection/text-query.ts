@@ -59,6 +59,7 @@ export async function queryText<Row = SqlRow>(
 }
 
 function asParameter(parameter: SqlParameter): unknown {
+  if (Buffer.isBuffer(parameter)) return parameter;
   if (parameter instanceof Uint8Array) return Buffer.from(parameter);
   return typeof parameter === 'bigint' ? parameter.toString() : parameter;
 }

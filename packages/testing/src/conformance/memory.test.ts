@@ -5,6 +5,8 @@ import { memorySink, type MemoryItem } from '../memory/memory-sink.ts';
 import { memorySource } from '../memory/memory-source.ts';
 import type { RowStatement } from './change-source-harness.ts';
 import { describeChangeSource } from './describe-change-source.ts';
+import { memoryReceiptStore } from '../memory/memory-receipt-store.ts';
+import { describeReceiptStore } from './describe-receipt-store.ts';
 import { describeSink } from './describe-sink.ts';
 
 function changeOf(statement: RowStatement): MemoryChange {
@@ -65,6 +67,17 @@ describeSink<MemoryItem>('memorySink', {
           sink.faults = null;
         };
       },
+      [Symbol.asyncDispose]: async (): Promise<void> => {},
+    };
+  },
+});
+
+describeReceiptStore('memoryReceiptStore', {
+  create: async () => {
+    const store = memoryReceiptStore();
+    return {
+      store,
+      count: async () => store.receipts.length,
       [Symbol.asyncDispose]: async (): Promise<void> => {},
     };
   },

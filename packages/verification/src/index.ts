@@ -1,0 +1,21 @@
+export { postgresReceiptStore } from './receipts/postgres-receipt-store.ts';
+export { receiptGrantSql, verifierGrantSql } from './setup/grants.ts';
+export { ledgerSetupSql, ledgerTeardownSql } from './setup/setup-sql.ts';
+export { defaultAnchoringCodec } from './verifier/anchoring-codec.ts';
+export { createVerifier } from './verifier/create-verifier.ts';
+export { VERIFIER_STATES } from './verifier/events.ts';
+
+export type { KeptReceipt, ReceiptState } from './receipts/kept-receipt.ts';
+export type { PostgresReceiptStoreOptions } from './receipts/options.ts';
+export type {
+  AnchoredWithin,
+  LedgerSummary,
+  PostgresReceiptStore,
+} from './receipts/postgres-receipt-store.ts';
+export type { LedgerShape, PartitionPeriod } from './setup/options.ts';
+export type { AnchoringCodec, SeenBatch, SeenSnapshot } from './verifier/anchoring-codec.ts';
+export type { Verifier, VerifierStatus } from './verifier/create-verifier.ts';
+export type { Counts, RoundResult, VerifierEvent, VerifierState } from './verifier/events.ts';
+export type { FinishedReceipt, VerifierFollower } from './verifier/follower.ts';
+export type { LatencySummary } from './verifier/latencies.ts';
+export type { VerifierOptions } from './verifier/options.ts';
