@@ -1,4 +1,6 @@
 /** For the packages of this project only: no part of the public API, may change in any version. */
+export { recordIdOf } from './certyo/event-drafts.ts';
+export { payloadOf } from './certyo/sink-receipts.ts';
 export { tableLabel } from './event/table-label.ts';
 export { batchIterator } from './internal/batch-iterator.ts';
 export { nearestName } from './internal/nearest-name.ts';

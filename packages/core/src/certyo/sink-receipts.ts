@@ -171,7 +171,7 @@ export class SinkReceipts {
 }
 
 /** The payload stands last in the body. Within a text of the head the quotes would be escaped. */
-function payloadOf({ body }: CertyoItem): Buffer {
+export function payloadOf({ body }: CertyoItem): Buffer {
   return body.subarray(body.indexOf(PAYLOAD_MEMBER) + PAYLOAD_MEMBER.length, body.length - 1);
 }
 
