@@ -131,7 +131,7 @@ class StandardAudit implements Audit {
     const server = await session.server({ signal });
     const shapes = await session.describe(session.rows, server.database, { signal });
     const tables = await session.prepare(shapes, server, { signal });
-    return reconcileWith(exceptions, tables, session, this.#options, { signal });
+    return await reconcileWith(exceptions, tables, session, this.#options, { signal });
   }
 
   async #scan(

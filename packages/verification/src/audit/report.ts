@@ -5,7 +5,7 @@ import { settledBy } from './catch-up.ts';
 import type { CertyoQuestions } from './explain.ts';
 import type { Findings } from './findings.ts';
 import type { NormalizedAuditOptions } from './options.ts';
-import type { AuditReport } from './report-schema.ts';
+import { AUDIT_FINDINGS, type AuditException, type AuditReport } from './report-schema.ts';
 import { addTally, newTally, type Tally } from './tally.ts';
 
 interface ReportParts {
@@ -49,7 +49,7 @@ export function toReport(parts: ReportParts): AuditReport {
       notComparable: [...notComparable].map(([reason, rows]) => ({ reason, rows })),
     })),
     timeline: parts.timeline,
-    exceptions: findings.exceptions,
+    exceptions: findings.exceptions.toSorted(compareExceptions),
     exceptionsLeftOut: findings.leftOut,
     certyo:
       questions === null
@@ -61,6 +61,17 @@ export function toReport(parts: ReportParts): AuditReport {
             unanswered: questions.unanswered,
           },
   };
+}
+
+const NATURAL = new Intl.Collator('en', { numeric: true });
+
+/** By table, kind, and record: numbers by their size. */
+function compareExceptions(one: AuditException, other: AuditException): number {
+  return (
+    NATURAL.compare(one.table, other.table) ||
+    AUDIT_FINDINGS.indexOf(one.kind) - AUDIT_FINDINGS.indexOf(other.kind) ||
+    NATURAL.compare(one.recordId, other.recordId)
+  );
 }
 
 function verdictOf({ exceptions, notComparable, unsettled }: Tally): AuditReport['verdict'] {
