@@ -14,7 +14,7 @@ export type { AuditState, AuditStateStore } from './audit/audit-state.ts';
 export type { CatchUp, SettledBy } from './audit/catch-up.ts';
 export type { Audit } from './audit/create-audit.ts';
 export type { AuditEvent } from './audit/events.ts';
-export type { RecordedPayload } from './audit/explain.ts';
+export type { RecordedPayload } from './audit/recorded-payload.ts';
 export type { AuditHtmlOptions } from './audit/html/report-html.ts';
 export type { AuditOptions, AuditTableOptions } from './audit/options.ts';
 export type { ReconcileResult } from './audit/reconcile.ts';

@@ -5,7 +5,6 @@ import {
   HttpStatusError,
   type JsonValue,
   parseJson,
-  type RecordVersionName,
 } from '@certyo-cdc/core';
 import { payloadOf } from '@certyo-cdc/core/internal';
 
@@ -13,18 +12,13 @@ import type { LedgerAccess } from '../receipts/ledger-access.ts';
 import { LookInterrupted, type Requests } from '../verifier/requests.ts';
 import { versionWith } from './newest-receipts.ts';
 import type { Settled } from './recheck.ts';
+import type { RecordedPayload } from './recorded-payload.ts';
 import type { AuditAnswer, AuditException } from './report-schema.ts';
 import type { RenderedRow } from './row-renderer.ts';
 
 interface CallOptions {
   readonly signal: AbortSignal;
 }
-
-/** Gives the payload of a record version, as JSON text, or null where it is not known. */
-export type RecordedPayload = (
-  version: RecordVersionName,
-  options: CallOptions,
-) => Promise<string | null>;
 
 /** Asks Certyo whether payloads are the recorded ones, and counts. */
 export class CertyoQuestions {

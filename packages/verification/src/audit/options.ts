@@ -22,7 +22,7 @@ import type { NormalizedReceiptStoreOptions } from '../receipts/options.ts';
 import type { PostgresReceiptStore } from '../receipts/postgres-receipt-store.ts';
 import type { CatchUp } from './catch-up.ts';
 import type { AuditEvent } from './events.ts';
-import type { RecordedPayload } from './explain.ts';
+import type { RecordedPayload } from './recorded-payload.ts';
 import type { AuditStateStore } from './audit-state.ts';
 
 /** What of a table is audited. */

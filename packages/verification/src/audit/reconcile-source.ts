@@ -29,7 +29,7 @@ function openStream(events: readonly ChangeEvent[], signal: AbortSignal): Change
   let isClosed = false;
   const waiting = new Set<() => void>();
   const wake = (): void => {
-    for (const each of [...waiting]) each();
+    for (const each of waiting) each();
   };
   const until = async (isSo: () => boolean): Promise<void> => {
     while (!isSo() && !isClosed && !signal.aborted) {

@@ -26,7 +26,8 @@ export function timelineChart({ bucket, points }: Timeline): string {
   if (points.length === 0) return '<p class="soft">There are no receipts.</p>';
   const slots = spread(points, bucket);
   const most = Math.max(...points.map((point) => sumOf(point)));
-  const top = niceCeiling(most);
+  const gridStep = niceStep(most);
+  const top = Math.ceil(most / gridStep) * gridStep;
   const step = (WIDTH - LEFT) / slots.length;
   const width = Math.max(Math.min(step * 0.8, WIDEST_BAR), 0.5);
   const scale = (HEIGHT - TOP - BOTTOM) / top;
@@ -49,7 +50,7 @@ export function timelineChart({ bucket, points }: Timeline): string {
   });
   const label = `Receipts by ${bucket} of acceptance: ${wholeNumber(points.reduce((sum, point) => sum + sumOf(point), 0))} in all`;
   return `<figure style="margin:0"><svg viewBox="0 0 ${String(WIDTH)} ${String(HEIGHT)}" role="img" aria-label="${escapeHtml(label)}">
-${grid(top, scale)}
+${grid(top, gridStep, scale)}
 ${bars.join('\n')}
 ${axis(slots, points, step, bucket)}
 </svg><figcaption class="key">${STATES.map((state) => `<span><i class="${state}"></i>${state}</span>`).join('')}<span>by ${bucket} of acceptance, UTC</span></figcaption></figure>`;
@@ -76,14 +77,10 @@ function spread(
   return slots;
 }
 
-function grid(top: number, scale: number): string {
-  return Array.from({ length: GRID_LINES + 1 }, (_, index) => {
-    const value = (top * index) / GRID_LINES;
-    const y = fixed(HEIGHT - BOTTOM - value * scale);
-    const text = Number.isInteger(value)
-      ? `<text x="${String(LEFT - 8)}" y="${y}" dy="4" text-anchor="end">${wholeNumber(value)}</text>`
-      : '';
-    return `<line class="grid" x1="${String(LEFT)}" x2="${String(WIDTH)}" y1="${y}" y2="${y}"/>${text}`;
+function grid(top: number, step: number, scale: number): string {
+  return Array.from({ length: Math.round(top / step) + 1 }, (_, index) => {
+    const y = fixed(HEIGHT - BOTTOM - index * step * scale);
+    return `<line class="grid" x1="${String(LEFT)}" x2="${String(WIDTH)}" y1="${y}" y2="${y}"/><text x="${String(LEFT - 8)}" y="${y}" dy="4" text-anchor="end">${wholeNumber(index * step)}</text>`;
   }).join('');
 }
 
@@ -109,10 +106,11 @@ function labelOf(at: string, bucket: Timeline['bucket']): string {
   return at.slice(0, length).replace('T', ' ');
 }
 
-function niceCeiling(value: number): number {
-  const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  const nice = [1, 2, 4, 5, 8, 10].find((factor) => factor * power >= value) ?? 10;
-  return Math.max(nice * power, GRID_LINES);
+/** A round distance between lines, so that there are no more than five of them. */
+function niceStep(most: number): number {
+  const least = Math.max(most / GRID_LINES, 1);
+  const power = 10 ** Math.floor(Math.log10(least));
+  return ([1, 2, 5].find((factor) => factor * power >= least) ?? 10) * power;
 }
 
 function fixed(value: number): string {

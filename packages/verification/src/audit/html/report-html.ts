@@ -147,7 +147,7 @@ function tables(report: AuditReport): string {
         ...(where === null ? [] : [`where ${where}`]),
       ].join(' ');
       const said = part === '' ? '' : `<br><span class="soft">${escapeHtml(part)}</span>`;
-      return `<tr><td><code>${escapeHtml(table)}</code>${said}</td>${cells(totals)}</tr>`;
+      return `<tr><td><code class="name">${escapeHtml(table)}</code>${said}</td>${cells(totals)}</tr>`;
     })
     .join('\n')}</tbody>
 </table></div>`;
@@ -177,18 +177,22 @@ function exceptionRow(exception: AuditException): string {
     recorded === null
       ? '<span class="soft">none</span>'
       : `${escapeHtml(recorded.operation)}, ${recorded.state}<br>${escapeHtml(readableTime(recorded.acceptedAt))}<br><code>${escapeHtml(recorded.recordVersion)}</code><br><code title="fingerprint">${escapeHtml(recorded.fingerprint.slice(0, 16))}…</code>`;
-  return `<tr><td><span class="kind">${KINDS[kind]}</span><br><span class="soft">${escapeHtml(reason)}</span>${asked}</td><td><code>${escapeHtml(table)}</code><br><code>${escapeHtml(recordId)}</code></td><td>${differences(exception)}${older}</td><td>${receipt}</td></tr>`;
+  return `<tr><td><span class="kind">${KINDS[kind]}</span><br><span class="soft">${escapeHtml(reason)}</span>${asked}</td><td><code class="name">${escapeHtml(table)}</code><br><code>${escapeHtml(recordId)}</code></td><td>${differences(exception)}${older}</td><td>${receipt}</td></tr>`;
 }
 
 function differences({ columns, foundFingerprint, recorded, values }: AuditException): string {
   if (foundFingerprint === null) return '<span class="soft">there is no row</span>';
-  const names = columns ?? Object.keys(values ?? {});
-  const list = names.map((name) => {
+  const shown = (text: string | null | undefined): string =>
+    text == null ? '<span class="soft">none</span>' : `<code>${escapeHtml(text)}</code>`;
+  if (columns === null && values !== null) {
+    const now = Object.entries(values).map(
+      ([name, { found }]) => `<code>${escapeHtml(name)}</code>: ${shown(found)}`,
+    );
+    return `<span class="soft">the row is now</span><br>${now.join('<br>')}`;
+  }
+  const list = (columns ?? []).map((name) => {
     const value = values?.[name];
-    const said =
-      value === undefined
-        ? ''
-        : `: <code>${escapeHtml(value.recorded ?? '–')}</code> → <code>${escapeHtml(value.found ?? '–')}</code>`;
+    const said = value === undefined ? '' : `: ${shown(value.recorded)} → ${shown(value.found)}`;
     return `<code>${escapeHtml(name)}</code>${said}`;
   });
   if (list.length > 0) return list.join('<br>');
@@ -201,7 +205,7 @@ function notCompared(report: AuditReport): string {
   const rows = report.tables.flatMap(({ notComparable, table }) =>
     notComparable.map(
       ({ reason, rows: count }) =>
-        `<tr><td><code>${escapeHtml(table)}</code></td><td>${escapeHtml(reason)}</td><td class="n">${wholeNumber(count)}</td></tr>`,
+        `<tr><td><code class="name">${escapeHtml(table)}</code></td><td>${escapeHtml(reason)}</td><td class="n">${wholeNumber(count)}</td></tr>`,
     ),
   );
   if (rows.length === 0) return '';

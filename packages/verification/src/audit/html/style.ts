@@ -17,10 +17,10 @@ p { margin: .3rem 0; } .soft { color: var(--soft); }
 .card.bad b { color: var(--bad); } .card.wait b { color: var(--wait); }
 table { border-collapse: collapse; width: 100%; font-size: .87rem; } .wide { overflow-x: auto; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; color: var(--soft); white-space: nowrap; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+th { font-weight: 600; color: var(--soft); vertical-align: bottom; } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 code { font: .85em/1.4 ui-monospace, SFMono-Regular, Consolas, "Liberation Mono", monospace; overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; margin: 0; } dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-.kind { white-space: nowrap; font-weight: 600; color: var(--bad); }
+.name { white-space: nowrap; } .kind { white-space: nowrap; font-weight: 600; color: var(--bad); }
 svg { display: block; width: 100%; height: auto; } svg text { font-size: 11px; fill: var(--soft); } svg .grid { stroke: var(--line); }
 .key { display: flex; gap: 1.2rem; font-size: .85rem; color: var(--soft); margin-top: .3rem; flex-wrap: wrap; }
 .key i { display: inline-block; width: .8rem; height: .8rem; margin-right: .35rem; vertical-align: -.08rem; }
