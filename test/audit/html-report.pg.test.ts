@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { auditReportHtml } from '@certyo-cdc/verification';
 import { describe, expect, test } from 'vitest';
-import { auditRig } from './rig.ts';
+import { auditRig } from './audit-rig.ts';
 
 const run = promisify(execFile);
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { auditRig, found } from './rig.ts';
+import { auditRig } from './audit-rig.ts';
+import { found } from './rig.ts';
 
 const SEED_ROWS = 3_000;
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { auditRig, found } from './rig.ts';
+import { auditRig } from './audit-rig.ts';
+import { found } from './rig.ts';
 
 describe('what an audit does about exceptions', () => {
   test('reconcile sends what is missing, once, and the next audit passes', async () => {

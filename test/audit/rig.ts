@@ -7,7 +7,6 @@ import {
   type Pipeline,
 } from '@certyo-cdc/core';
 import { startCertyoEmulator, type CertyoEmulator, type TestDatabase } from '@certyo-cdc/testing';
-import { testDatabase } from '@certyo-cdc/testing/vitest';
 import {
   type Audit,
   type AuditOptions,
@@ -36,16 +35,16 @@ export interface AuditRig extends AsyncDisposable {
   anchor(): Promise<void>;
 }
 
-interface RigOptions {
+export interface RigOptions {
   readonly source?: Switchable;
   readonly rows?: number;
   readonly statements?: readonly string[];
   readonly sink?: CertyoSinkOptions;
 }
 
-export async function auditRig(options: RigOptions = {}): Promise<AuditRig> {
+/** @param db Goes with the rig. */
+export async function auditRigOn(db: TestDatabase, options: RigOptions = {}): Promise<AuditRig> {
   const { rows = 1000, source: kind = 'listen-notify', statements = [] } = options;
-  const db = await testDatabase();
   const emulator = await startCertyoEmulator({ batchAgeMs: 100, anchorDelayMs: 50 });
   await db.query(
     "CREATE TABLE public.orders (id bigint PRIMARY KEY, customer text, total numeric(12,2), state text DEFAULT 'new', placed timestamptz)",

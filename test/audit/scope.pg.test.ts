@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { recordMapper } from '@certyo-cdc/core';
 import { auditGrantSql, fileAuditState, postgresReceiptStore } from '@certyo-cdc/verification';
 import { describe, expect, test } from 'vitest';
-import { auditRig, found } from './rig.ts';
+import { auditRig } from './audit-rig.ts';
+import { found } from './rig.ts';
 
 describe('what an audit covers', () => {
   test('a key range and a condition', async () => {

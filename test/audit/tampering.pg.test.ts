@@ -1,6 +1,7 @@
 import { auditReportSchema } from '@certyo-cdc/verification';
 import { describe, expect, test } from 'vitest';
-import { type AuditRig, auditRig, found } from './rig.ts';
+import { auditRig } from './audit-rig.ts';
+import { type AuditRig, found } from './rig.ts';
 import { SWITCHABLE } from '../switching/sources.ts';
 
 /** Triggers that are not ALWAYS do not run for a replica. */

@@ -47,6 +47,8 @@ interface Look {
 }
 
 const BATCH = 500;
+/** It does not belong to what is audited, or not any more. */
+const GONE: Judgement = { type: 'gone' };
 const RECORDED: Judgement = { type: 'unchanged', state: 'pending', isPartial: false };
 
 /**
@@ -61,6 +63,8 @@ export async function recheck(
   options: CallOptions,
 ): Promise<readonly Suspect[]> {
   let left = distinct(suspects);
+  // Where only the record is known, looking again shows nothing new.
+  const hopeless: Suspect[] = [];
   for (let look = 0; look < parts.maxLooks && left.length > 0; look += 1) {
     parts.onRound(left.length);
     const looks: Look[] = [];
@@ -69,9 +73,10 @@ export async function recheck(
     await parts.wait();
     const moved: Suspect[] = [];
     for (const group of grouped(looks)) moved.push(...(await secondLook(group, parts, options)));
-    left = moved;
+    hopeless.push(...moved.filter(({ key }) => key === null));
+    left = moved.filter(({ key }) => key !== null);
   }
-  return left;
+  return [...left, ...hopeless];
 }
 
 interface Group<T> {
@@ -114,7 +119,10 @@ async function secondLook(
     if (row === null || row.texts === null) {
       const judgement = audited.judge.gone(recorded);
       const isOurs = row === null ? !isCut(audited) : row.isAudited;
-      if (!isOurs) continue;
+      if (!isOurs) {
+        await parts.onSettled({ ...settled, judgement: GONE, row: null });
+        continue;
+      }
       const isSettled =
         judgement.type !== 'wrong' ||
         (row === null
@@ -125,7 +133,10 @@ async function secondLook(
       else moved.push(suspect);
       continue;
     }
-    if (!row.isAudited) continue;
+    if (!row.isAudited) {
+      await parts.onSettled({ ...settled, judgement: GONE, row: null });
+      continue;
+    }
     const { texts } = row;
     const rendering = audited.judge.render(texts);
     const judgement = audited.judge.row(texts, rendering, recorded);
