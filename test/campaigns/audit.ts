@@ -37,7 +37,7 @@ async function runAudits(options: CampaignOptions): Promise<CampaignResult> {
   await using server = await startPostgres({ major: 18 });
   return await eachRun(options, async (context) => {
     await using rig = await auditRigOn(await server.createDatabase(), { rows: ROWS });
-    return oneRun(rig, context);
+    return await oneRun(rig, context);
   });
 }
 
