@@ -53,6 +53,32 @@ describe('what an audit covers', () => {
     expect(found(await rig.run())).toEqual(['missing-record 50']);
   });
 
+  test('a row that is there although its newest record is a delete: told, but for soft deletes', async () => {
+    await using rig = await auditRig({ rows: 50 });
+    await rig.db.query('CREATE TABLE public.saved AS SELECT * FROM public.orders WHERE id = 5');
+    await rig.db.query('DELETE FROM public.orders WHERE id = 5');
+    await rig.pipeline.caughtUp();
+    await rig.unseen('INSERT INTO public.orders SELECT * FROM public.saved');
+    const report = await rig.run();
+    expect(report.exceptions).toMatchObject([
+      { kind: 'missing-record', recordId: '5', recorded: { operation: 'delete' } },
+    ]);
+    expect(report.exceptions[0]?.equalsVersion).not.toBeNull();
+    const tables = [{ table: 'public.orders', softDelete: true }];
+    expect(await rig.run({ tables })).toMatchObject({ verdict: 'passed' });
+  });
+
+  test('a version that was accepted after a newer one, and one that could not be anchored', async () => {
+    await using rig = await auditRig({ rows: 50 });
+    await rig.db.query("UPDATE public.orders SET state = 'paid' WHERE id IN (5, 6)");
+    await rig.pipeline.caughtUp();
+    await rig.db.query(
+      "UPDATE certyo.receipts SET accepted_at = accepted_at + interval '1 hour' WHERE record_id = '5' AND operation = 'insert'",
+    );
+    await rig.db.query("UPDATE certyo.receipts SET state = 'failed' WHERE record_id = '7'");
+    expect(found(await rig.run())).toEqual(['not-anchored 7', 'out-of-order 5']);
+  });
+
   test('records that a mapping names, with policies for columns', async () => {
     const mapper = recordMapper({
       'public.orders': {
