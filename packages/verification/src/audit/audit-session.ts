@@ -30,6 +30,8 @@ export class AuditSession implements AsyncDisposable {
   /** Reads what is true now. */
   readonly rows: SqlSession;
   readonly ledger: LedgerAccess;
+  /** For statements that look at the whole ledger. */
+  readonly wholeLedger: LedgerAccess;
   readonly workers: readonly Worker[];
   readonly #options: NormalizedAuditOptions;
 
@@ -40,6 +42,11 @@ export class AuditSession implements AsyncDisposable {
     this.coordinator = open();
     this.rows = openStoreSession(options.place, 'certyo-cdc audit');
     this.ledger = new LedgerAccess(options.ledger, 'certyo-cdc audit');
+    this.wholeLedger = new LedgerAccess(
+      options.ledger,
+      'certyo-cdc audit',
+      sqlSession(options.ledger.place.target, { applicationName: 'certyo-cdc audit' }),
+    );
     this.workers = Array.from({ length: options.workers }, () => ({
       rows: open(),
       ledger: new LedgerAccess(options.ledger, 'certyo-cdc audit'),
@@ -99,6 +106,7 @@ export class AuditSession implements AsyncDisposable {
       this.coordinator.close(),
       this.rows.close(),
       this.ledger.session.close(),
+      this.wholeLedger.session.close(),
       ...this.workers.flatMap(({ ledger, rows }) => [rows.close(), ledger.session.close()]),
     ]);
   }

@@ -86,7 +86,10 @@ class StandardAudit implements Audit {
           maxLooks: this.#options.maxLooks,
           since,
           onSettled: (settled) => findings.add(settled, { signal }),
-          onRound: (left) => this.#progress('suspects', null, 0, left, left),
+          onRound: (left) => {
+            const all = progress.suspects.length;
+            this.#progress('suspects', null, all - left, all, left);
+          },
         },
         { signal },
       );
@@ -102,7 +105,7 @@ class StandardAudit implements Audit {
         server,
         snapshots: progress.snapshots,
         tables,
-        timeline: await readTimeline(session.ledger, versions, { signal }),
+        timeline: await readTimeline(session.wholeLedger, versions, { signal }),
         findings,
         questions,
       });
