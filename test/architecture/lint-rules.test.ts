@@ -49,7 +49,7 @@ const DIRECTIONS: Readonly<Record<string, { readonly good: string[]; readonly ba
   },
   outbox: { good: ['@certyo-cdc/postgres'], bad: ['@certyo-cdc/polling'] },
   debezium: { good: ['@certyo-cdc/core'], bad: ['@certyo-cdc/postgres', '@certyo-cdc/outbox'] },
-  verification: { good: ['@certyo-cdc/postgres'], bad: ['@certyo-cdc/replication'] },
+  verification: { good: ['@certyo-cdc/postgres', 'zod'], bad: ['@certyo-cdc/replication', 'pg'] },
   testing: {
     good: ['@certyo-cdc/core', 'pg', 'vitest', 'node:http'],
     bad: ['@certyo-cdc/postgres', '@certyo-cdc/replication', 'undici'],

@@ -1,6 +1,8 @@
 /** For the packages of this project only: no part of the public API, may change in any version. */
 export { type NamedTable, tableLabel } from './event/table-label.ts';
 export { type RowWriter, WRITE_ROW } from './event/write-row.ts';
+export { recordIdOf } from './certyo/event-drafts.ts';
+export { payloadOf } from './certyo/sink-receipts.ts';
 export { batchIterator } from './internal/batch-iterator.ts';
 export { nearestName } from './internal/nearest-name.ts';
 export { abortable, onAbort } from './internal/on-abort.ts';

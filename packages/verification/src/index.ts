@@ -1,3 +1,8 @@
+export { auditReportHtml } from './audit/html/report-html.ts';
+export { fileAuditState } from './audit/audit-state.ts';
+export { createAudit } from './audit/create-audit.ts';
+export { auditGrantSql } from './audit/grants.ts';
+export { AUDIT_FINDINGS, auditReportSchema } from './audit/report-schema.ts';
 export { postgresReceiptStore } from './receipts/postgres-receipt-store.ts';
 export { receiptGrantSql, verifierGrantSql } from './setup/grants.ts';
 export { ledgerSetupSql, ledgerTeardownSql } from './setup/setup-sql.ts';
@@ -5,6 +10,22 @@ export { defaultAnchoringCodec } from './verifier/anchoring-codec.ts';
 export { createVerifier } from './verifier/create-verifier.ts';
 export { VERIFIER_STATES } from './verifier/events.ts';
 
+export type { AuditState, AuditStateStore } from './audit/audit-state.ts';
+export type { CatchUp, SettledBy } from './audit/catch-up.ts';
+export type { Audit } from './audit/create-audit.ts';
+export type { AuditEvent } from './audit/events.ts';
+export type { RecordedPayload } from './audit/recorded-payload.ts';
+export type { AuditHtmlOptions } from './audit/html/report-html.ts';
+export type { AuditOptions, AuditTableOptions } from './audit/options.ts';
+export type { ReconcileResult } from './audit/reconcile.ts';
+export type {
+  AuditAnswer,
+  AuditException,
+  AuditFindingKind,
+  AuditReport,
+  AuditTableTotals,
+} from './audit/report-schema.ts';
+export type { Suspect } from './audit/suspect.ts';
 export type { KeptReceipt, ReceiptState } from './receipts/kept-receipt.ts';
 export type { PostgresReceiptStoreOptions } from './receipts/options.ts';
 export type {

@@ -188,7 +188,7 @@ export class SinkReceipts {
  * The payload as it stands in the body. Within a text of the head the quotes of a member's name would be escaped, and what
  * follows the payload holds no quotes but its own: the key, and before it the time where there is one.
  */
-function payloadOf({ body }: CertyoItem): Buffer {
+export function payloadOf({ body }: CertyoItem): Buffer {
   const start = body.indexOf(PAYLOAD_MEMBER) + PAYLOAD_MEMBER.length;
   let end = body.lastIndexOf(KEY_MEMBER);
   if (body[end - 1] === QUOTE) end = body.lastIndexOf(TIME_MEMBER, end - 1);

@@ -22,10 +22,15 @@ export class LedgerAccess {
   readonly session: SqlSession;
   readonly #options: NormalizedReceiptStoreOptions;
 
-  constructor(options: NormalizedReceiptStoreOptions, name: string) {
+  /** @param session Where statements may take longer than those of a store. */
+  constructor(
+    options: NormalizedReceiptStoreOptions,
+    name: string,
+    session: SqlSession = openStoreSession(options.place, name),
+  ) {
     this.schema = options.place.schema;
     this.#options = options;
-    this.session = openStoreSession(options.place, name);
+    this.session = session;
   }
 
   /** Runs one statement that reads. */

@@ -1,0 +1,71 @@
+import { type PipelineTime, SourceSetupError } from '@certyo-cdc/core';
+import { sleep } from '@certyo-cdc/core/internal';
+import { type SqlSession, WRITTEN_LSN_SQL } from '@certyo-cdc/postgres';
+
+/** How it is known that everything that was committed has its receipt. */
+export type CatchUp =
+  /** A pipeline of this process. */
+  | { caughtUp(options?: { readonly signal?: AbortSignal | undefined }): Promise<void> }
+  /** The name of the replication slot that a pipeline reads. */
+  | { readonly slot: string }
+  /** Long enough for a pipeline to deliver what was committed; no more than a guess. */
+  | { readonly waitMs: number };
+
+/** What a report says of it. */
+export type SettledBy = 'pipeline' | 'slot' | 'time';
+
+const POLL_MS = 100;
+
+export function settledBy(catchUp: CatchUp): SettledBy {
+  if ('caughtUp' in catchUp) return 'pipeline';
+  return 'slot' in catchUp ? 'slot' : 'time';
+}
+
+/** Resolves when everything that was visible before the call has its receipt, if it gets one at all. */
+export async function waitForReceipts(
+  catchUp: CatchUp,
+  session: SqlSession,
+  { signal, time }: { readonly signal: AbortSignal; readonly time: PipelineTime },
+): Promise<void> {
+  if ('caughtUp' in catchUp) {
+    await catchUp.caughtUp({ signal });
+  } else if ('slot' in catchUp) {
+    await waitForSlot(catchUp.slot, session, { signal, time });
+  } else if (catchUp.waitMs > 0) {
+    await sleep(time, catchUp.waitMs, signal);
+  }
+}
+
+/** A pipeline confirms to its slot only what has its receipts (I1). */
+async function waitForSlot(
+  slot: string,
+  session: SqlSession,
+  { signal, time }: { readonly signal: AbortSignal; readonly time: PipelineTime },
+): Promise<void> {
+  // The end of the log lies behind a page's header at times, where nothing is ever confirmed: a record of its own ends it.
+  const { rows } = await session.query<{ readonly written: string | null }>(
+    `SELECT ${WRITTEN_LSN_SQL} AS written, pg_catalog.txid_current()`,
+    [],
+    { signal },
+  );
+  const written = BigInt(rows[0]?.written ?? '0');
+  for (;;) {
+    const { rows: found } = await session.query<{ readonly confirmed: string | null }>(
+      `SELECT pg_catalog.pg_wal_lsn_diff(confirmed_flush_lsn, '0/0')::text AS confirmed
+  FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database = pg_catalog.current_database()`,
+      [slot],
+      { signal },
+    );
+    const [row] = found;
+    if (row === undefined) {
+      throw new SourceSetupError(
+        `There is no logical replication slot "${slot}" in this database.`,
+        {
+          remedy: 'Name the slot of the pipeline in `catchUp`.',
+        },
+      );
+    }
+    if (row.confirmed !== null && BigInt(row.confirmed) >= written) return;
+    await sleep(time, POLL_MS, signal);
+  }
+}
