@@ -86,14 +86,21 @@ export class ChainCheck {
     return last === undefined ? null : { number: last.number, hash: last.hash };
   }
 
-  /** Everything that is wrong, in the order of the windows. */
+  /** Everything that is wrong, in the order of the windows; of each window what weighs most. */
   problems(): readonly WindowProblem[] {
     const problems: WindowProblem[] = [];
+    const altered = this.#links.map((_link, index) => this.#alteration(index));
     let expected = this.#evidence.isPart === true ? (this.#links[0]?.number ?? 1) : 1;
     for (const [index, link] of this.#links.entries()) {
       problems.push(...removed(expected, link.number - 1));
       const previous = link.number === expected ? this.#links[index - 1] : undefined;
-      problems.push(...this.#linkProblems(link, previous, this.#links[index + 1]));
+      const isJoined = previous === undefined || link.from === previous.to;
+      const own = altered[index] ?? link.unbalanced;
+      if (own !== null) problems.push(own);
+      else if (!isJoined && altered[index - 1] === null) {
+        const detail = 'It does not begin where the window before it ends.';
+        problems.push({ number: link.number, kind: 'hole', detail });
+      }
       expected = link.number + 1;
     }
     problems.push(...this.#endProblems(expected));
@@ -131,47 +138,34 @@ export class ChainCheck {
     return null;
   }
 
-  #linkProblems(
-    link: Link,
-    previous: Link | undefined,
-    next: Link | undefined,
-  ): readonly WindowProblem[] {
+  /** What shows that a window is not what was closed; null where nothing does. */
+  #alteration(index: number): WindowProblem | null {
+    const link = this.#links[index];
+    if (link === undefined || link.problem !== null) return link?.problem ?? null;
     const { number } = link;
-    if (link.problem !== null) return [link.problem];
-    const problems: WindowProblem[] = [];
-    const isFollowed =
-      next === undefined || next.number !== number + 1 || next.previousHash === link.hash;
+    const { end, receipts } = this.#evidence;
+    const altered = (detail: string): WindowProblem => ({ number, kind: 'altered', detail });
+    const next = this.#neighbour(number + 1, index + 1);
+    const previous = this.#neighbour(number - 1, index - 1);
     // What is altered itself is no witness; nor is anything against a receipt.
-    const isWitness = next?.problem === null && !this.#evidence.receipts.has(number);
-    if (!isFollowed && isWitness) {
-      problems.push({
-        number,
-        kind: 'altered',
-        detail: 'The window behind it names another hash.',
-      });
+    if (!receipts.has(number)) {
+      if (next?.problem === null && next.previousHash !== link.hash) {
+        return altered('The window behind it names another hash.');
+      }
+      if (end?.number === number && end.hash !== link.hash) {
+        return altered('The end of the chain names another hash.');
+      }
     }
-    const names = previous?.hash ?? (number === 1 ? null : undefined);
-    const isProven = previous !== undefined && this.#evidence.receipts.has(previous.number);
-    if (
-      names !== undefined &&
-      link.previousHash !== names &&
-      (number === 1 || (previous?.problem === null && isProven))
-    ) {
-      problems.push({
-        number,
-        kind: 'altered',
-        detail: 'It does not name the hash of the window before it.',
-      });
-    }
-    if (previous !== undefined && previous.problem === null && link.from !== previous.to) {
-      problems.push({
-        number,
-        kind: 'hole',
-        detail: 'It does not begin where the window before it ends.',
-      });
-    }
-    if (link.unbalanced !== null) problems.push(link.unbalanced);
-    return problems;
+    const isFirst = number === 1 && link.previousHash !== null;
+    const isProven = previous?.problem === null && receipts.has(previous.number);
+    return isFirst || (isProven && link.previousHash !== previous.hash)
+      ? altered('It does not name the hash of the window before it.')
+      : null;
+  }
+
+  #neighbour(number: number, index: number): Link | undefined {
+    const link = this.#links[index];
+    return link?.number === number ? link : undefined;
   }
 
   #endProblems(expected: number): readonly WindowProblem[] {
@@ -190,18 +184,7 @@ export class ChainCheck {
         },
       ];
     }
-    const missing = removed(expected, Math.max(end.number, newestReceipt));
-    const isLast = last !== undefined && last.number === end.number;
-    if (isLast && last.problem === null && end.hash !== last.hash && !receipts.has(last.number)) {
-      return [
-        {
-          number: last.number,
-          kind: 'altered',
-          detail: 'The end of the chain names another hash.',
-        },
-      ];
-    }
-    return missing;
+    return removed(expected, Math.max(end.number, newestReceipt));
   }
 }
 

@@ -117,6 +117,6 @@ export function addWindowSql(schema: string): string {
 
 /** $1 pipeline, $2 number after which to begin, $3 limit. */
 export function windowsSql(schema: string): string {
-  return `SELECT number::text AS number, content, hash FROM ${ledgerTable(schema, 'windows')}
-WHERE pipeline = $1 AND number > $2::int8 ORDER BY number LIMIT $3::int4`;
+  return `SELECT w.number::text AS number, w.content, w.hash FROM ${ledgerTable(schema, 'windows')} AS w
+WHERE w.pipeline = $1 AND w.number > $2::int8 ORDER BY w.number LIMIT $3::int4`;
 }
