@@ -1,6 +1,7 @@
-import type { CertyoClient } from '@certyo-cdc/core';
+import { canonicalJson, type CertyoClient, type JsonValue } from '@certyo-cdc/core';
 
 import { type OnlineFinding, Questions } from '../online/questions.ts';
+import { defaultAnchoringCodec, type SeenBatch } from '../verifier/anchoring-codec.ts';
 import { windowRecord } from '../windows/window.ts';
 import type { EvidenceBundle, EvidenceReceipt } from './bundle.ts';
 import { aboutVersion, aboutWindow } from './offline-checks.ts';
@@ -30,6 +31,18 @@ export async function askCertyo(
 ): Promise<void> {
   const subjects = subjectsOf(evidence);
   if (client === undefined) {
+    findings.open(
+      'merkle-proofs',
+      'needs-certyo',
+      'How Certyo hashes records and proves them against a Merkle root is not public: only Certyo can walk the proofs.',
+    );
+    if (subjects.some(({ receipt }) => receipt.anchor.batchId !== null)) {
+      findings.open(
+        'anchors',
+        'needs-certyo',
+        'That batches have the root, block and transaction that stand here: GET /batches. Give an API key.',
+      );
+    }
     for (const { about, payload } of subjects) {
       const asked = payload === null ? 'the hash, the payload not being here' : 'the payload';
       findings.open(
@@ -52,6 +65,15 @@ export async function askCertyo(
       );
       judge(subject, found, findings, about);
     }
+    if (findings.hasOnly('certyo', 'passed')) {
+      findings.passed(
+        'merkle-proofs',
+        'Certyo has walked the proofs, which is what its verification does.',
+      );
+    } else {
+      findings.open('merkle-proofs', 'needs-certyo', 'Certyo has not confirmed all of them.');
+    }
+    await askAboutBatches(subjects, findings, questions, signal);
   } finally {
     questions.release();
   }
@@ -109,6 +131,40 @@ function judge(
   } else {
     findings.open('certyo', 'needs-certyo', 'Certyo has not anchored it yet.', about);
   }
+}
+
+/** Whether the batches are what the evidence says of them: root, block, transaction. */
+async function askAboutBatches(
+  subjects: readonly Subject[],
+  findings: Findings,
+  questions: Questions,
+  signal: AbortSignal,
+): Promise<void> {
+  const batches = new Map<string, SeenBatch | null>();
+  for (const { about, receipt } of subjects) {
+    const { batch, batchId, merkleRoot } = receipt.anchor;
+    if (batchId === null) continue;
+    let seen = batches.get(batchId);
+    if (seen === undefined) {
+      const answer = await questions.batch(batchId, { signal });
+      seen = answer === null ? null : defaultAnchoringCodec.batch(answer.raw);
+      batches.set(batchId, seen);
+    }
+    if (seen === null) {
+      findings.failed('anchors', 'Certyo has no such batch.', about);
+    } else if (isOther(merkleRoot, seen.merkleRoot)) {
+      findings.failed('anchors', 'Certyo has another Merkle root for its batch.', about);
+    } else if (batch !== null && canonicalJson(batch) !== canonicalJson(plainDetail(seen.detail))) {
+      findings.failed('anchors', 'Certyo says another block or transaction of its batch.', about);
+    } else {
+      findings.passed('anchors', 'Certyo says the same of its batch.', about);
+    }
+  }
+}
+
+/** As it is read from a file. */
+function plainDetail(detail: JsonValue): JsonValue {
+  return JSON.parse(JSON.stringify(detail)) as JsonValue;
 }
 
 /** Only where both are known. */

@@ -9,6 +9,7 @@ export const EVIDENCE_STEPS = [
   'coverage',
   'merkle-proofs',
   'certyo',
+  'anchors',
 ] as const;
 
 export type EvidenceStepName = (typeof EVIDENCE_STEPS)[number];
@@ -59,6 +60,10 @@ export class Findings {
 
   hasFailed(step: EvidenceStepName): boolean {
     return this.#steps.some((each) => each.step === step && each.state === 'failed');
+  }
+
+  hasOnly(step: EvidenceStepName, state: EvidenceStep['state']): boolean {
+    return this.#steps.every((each) => each.step !== step || each.state === state);
   }
 
   report(): EvidenceReport {

@@ -44,11 +44,6 @@ export async function verifyEvidence(
   checkPayloads(bundle, findings);
   checkWindowChains(bundle, findings);
   checkCoverage(bundle, findings);
-  findings.open(
-    'merkle-proofs',
-    'needs-certyo',
-    'How Certyo hashes records and proves them against a Merkle root is not public, so that only Certyo can walk the proofs.',
-  );
   await askCertyo(bundle, findings, { client: options.client, signal });
   return findings.report();
 }

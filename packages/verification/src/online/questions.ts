@@ -1,6 +1,7 @@
 import {
   CdcError,
   type CertyoClient,
+  type CertyoDocument,
   type RecordVersionName,
   type Verification,
 } from '@certyo-cdc/core';
@@ -69,13 +70,18 @@ export class Questions {
     this.#calls.release();
   }
 
-  async #patiently(
-    request: (
-      client: CertyoClient,
-      options: { readonly signal: AbortSignal },
-    ) => Promise<Verification>,
+  /** What `GET /batches/{id}` answers; null where there is no such batch. */
+  async batch(
+    batchId: string,
     options: { readonly signal: AbortSignal },
-  ): Promise<Verification | null> {
+  ): Promise<CertyoDocument | null> {
+    return this.#patiently((client, within) => client.getBatch(batchId, within), options);
+  }
+
+  async #patiently<T>(
+    request: (client: CertyoClient, options: { readonly signal: AbortSignal }) => Promise<T>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<T | null> {
     for (let tried = 1; ; tried += 1) {
       try {
         return await this.#requests.ask(request, options);

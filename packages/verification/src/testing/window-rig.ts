@@ -13,6 +13,7 @@ import {
   memorySource,
   startCertyoEmulator,
   type CertyoEmulator,
+  type CertyoEmulatorOptions,
   type MemoryChange,
   type MemorySource,
 } from '@certyo-cdc/testing';
@@ -52,8 +53,11 @@ export interface WindowRig extends AsyncDisposable {
   list(): Promise<readonly StoredWindow[]>;
 }
 
-export async function windowRig(options: PostgresWindowStoreOptions = {}): Promise<WindowRig> {
-  const emulator = await startCertyoEmulator();
+export async function windowRig(
+  options: PostgresWindowStoreOptions = {},
+  emulated: CertyoEmulatorOptions = {},
+): Promise<WindowRig> {
+  const emulator = await startCertyoEmulator(emulated);
   const database = await testDatabase();
   const connection = database.url;
   const receipts = postgresReceiptStore({ connection, firstLookMs: 1 });
