@@ -60,7 +60,7 @@ const PAGE = 1000;
  * Puts together what is known about one record: its versions with their receipts and anchors, payloads where they can be had, and the
  * windows of completeness that their changes lie in, with the windows beside them.
  *
- * `verifyEvidence`, or `npx certyo-evidence verify <file>`, checks it without the ledger.
+ * `verifyEvidence`, or the command `certyo-evidence verify <file>`, checks it without the ledger.
  *
  * @throws {ConfigurationError} The record has no receipts.
  * @throws {ReceiptError | WindowError} They could not be read.
