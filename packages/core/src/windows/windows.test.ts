@@ -12,6 +12,7 @@ import { describe, expect, test } from 'vitest';
 import { HttpStatusError } from '../errors/delivery-error.ts';
 import type { Prepared } from '../sink/sink.ts';
 import { createPipeline } from '../pipeline/create-pipeline.ts';
+import { shareSource } from '../share/share-source.ts';
 import type { PipelineOptions } from '../pipeline/options.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { CheckpointSpan, EventCounts, WindowStore } from './window-store.ts';
@@ -280,5 +281,52 @@ describe('createPipeline with windows', () => {
     }
     expect(total(spans)).toEqual(committed(source));
     expect(spans.at(-1)?.versions?.last).toBe(source.committed.at(-1)?.version);
+  });
+
+  test('consumers of a shared source have windows of their own, whatever the others have left', async () => {
+    const source = memorySource({ checkpoints: memoryCheckpointStore(), maxBatchEvents: 4 });
+    const names = ['fast', 'slow'] as const;
+    const kept = new Map(
+      names.map((name) => [
+        name,
+        { windows: recordingStore(), checkpoints: memoryCheckpointStore() },
+      ]),
+    );
+    for (let life = 0; life < 12; life += 1) {
+      const isLast = life === 11;
+      const shared = shareSource(source, { consumers: [...names] });
+      const pipelines: Pipeline[] = [];
+      for (const name of names) {
+        const sink = memorySink({
+          // The slow one acknowledges nothing in most lives, and is told everything again.
+          faults: ({ items }) =>
+            name === 'slow' && life % 3 !== 2
+              ? items.map(() => ({ type: 'retry', error: new Error('later'), inDoubt: false }))
+              : null,
+        });
+        const pipeline = createPipeline(shared.consumer(name), sink, {
+          ...QUICK,
+          name,
+          ...kept.get(name),
+          retry: { initialDelayMs: 1, maxDelayMs: 2, budget: false },
+          breaker: false,
+        });
+        pipelines.push(pipeline);
+      }
+      await Promise.all(pipelines.map((pipeline) => pipeline.start()));
+      for (let transaction = 0; transaction < 5; transaction += 1) {
+        source.push(Array.from({ length: 1 + (life % 6) }, (_, id) => row('update', id)));
+        await new Promise((resolve) => setTimeout(resolve, 3));
+      }
+      if (isLast) await Promise.all(pipelines.map((pipeline) => pipeline.caughtUp()));
+      await Promise.all(pipelines.map((pipeline) => pipeline.stop()));
+    }
+    for (const [name, { checkpoints, windows }] of kept) {
+      const spans = counted(windows.spans, checkpoints.peek(name)?.revision);
+      for (const [index, span] of spans.entries()) {
+        expect(span.from).toBe(spans[index - 1]?.to ?? null);
+      }
+      expect(total(spans)).toEqual(committed(source));
+    }
   });
 });

@@ -9,7 +9,7 @@ import { readWindow } from './window.ts';
 
 const { signal } = new AbortController();
 const STEPS = ['stage', 'staged', 'save', 'saved', 'acknowledge', 'close', 'closed'] as const;
-const KILLS = 42;
+const KILLS = 21;
 
 type Step = (typeof STEPS)[number];
 
