@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS, OptionReader } from '@certyo-cdc/core/internal';
+import { OptionReader } from '@certyo-cdc/core/internal';
 import {
   type NormalizedStoreOptions,
   normalizePostgresStoreOptions,
@@ -8,7 +8,8 @@ import {
 /** Options of `postgresWindowStore`. */
 export interface PostgresWindowStoreOptions extends PostgresStoreOptions {
   /**
-   * Least time that a window spans, milliseconds. It is closed by the first checkpoint that is saved after it.
+   * Least time that a window spans, milliseconds, a day at most. It is closed by the first checkpoint that is saved after it, or by
+   * the ten thousandth.
    *
    * @default 3_600_000
    */
@@ -21,6 +22,7 @@ export interface NormalizedWindowStoreOptions {
   readonly windowMs: number;
 }
 
+const LONGEST_MS = 86_400_000;
 const PLACE_NAMES = ['connection', 'pool', 'schema'] as const;
 
 /** Checks the options and fills in defaults. */
@@ -29,7 +31,7 @@ export function normalizeWindowStoreOptions(
 ): NormalizedWindowStoreOptions {
   const reader = new OptionReader('', options, [...PLACE_NAMES, 'windowMs']);
   return {
-    windowMs: reader.positive('windowMs', 3_600_000, MAX_TIMER_MS),
+    windowMs: reader.positive('windowMs', 3_600_000, LONGEST_MS),
     place: normalizePostgresStoreOptions(
       Object.fromEntries(
         PLACE_NAMES.filter((name) => options[name] !== undefined).map((name) => [

@@ -63,9 +63,13 @@ interface OpenWindow {
   /** Of the newest checkpoint that is known to be saved. */
   revision: string | null;
   dueAtMs: number;
+  /** Saved since the last window was closed, as far as this life knows. */
+  checkpoints: number;
 }
 
 const MOST_WINDOWS = 10_000;
+/** All spans of a window are in memory when it is closed. */
+const MOST_CHECKPOINTS = 10_000;
 
 class Store implements PostgresWindowStore {
   readonly #schema: string;
@@ -99,6 +103,7 @@ class Store implements PostgresWindowStore {
     this.#open.set(pipeline, {
       revision: stored?.revision ?? null,
       dueAtMs: Date.now() + this.#windowMs - ageMs,
+      checkpoints: 0,
     });
     await this.closeNow(pipeline, { ifDue: true, signal });
   }
@@ -116,7 +121,10 @@ class Store implements PostgresWindowStore {
 
   async saved(pipeline: string, revision: string, options: CallOptions): Promise<void> {
     const open = this.#open.get(pipeline);
-    if (open !== undefined) open.revision = revision;
+    if (open !== undefined) {
+      open.revision = revision;
+      open.checkpoints += 1;
+    }
     await this.closeNow(pipeline, { ifDue: true, ...options });
   }
 
@@ -125,13 +133,16 @@ class Store implements PostgresWindowStore {
     { ifDue = false, signal }: Parameters<PostgresWindowStore['closeNow']>[1],
   ): Promise<readonly StoredWindow[]> {
     const open = this.#open.get(pipeline);
-    if (open === undefined || (ifDue && Date.now() < open.dueAtMs)) return [];
+    if (open === undefined) return [];
+    const isDue = Date.now() >= open.dueAtMs || open.checkpoints >= MOST_CHECKPOINTS;
+    if (ifDue && !isDue) return [];
     const { revision } = open;
     const closed = await this.#writing.write(
       (executor) => new WindowChain(executor, this.#schema, pipeline, { signal }).close(revision),
       { signal },
     );
     open.dueAtMs = Date.now() + this.#windowMs;
+    open.checkpoints = 0;
     return closed;
   }
 
