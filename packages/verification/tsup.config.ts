@@ -1,7 +1,7 @@
 import type { Options } from 'tsup';
 
 const config: Options = {
-  entry: ['src/index.ts'],
+  entry: { index: 'src/index.ts', cli: 'src/evidence/cli.ts' },
   format: ['esm', 'cjs'],
   dts: true,
   sourcemap: true,

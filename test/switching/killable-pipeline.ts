@@ -26,12 +26,13 @@ export class KillablePipeline {
     });
   }
 
-  /** Resolves when it runs; rejects when it ends before. */
+  /** Resolves when it runs; rejects when it ends before. With `windowMs` it keeps windows of completeness. */
   static async start(
     source: Switchable,
     replaces: Switchable | null,
     connection: string,
     certyo: CertyoEmulator,
+    windowMs: number = 0,
   ): Promise<KillablePipeline> {
     program ??= bundle(new URL('./pipeline-process.ts', import.meta.url));
     const started = new KillablePipeline(await program, {
@@ -39,6 +40,7 @@ export class KillablePipeline {
       PG_DSN: connection,
       SWITCH_SOURCE: source,
       SWITCH_REPLACES: replaces ?? '',
+      WINDOW_MS: String(windowMs),
     });
     await started.#said('started');
     return started;

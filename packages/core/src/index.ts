@@ -26,6 +26,7 @@ export {
   CheckpointFencedError,
   DeadLetterError,
   ReceiptError,
+  WindowError,
 } from './errors/store-error.ts';
 export { MappingError, UnavailableValueError, ValueError } from './errors/value-error.ts';
 export { isRowChange } from './event/change-event.ts';
@@ -135,6 +136,15 @@ export type {
 } from './receipts/receipt.ts';
 export type { ReceiptCallOptions, ReceiptStore, SendMark } from './receipts/receipt-store.ts';
 export type { TableVersion, TableVersionColumn } from './receipts/table-version.ts';
+export type {
+  BeginWindowsOptions,
+  CheckpointSpan,
+  EventCounts,
+  EventOutcome,
+  SpanSource,
+  TextRange,
+  WindowStore,
+} from './windows/window-store.ts';
 export type { LaggardPolicy, ShareOptions } from './share/share-options.ts';
 export type { SharedSource } from './share/share-source.ts';
 export type {

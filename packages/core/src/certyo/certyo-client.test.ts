@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { startCertyoEmulator } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 
-import { JsonNumber } from '../event/json.ts';
+import { JsonNumber, type JsonValue } from '../event/json.ts';
 import { createCertyoClient } from './certyo-client.ts';
 import { acceptance, reply, startTestServer, type TestHandler } from './test-server.ts';
 
@@ -30,6 +30,28 @@ async function withServer<T>(
 }
 
 describe('CertyoClient', () => {
+  test('verifies a payload to the letter: a value would be written anew, with other keys first', async () => {
+    await using emulator = await startCertyoEmulator({ batchAgeMs: 20, anchorDelayMs: 20 });
+    await using client = createCertyoClient({ env: { ...emulator.environment } });
+    const { recordId, database, collection } = RECORD;
+    const payloadText = '{"json":{"z":1.50,"a":"$&"}}';
+    const { recordPayload: _, ...head } = RECORD;
+    const body = JSON.stringify({ tenantId: client.tenantId, ...head, recordPayload: 0 });
+    await client.send({
+      method: 'POST',
+      path: '/api/v1/records',
+      body: body.replace('"recordPayload":0', () => `"recordPayload":${payloadText}`),
+    });
+    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(5000) });
+    const name = { database, collection, recordId };
+    expect(await client.verifyRecord({ ...name, payloadText })).toMatchObject({ anchored: true });
+    const payload = JSON.parse(payloadText) as JsonValue;
+    expect(await client.verifyRecord({ ...name, payload })).toMatchObject({ anchored: false });
+    await expect(client.verifyRecord({ ...name, payloadText: '{"no' })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+  });
+
   test('speaks to every public endpoint', async () => {
     await using emulator = await startCertyoEmulator({ batchAgeMs: 20, anchorDelayMs: 20 });
     await using client = createCertyoClient({ env: { ...emulator.environment } });

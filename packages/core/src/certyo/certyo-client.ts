@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+
+import { ConfigurationError } from '../errors/configuration-error.ts';
 import type { JsonValue } from '../event/json.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { CertyoAnswer } from './api-answer.ts';
@@ -131,8 +134,20 @@ class HttpCertyoClient implements CertyoClient {
 
   async verifyRecord(request: VerifyRecordRequest, options?: CallOptions): Promise<Verification> {
     checkRequest('request', verifySchema, request);
-    const body = this.codecs.encodeVerify(request, this.tenantId);
-    return toVerification(await this.#post('verify/record', body, options));
+    const { payloadText, ...asked } = request;
+    if (payloadText === undefined) {
+      const body = this.codecs.encodeVerify(asked, this.tenantId);
+      return toVerification(await this.#post('verify/record', body, options));
+    }
+    checkPayloadText(payloadText);
+    const place = randomUUID();
+    const around = canonicalJson(
+      this.codecs.encodeVerify({ ...asked, payload: place }, this.tenantId),
+    );
+    const body = around.replace(`"${place}"`, () => payloadText);
+    return toVerification(
+      await this.send({ method: 'POST', path: apiPath('verify/record'), body }, options),
+    );
   }
 
   async verifyPayload(
@@ -231,6 +246,14 @@ class HttpCertyoClient implements CertyoClient {
  */
 export function createCertyoClient(options: CertyoClientOptions = {}): CertyoClient {
   return new HttpCertyoClient(options);
+}
+
+function checkPayloadText(text: string): void {
+  try {
+    parseJson(text);
+  } catch {
+    throw new ConfigurationError('payloadText', 'Expected `payloadText` to be JSON.');
+  }
 }
 
 /** Answers to ingestion carry no payload, so no digit can be lost, and there are many of them. */

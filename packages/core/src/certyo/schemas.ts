@@ -35,6 +35,7 @@ export const verifySchema: z.ZodType = z.strictObject({
   recordId: text,
   recordVersion: text.optional(),
   payload: z.unknown().optional(),
+  payloadText: z.string().optional(),
 });
 
 /** A question about a hash. */

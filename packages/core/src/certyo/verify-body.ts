@@ -8,6 +8,11 @@ export interface VerifyRecordRequest {
   readonly recordVersion?: string | undefined;
   /** The row as it is now. Without it the answer says that something was anchored, not that this is it. */
   readonly payload?: JsonValue | undefined;
+  /**
+   * The payload as the JSON text that was anchored, sent to the letter, instead of `payload`: a value would be written anew, with
+   * the keys of nested objects in another order than a column of type json has them.
+   */
+  readonly payloadText?: string | undefined;
 }
 
 /**

@@ -46,7 +46,8 @@ export type ErrorCode =
   | 'CHECKPOINT_STORE'
   | 'CHECKPOINT_FENCED'
   | 'DEAD_LETTER_STORE'
-  | 'RECEIPT_STORE';
+  | 'RECEIPT_STORE'
+  | 'WINDOW_STORE';
 
 /** Every code that an error of this library can carry. A code never changes its meaning. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
@@ -266,6 +267,12 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
     happened: 'Receipts could not be stored or read. Nothing is acknowledged without its receipt.',
     cause: 'The store’s database is away, or its tables are missing.',
     remedy: 'Run setup() of the receipt store; the pipeline tries again when it is only away.',
+  },
+  WINDOW_STORE: {
+    happened:
+      'How many events there were could not be stored or read. Nothing is acknowledged before it is.',
+    cause: 'The store’s database is away, or its tables are missing.',
+    remedy: 'Run setup() of the window store; the pipeline tries again when it is only away.',
   },
 };
 

@@ -61,6 +61,7 @@ const SAMPLES: readonly (readonly [string, codes.ErrorCode, Error])[] = [
     new core.DeadLetterError('message', { retryable: true }),
   ],
   ['ReceiptError', 'RECEIPT_STORE', new core.ReceiptError('message', { retryable: true })],
+  ['WindowError', 'WINDOW_STORE', new core.WindowError('message', { retryable: true })],
 ];
 
 describe('errors', () => {

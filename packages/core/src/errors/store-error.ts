@@ -42,3 +42,15 @@ export class ReceiptError extends CdcError {
     this.retryable = options.retryable;
   }
 }
+
+/** Windows of completeness could not be stored or read. */
+export class WindowError extends CdcError {
+  override readonly name = 'WindowError' as const;
+  override readonly code = 'WINDOW_STORE' as const;
+  override readonly retryable: boolean;
+
+  constructor(message: string, options: CdcErrorOptions & { readonly retryable: boolean }) {
+    super(message, options);
+    this.retryable = options.retryable;
+  }
+}

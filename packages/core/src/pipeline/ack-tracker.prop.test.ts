@@ -87,7 +87,7 @@ describe('AckTracker', () => {
     const last = tracker.open(1, 10, 'end' as Position, 200);
     tracker.finish(last);
     const mark = tracker.take();
-    expect(mark).toEqual({ end: 'end', events: 6, bytes: 20, oldestAtMs: 100 });
+    expect(mark).toEqual({ end: 'end', events: 6, bytes: 20, oldestAtMs: 100, tally: null });
     expect(tracker.take()).toBeNull();
     if (mark !== null) tracker.settle(mark);
     expect(tracker.unacknowledgedEvents).toBe(0);

@@ -1,4 +1,5 @@
 import type { Position } from '../checkpoint/checkpoint.ts';
+import { sumOf, type Tally } from '../windows/tally.ts';
 
 /** What may be saved and acknowledged. */
 export interface AckMark {
@@ -8,6 +9,8 @@ export interface AckMark {
   readonly bytes: number;
   /** When the oldest event below it was received; Infinity when there is none. */
   readonly oldestAtMs: number;
+  /** What the events since the mark before were and became; null where nothing is counted. */
+  readonly tally: Tally | null;
 }
 
 /** One batch. Opaque to all but the tracker, except for `heldBytes`. */
@@ -22,6 +25,7 @@ interface Node extends AckEntry {
   events: number;
   bytes: number;
   oldestAtMs: number;
+  tally: Tally | null;
   previous: Node | null;
   next: Node | null;
 }
@@ -39,6 +43,8 @@ export class AckTracker {
   #receivedBytes = 0;
   #endEvents = 0;
   #looseOldestAtMs = Infinity;
+  /** Of finished batches that no end covers yet. */
+  #looseTally: Tally | null = null;
   #ackable: AckMark | null = null;
   #taken: AckMark | null = null;
   #acknowledgedEvents = 0;
@@ -47,7 +53,13 @@ export class AckTracker {
   #acknowledgedEnd: Position | null = null;
 
   /** Adds a batch, held open until `finish` was called once for the batch itself and once for each `hold`. */
-  open(events: number, bytes: number, end: Position | null, nowMs: number): AckEntry {
+  open(
+    events: number,
+    bytes: number,
+    end: Position | null,
+    nowMs: number,
+    tally: Tally | null = null,
+  ): AckEntry {
     this.#receivedEvents += events;
     this.#receivedBytes += bytes;
     if (end !== null) {
@@ -61,6 +73,7 @@ export class AckTracker {
       events: this.#receivedEvents,
       bytes: this.#receivedBytes,
       oldestAtMs: events === 0 ? Infinity : nowMs,
+      tally,
       previous: this.#tail,
       next: null,
     };
@@ -149,14 +162,17 @@ export class AckTracker {
     let node = this.#head;
     while (node !== null && node.unfinished === 0) {
       this.#looseOldestAtMs = Math.min(this.#looseOldestAtMs, node.oldestAtMs);
+      this.#looseTally = sumOf(this.#looseTally, node.tally);
       if (node.end !== null) {
         this.#ackable = {
           end: node.end,
           events: node.events,
           bytes: node.bytes,
           oldestAtMs: Math.min(this.#ackable?.oldestAtMs ?? Infinity, this.#looseOldestAtMs),
+          tally: sumOf(this.#ackable?.tally ?? null, this.#looseTally),
         };
         this.#looseOldestAtMs = Infinity;
+        this.#looseTally = null;
       }
       node = node.next;
     }
@@ -182,6 +198,7 @@ export class AckTracker {
     earlier.events = later.events;
     earlier.bytes = later.bytes;
     earlier.oldestAtMs = Math.min(earlier.oldestAtMs, later.oldestAtMs);
+    earlier.tally = sumOf(earlier.tally, later.tally);
     earlier.next = later.next;
     if (later.next === null) this.#tail = earlier;
     else later.next.previous = earlier;

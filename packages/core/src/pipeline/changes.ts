@@ -86,6 +86,8 @@ async function* iterate<Row extends object>(
   const context = {
     options: {
       ...settings,
+      windows: null,
+      sourceName: source.name,
       idleCheckpointIntervalMs: Math.max(settings.checkpointIntervalMs, 30_000),
       retry: { initialDelayMs: 200, maxDelayMs: 30_000, maxAttempts: false, budget: false },
       time: SYSTEM_TIME,

@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 
-import type { CheckpointStore, StoredCheckpoint } from '../checkpoint/checkpoint.ts';
+import type {
+  Checkpoint,
+  CheckpointStore,
+  Position,
+  StoredCheckpoint,
+} from '../checkpoint/checkpoint.ts';
+import { PipelineStateError } from '../errors/pipeline-state-error.ts';
 import type { ChangeStream } from '../source/change-source.ts';
+import type { Tally } from '../windows/tally.ts';
+import type { CheckpointSpan } from '../windows/window-store.ts';
 import type { NormalizedPipelineOptions } from './normalize-options.ts';
 import type { RunContext } from './run-context.ts';
 import { saveWithRetry } from './save-with-retry.ts';
@@ -19,7 +27,9 @@ export interface CheckpointContext extends Pick<
     | 'name'
     | 'random'
     | 'retry'
+    | 'sourceName'
     | 'time'
+    | 'windows'
   >;
 }
 
@@ -36,7 +46,7 @@ export class CheckpointWriter {
   readonly #store: CheckpointStore;
   readonly #stream: CheckpointStream;
   #revision: string | null;
-  #position: string | null;
+  #position: Position | null;
   #savedAtMs = -Infinity;
   #isWriting = false;
   #hurry = 0;
@@ -121,6 +131,11 @@ export class CheckpointWriter {
       const checkpoint = this.#stream.checkpoint(mark.end);
       const replaces = this.#revision;
       const revision = randomUUID();
+      const { windows } = options;
+      if (windows !== null) {
+        const span = this.#span(checkpoint, revision, mark.tally);
+        await saveWithRetry(() => windows.stage(span, { signal }), options, signal);
+      }
       await saveWithRetry(
         () => this.#store.save(options.name, checkpoint, { replaces, revision, signal }),
         options,
@@ -135,9 +150,43 @@ export class CheckpointWriter {
       await this.#stream.acknowledge(mark.end);
       tracker.settle(mark);
       emit({ type: 'acknowledged', position: mark.end });
+      if (windows !== null) {
+        await saveWithRetry(
+          () => windows.saved(options.name, revision, { signal }),
+          options,
+          signal,
+        );
+      }
     }
     this.#isWriting = false;
     this.poke();
     conditions.check();
+  }
+
+  /** What the checkpoint covers that the one before it did not. */
+  #span(checkpoint: Checkpoint, revision: string, tally: Tally | null): CheckpointSpan {
+    const { name, sourceName } = this.#context.options;
+    const counts = tally?.counts() ?? [];
+    const odd = counts.find(
+      ({ captured, delivered, parked, skipped }) => captured !== delivered + skipped + parked,
+    );
+    if (odd !== undefined) {
+      throw new PipelineStateError(
+        `Pipeline "${name}" cannot say what became of each ${odd.operation} of ${odd.table}.`,
+        { remedy: 'Nothing is acknowledged, so nothing is lost: report it.' },
+      );
+    }
+    const { epoch, identity, kind, position } = checkpoint;
+    return {
+      pipeline: name,
+      source: { name: sourceName, kind, epoch, identity },
+      from: this.#position,
+      to: position,
+      replaces: this.#revision,
+      revision,
+      counts,
+      versions: tally?.versions ?? null,
+      committed: tally?.committed ?? null,
+    };
   }
 }

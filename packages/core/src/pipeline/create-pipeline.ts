@@ -178,7 +178,8 @@ class StandardPipeline<Item, Row extends object> implements Pipeline {
     const emit = this.#emit;
     const { stored, stream } = await openStream(this.#source, this.#options, signal, emit);
     try {
-      const { deadLetters, loadsBlockedLanes, name } = this.#options;
+      const { deadLetters, loadsBlockedLanes, name, windows } = this.#options;
+      await windows?.begin({ pipeline: name, source: this.#source, stored, signal });
       const lanes =
         loadsBlockedLanes && deadLetters !== null ? await deadLetters.lanes(name, { signal }) : [];
       // Not before the source is open: an instance that waited for another one learns what that one has sent.

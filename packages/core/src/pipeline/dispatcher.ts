@@ -2,6 +2,7 @@ import { CdcError } from '../errors/cdc-error.ts';
 import { RetriesExhaustedError } from '../errors/delivery-error.ts';
 import { PipelineStateError } from '../errors/pipeline-state-error.ts';
 import type { Verdict } from '../sink/sink.ts';
+import type { EventOutcome } from '../windows/window-store.ts';
 import { halve, siblingGroup, type Group } from './bisect.ts';
 import type { BreakerState } from './circuit-breaker.ts';
 import { itemsToConfirm } from './confirm.ts';
@@ -114,8 +115,9 @@ export class Dispatcher<Item, Row extends object> {
   }
 
   /** The item has its final verdict, or is durably parked. */
-  finish(item: WorkItem<Item>): void {
+  finish(item: WorkItem<Item>, outcome: EventOutcome): void {
     const { counters, tracker } = this.#context;
+    item.counted?.count(outcome);
     counters.inFlightItems -= 1;
     if (item.table !== null) item.table.unfinished -= 1;
     if (item.entry !== null && tracker.finish(item.entry)) {
@@ -295,14 +297,14 @@ export class Dispatcher<Item, Row extends object> {
         case 'delivered':
           counters.delivered += 1;
           if (verdict.replayed === true) counters.replayed += 1;
-          this.#done(item);
+          this.#done(item, 'delivered');
           break;
         case 'skipped':
           counters.skipped += 1;
           if (isObserved) {
             emit({ type: 'event-skipped', eventId: item.eventId, reason: verdict.reason });
           }
-          this.#done(item);
+          this.#done(item, 'skipped');
           break;
         case 'retry':
           isAccepted = false;
@@ -392,9 +394,9 @@ export class Dispatcher<Item, Row extends object> {
     this.#rejections.rejected(item, new RetriesExhaustedError(message, { cause }));
   }
 
-  #done(item: WorkItem<Item>): void {
+  #done(item: WorkItem<Item>, outcome: EventOutcome): void {
     this.lanes.finish(item);
-    this.finish(item);
+    this.finish(item, outcome);
     item.onRedriven?.('delivered');
   }
 }

@@ -4,6 +4,7 @@ import { isRowChange, type ChangeEvent } from '../event/change-event.ts';
 import { redactedCause } from '../mapper/internal/redacted-cause.ts';
 import type { Prepared } from '../sink/sink.ts';
 import type { ChangeBatch, ChangeStream } from '../source/change-source.ts';
+import { type Counted, SharedOutcome, Tally } from '../windows/tally.ts';
 import type { AckEntry } from './ack-tracker.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
 import type { ConfirmRule } from './confirm.ts';
@@ -92,16 +93,18 @@ export class Intake<Item, Row extends object> {
     const { bytes, events } = batch;
     counters.received += events.length;
     if (isObserved) emit({ type: 'batch-received', events: events.length, bytes });
-    const entry = tracker.open(events.length, bytes, batch.end, options.time.now());
+    const tally = options.windows === null || events.length === 0 ? null : new Tally();
+    const entry = tracker.open(events.length, bytes, batch.end, options.time.now(), tally);
     entry.heldBytes = bytes;
     counters.inFlightBytes += bytes;
     this.#isBetweenBatches = false;
-    return this.#takeFrom(batch, entry, 0, 0);
+    return this.#takeFrom(batch, entry, tally, 0, 0);
   }
 
   #takeFrom(
     batch: ChangeBatch<Row>,
     entry: AckEntry,
+    tally: Tally | null,
     first: number,
     bytesBefore: number,
   ): Promise<void> | null {
@@ -109,14 +112,19 @@ export class Intake<Item, Row extends object> {
     for (let index = first; index < batch.events.length; index += 1) {
       const event = batch.events[index];
       if (event === undefined) continue;
-      const prepared = this.#prepare(event, entry);
+      const captured = tally?.capture(event) ?? null;
+      const prepared = this.#prepare(event, entry, captured);
       if (prepared === null) continue;
+      const counted =
+        captured !== null && prepared.length > 1
+          ? new SharedOutcome(captured, prepared.length)
+          : captured;
       const isBarrier =
         event.operation === 'truncate' || event.operation === 'schema' || event.operation === 'gap';
       if (isBarrier && prepared.length > 0) {
         for (const { bytes } of prepared) preparedBytes += bytes;
-        return this.#passBarrier(event, prepared, entry).then(
-          () => this.#takeFrom(batch, entry, index + 1, preparedBytes) ?? undefined,
+        return this.#passBarrier(event, prepared, entry, counted).then(
+          () => this.#takeFrom(batch, entry, tally, index + 1, preparedBytes) ?? undefined,
         );
       }
       const table = this.#tableOf(event);
@@ -124,7 +132,7 @@ export class Intake<Item, Row extends object> {
         const piece = prepared[part];
         if (piece === undefined) continue;
         preparedBytes += piece.bytes;
-        this.#add(piece, part, event, entry, table, false);
+        this.#add(piece, part, event, entry, table, counted);
       }
     }
     this.#seal(entry, batch.bytes, preparedBytes);
@@ -145,7 +153,11 @@ export class Intake<Item, Row extends object> {
   }
 
   /** What the event becomes; null when it is dealt with. */
-  #prepare(event: ChangeEvent<Row>, entry: AckEntry): readonly Prepared<Item>[] | null {
+  #prepare(
+    event: ChangeEvent<Row>,
+    entry: AckEntry,
+    counted: Counted | null,
+  ): readonly Prepared<Item>[] | null {
     const { counters, emit, isObserved, options, sink } = this.#context;
     let reason = 'filter';
     try {
@@ -155,16 +167,22 @@ export class Intake<Item, Row extends object> {
         reason = 'prepare';
       }
     } catch (error) {
-      this.#unprepared(event, entry, error);
+      this.#unprepared(event, entry, counted, error);
       return null;
     }
     counters.skipped += 1;
+    counted?.count('skipped');
     if (isObserved) emit({ type: 'event-skipped', eventId: event.id, reason });
     return null;
   }
 
   /** The event cannot be mapped: it counts as rejected and is never lost. */
-  #unprepared(event: ChangeEvent<Row>, entry: AckEntry, cause: unknown): void {
+  #unprepared(
+    event: ChangeEvent<Row>,
+    entry: AckEntry,
+    counted: Counted | null,
+    cause: unknown,
+  ): void {
     const { counters, emit, fail, options, tracker } = this.#context;
     const error = CdcError.is(cause)
       ? cause
@@ -182,6 +200,7 @@ export class Intake<Item, Row extends object> {
     const text = JSON.stringify(event);
     this.#parts.parking.park(lane, event.id, UNMAPPED_ITEM_INDEX, text, error, () => {
       counters.inFlightItems -= 1;
+      counted?.count('parked');
       if (tracker.finish(entry)) counters.inFlightBytes -= entry.heldBytes;
     });
   }
@@ -192,16 +211,18 @@ export class Intake<Item, Row extends object> {
     event: ChangeEvent<Row>,
     entry: AckEntry,
     table: TableLoad | null,
-    alone: boolean,
+    counted: Counted | null,
+    alone: boolean = false,
   ): void {
     const { dispatcher, mustConfirm, parking } = this.#parts;
     const item = new WorkItem(piece.item, piece.lane, piece.bytes, event.id, part, entry, table);
     item.alone = alone;
+    item.counted = counted;
     item.mustConfirm = mustConfirm(event.transaction?.committedAt);
     this.#context.tracker.hold(entry);
     dispatcher.admit(item);
     if (parking.isBlocked(item.lane)) {
-      parking.parkItem(item, null, () => dispatcher.finish(item));
+      parking.parkItem(item, null, () => dispatcher.finish(item, 'parked'));
     } else dispatcher.lanes.push(item);
   }
 
@@ -214,6 +235,7 @@ export class Intake<Item, Row extends object> {
     event: ChangeEvent<Row>,
     prepared: readonly Prepared<Item>[],
     entry: AckEntry,
+    counted: Counted | null,
   ): Promise<void> {
     const { conditions, counters } = this.#context;
     const table = this.#tableOf(event);
@@ -223,7 +245,7 @@ export class Intake<Item, Row extends object> {
     try {
       await conditions.until(isCalm);
       for (const [part, piece] of prepared.entries()) {
-        this.#add(piece, part, event, entry, table, true);
+        this.#add(piece, part, event, entry, table, counted, true);
       }
       this.#parts.dispatcher.pump();
       await conditions.until(isCalm);

@@ -5,6 +5,7 @@ import type { ChangeEvent } from '../event/change-event.ts';
 import { assertMethods, OptionReader } from '../internal/read-options.ts';
 import type { Sink } from '../sink/sink.ts';
 import type { ChangeSource } from '../source/change-source.ts';
+import type { WindowStore } from '../windows/window-store.ts';
 import type { BreakerOptions } from './circuit-breaker.ts';
 import type { PipelineOptions } from './options.ts';
 import type { PipelineEvent } from './pipeline-event.ts';
@@ -15,6 +16,8 @@ import { SYSTEM_TIME, type PipelineTime } from './time.ts';
 /** Options with every default filled in. */
 export interface NormalizedPipelineOptions<Row extends object> {
   readonly name: string;
+  readonly sourceName: string;
+  readonly windows: WindowStore | null;
   readonly checkpoints: CheckpointStore;
   readonly deadLetters: DeadLetterStore | null;
   /** Whether parked lanes of an earlier life have to be known. */
@@ -56,6 +59,7 @@ const OPTIONS = [
   'name',
   'checkpoints',
   'deadLetters',
+  'windows',
   'filter',
   'batch',
   'concurrency',
@@ -145,6 +149,7 @@ export function normalizePipelineOptions<Item, Row extends object>(
   const reader = new OptionReader('', options, OPTIONS);
   reader.assertMethods('checkpoints', ['load', 'save']);
   reader.assertMethods('deadLetters', ['park', 'lanes', 'list', 'remove']);
+  reader.assertMethods('windows', ['begin', 'stage', 'saved']);
   reader.assertMethods('time', ['now', 'setTimeout']);
   for (const name of ['filter', 'onEvent', 'random']) reader.assertFunction(name);
   const batch = reader.nested('batch', ['maxItems', 'maxBytes', 'lingerMs']);
@@ -164,6 +169,8 @@ export function normalizePipelineOptions<Item, Row extends object>(
   const ownStores = [source.checkpoints, source.deadLetters].filter((store) => store !== undefined);
   return {
     name: readName(options.name, source.name),
+    sourceName: source.name,
+    windows: options.windows ?? null,
     checkpoints,
     deadLetters: deadLetters ?? null,
     // Records that were parked under another setting must not be overtaken.

@@ -2,6 +2,7 @@ import type { CheckpointStore } from '../checkpoint/checkpoint.ts';
 import type { DeadLetterStore } from '../dead-letter/dead-letter-store.ts';
 import type { ChangeEvent } from '../event/change-event.ts';
 import type { JsonRow } from '../event/json.ts';
+import type { WindowStore } from '../windows/window-store.ts';
 import type { PipelineEvent } from './pipeline-event.ts';
 import type { PipelineTime } from './time.ts';
 
@@ -133,6 +134,11 @@ export interface PipelineOptions<Row extends object = JsonRow> {
   readonly checkpoints?: CheckpointStore | undefined;
   /** Where parked records are kept. Stays open when the pipeline stops. @default the source's own store */
   readonly deadLetters?: DeadLetterStore | undefined;
+  /**
+   * Where it is kept how many events were captured, delivered, skipped and parked. Nothing is acknowledged before it is. Stays
+   * open when the pipeline stops. @default nowhere
+   */
+  readonly windows?: WindowStore | undefined;
   /** Which events are delivered; the others are skipped. Pure and synchronous. */
   readonly filter?: ((event: ChangeEvent<Row>) => boolean) | undefined;
   readonly batch?: BatchOptions | undefined;

@@ -26,7 +26,8 @@ export class Rejections<Item, Row extends object> implements RejectionHandler<It
     emit({ type: 'item-rejected', eventId: item.eventId, error });
     if (item.onRedriven !== null) {
       dispatcher.lanes.finish(item);
-      dispatcher.finish(item);
+      // It was parked before, which is where it stays.
+      dispatcher.finish(item, 'parked');
       item.onRedriven('rejected');
       return;
     }
@@ -36,13 +37,13 @@ export class Rejections<Item, Row extends object> implements RejectionHandler<It
     }
     if (options.onParkedLane === 'continue') {
       dispatcher.lanes.finish(item);
-      this.#parking.parkItem(item, error, () => dispatcher.finish(item));
+      this.#parking.parkItem(item, error, () => dispatcher.finish(item, 'parked'));
       return;
     }
     this.#parking.block(item.lane);
     for (const waiting of dispatcher.lanes.evict(item)) {
       const cause = waiting === item ? error : null;
-      this.#parking.parkItem(waiting, cause, () => dispatcher.finish(waiting));
+      this.#parking.parkItem(waiting, cause, () => dispatcher.finish(waiting, 'parked'));
     }
   }
 }

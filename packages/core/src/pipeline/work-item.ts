@@ -1,3 +1,4 @@
+import type { Counted } from '../windows/tally.ts';
 import type { AckEntry } from './ack-tracker.ts';
 
 /** Unfinished items of one table; what a barrier waits for. */
@@ -19,6 +20,8 @@ export class WorkItem<Item> {
   /** The batch that waits for it; null for a redriven item. */
   readonly entry: AckEntry | null;
   readonly table: TableLoad | null;
+  /** Hears of its outcome; null where nothing is counted. */
+  counted: Counted | null = null;
   /** Goes in a request of its own. */
   alone: boolean = false;
   /** Asked about before it is sent: an earlier life of the pipeline may have sent it. */

@@ -1,79 +1,28 @@
 import { ReceiptError } from '@certyo-cdc/core';
-import {
-  judgeStoreFailure,
-  openStoreSession,
-  prepareToWrite,
-  roleOf,
-  type SqlExecutor,
-  type SqlSession,
-} from '@certyo-cdc/postgres';
+import { openStoreSession, roleOf, type SqlSession } from '@certyo-cdc/postgres';
 
 import { receiptGrantSql, verifierGrantSql } from '../setup/grants.ts';
 import { ledgerSetupSql } from '../setup/setup-sql.ts';
+import { StoreAccess } from '../store/store-access.ts';
 import type { NormalizedReceiptStoreOptions } from './options.ts';
 
-interface CallOptions {
-  readonly signal: AbortSignal;
-}
-
 /** A session on the ledger. What fails is a `ReceiptError` whose remedy names the SQL to run. */
-export class LedgerAccess {
-  readonly schema: string;
-  readonly session: SqlSession;
-  readonly #options: NormalizedReceiptStoreOptions;
-
+export class LedgerAccess extends StoreAccess {
   /** @param session Where statements may take longer than those of a store. */
   constructor(
-    options: NormalizedReceiptStoreOptions,
+    { place, shape }: NormalizedReceiptStoreOptions,
     name: string,
-    session: SqlSession = openStoreSession(options.place, name),
+    session: SqlSession = openStoreSession(place, name),
   ) {
-    this.schema = options.place.schema;
-    this.#options = options;
-    this.session = session;
-  }
-
-  /** Runs one statement that reads. */
-  async rows<Row>(
-    sql: string,
-    parameters: Parameters<SqlExecutor['query']>[1],
-    { signal }: CallOptions,
-  ): Promise<readonly Row[]> {
-    return this.run('read', signal, async () => {
-      const { rows } = await this.session.query<Row>(sql, parameters, { signal });
-      return rows;
-    });
-  }
-
-  /** Runs what writes, in a transaction that is on disk when it resolves. */
-  async write<T>(work: (executor: SqlExecutor) => Promise<T>, { signal }: CallOptions): Promise<T> {
-    return this.run('stored', signal, () =>
-      this.session.transaction(
-        async (executor) => {
-          await prepareToWrite(executor, signal);
-          return work(executor);
-        },
-        { signal },
-      ),
-    );
-  }
-
-  async run<T>(done: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof ReceiptError) throw error;
-      const role = roleOf(this.#options.place);
-      const { said, retryable, remedy } = judgeStoreFailure(error, {
-        setup: ledgerSetupSql(this.#options.shape, this.schema),
-        grants: [...receiptGrantSql(role, this.schema), ...verifierGrantSql(role, this.schema)],
-      });
-      throw new ReceiptError(`Receipts could not be ${done}: ${said}.`, {
-        cause: error,
-        retryable,
-        remedy,
-      });
-    }
+    const { schema } = place;
+    super(place, session, () => ({
+      subject: 'Receipts',
+      error: ReceiptError,
+      setup: ledgerSetupSql(shape, schema),
+      grants: [
+        ...receiptGrantSql(roleOf(place), schema),
+        ...verifierGrantSql(roleOf(place), schema),
+      ],
+    }));
   }
 }

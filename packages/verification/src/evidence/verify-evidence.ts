@@ -1,0 +1,71 @@
+import type { CertyoClient } from '@certyo-cdc/core';
+
+import { askCertyo } from './ask-certyo.ts';
+import { bundleDigest, type EvidenceBundle, wrongIn } from './bundle.ts';
+import {
+  checkCoverage,
+  checkPayloads,
+  checkVersions,
+  checkWindowChains,
+} from './offline-checks.ts';
+import { type EvidenceReport, Findings } from './report.ts';
+
+/** Options of `verifyEvidence`. */
+export interface VerifyEvidenceOptions {
+  /** Asks Certyo what nobody else can tell. @default it is left open, and told */
+  readonly client?: CertyoClient | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Verifies what `createEvidence` made, as JSON text or as the value that was read from it.
+ *
+ * Without a client nobody is asked: the form, the digest, the order of the versions, the fingerprints of payloads, the chain of
+ * windows, that windows have the hashes of their receipts, and that a window is there for each version. What needs Certyo is
+ * named, step by step: that a version was anchored as it is said to be, and its Merkle proof, whose form is not public.
+ *
+ * @throws {CdcError} Certyo refuses the key, or is away.
+ * @example
+ * const { ok, steps } = await verifyEvidence(await readFile('evidence.json', 'utf8'));
+ */
+export async function verifyEvidence(
+  evidence: unknown,
+  options: VerifyEvidenceOptions = {},
+): Promise<EvidenceReport> {
+  const signal = options.signal ?? new AbortController().signal;
+  signal.throwIfAborted();
+  const findings = new Findings();
+  const bundle = read(evidence, findings);
+  if (bundle === null) return findings.report();
+  if (bundleDigest(bundle) === bundle.digest) {
+    findings.passed('digest', 'The digest is that of everything else in the file.');
+  } else findings.failed('digest', 'The digest is not that of everything else in the file.');
+  checkVersions(bundle, findings);
+  checkPayloads(bundle, findings);
+  checkWindowChains(bundle, findings);
+  checkCoverage(bundle, findings);
+  await askCertyo(bundle, findings, { client: options.client, signal });
+  return findings.report();
+}
+
+function read(evidence: unknown, findings: Findings): EvidenceBundle | null {
+  let value = evidence;
+  if (typeof evidence === 'string') {
+    try {
+      value = JSON.parse(evidence) as unknown;
+    } catch {
+      findings.failed('form', 'It is not JSON.');
+      return null;
+    }
+  }
+  const wrong = wrongIn(value, 'evidence');
+  if (wrong !== null) {
+    findings.failed(
+      'form',
+      `It is not evidence of this format: ${wrong} is missing or not as it has to be.`,
+    );
+    return null;
+  }
+  findings.passed('form', 'It is evidence of this format.');
+  return value as EvidenceBundle;
+}
