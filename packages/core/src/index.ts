@@ -26,6 +26,7 @@ export {
   CheckpointFencedError,
   DeadLetterError,
   ReceiptError,
+  WriteBackError,
 } from './errors/store-error.ts';
 export { MappingError, UnavailableValueError, ValueError } from './errors/value-error.ts';
 export { isRowChange } from './event/change-event.ts';

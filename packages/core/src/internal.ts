@@ -1,5 +1,7 @@
 /** For the packages of this project only: no part of the public API, may change in any version. */
 export { tableLabel } from './event/table-label.ts';
+export { toDrafts } from './certyo/event-drafts.ts';
+export { draftRules } from './certyo/sink-options.ts';
 export { batchIterator } from './internal/batch-iterator.ts';
 export { nearestName } from './internal/nearest-name.ts';
 export { abortable, onAbort } from './internal/on-abort.ts';
@@ -17,3 +19,5 @@ export { OptionReader } from './internal/read-options.ts';
 export { GatedCalls } from './pipeline/gated-calls.ts';
 export { settleWithin } from './pipeline/settle-within.ts';
 export { sleep, SYSTEM_TIME } from './pipeline/time.ts';
+export type { DraftRules } from './certyo/event-drafts.ts';
+export type { RecordDraft } from './certyo/record-draft.ts';

@@ -4,6 +4,8 @@ export { ledgerSetupSql, ledgerTeardownSql } from './setup/setup-sql.ts';
 export { defaultAnchoringCodec } from './verifier/anchoring-codec.ts';
 export { createVerifier } from './verifier/create-verifier.ts';
 export { VERIFIER_STATES } from './verifier/events.ts';
+export { createWriteBack } from './write-back/create-write-back.ts';
+export { writeBackFollowerGrantSql } from './write-back/setup.ts';
 
 export type { KeptReceipt, ReceiptState } from './receipts/kept-receipt.ts';
 export type { PostgresReceiptStoreOptions } from './receipts/options.ts';
@@ -19,3 +21,17 @@ export type { Counts, RoundResult, VerifierEvent, VerifierState } from './verifi
 export type { FinishedReceipt, VerifierFollower } from './verifier/follower.ts';
 export type { LatencySummary } from './verifier/latencies.ts';
 export type { VerifierOptions } from './verifier/options.ts';
+export type { WriteBack, WriteBackStatus } from './write-back/create-write-back.ts';
+export type { WriteBackEvent, WriteBackRound } from './write-back/events.ts';
+export type {
+  ColumnTargetOptions,
+  MappingOptions,
+  WriteBackOptions,
+} from './write-back/options.ts';
+export type {
+  Protection,
+  ProtectionPlan,
+  SourceKind,
+  WriteBackSource,
+} from './write-back/protection.ts';
+export type { StatusColumnOptions } from './write-back/status-columns.ts';

@@ -6,6 +6,7 @@ import {
   roleOf,
   type SqlExecutor,
   type SqlSession,
+  type StoreRemedies,
 } from '@certyo-cdc/postgres';
 
 import { receiptGrantSql, verifierGrantSql } from '../setup/grants.ts';
@@ -21,10 +22,17 @@ export class LedgerAccess {
   readonly schema: string;
   readonly session: SqlSession;
   readonly #options: NormalizedReceiptStoreOptions;
+  readonly #more: StoreRemedies;
 
-  constructor(options: NormalizedReceiptStoreOptions, name: string) {
+  /** @param more What a failure may be mended by besides what makes the ledger. */
+  constructor(
+    options: NormalizedReceiptStoreOptions,
+    name: string,
+    more: StoreRemedies = { setup: [], grants: [] },
+  ) {
     this.schema = options.place.schema;
     this.#options = options;
+    this.#more = more;
     this.session = openStoreSession(options.place, name);
   }
 
@@ -61,8 +69,12 @@ export class LedgerAccess {
       if (error instanceof ReceiptError) throw error;
       const role = roleOf(this.#options.place);
       const { said, retryable, remedy } = judgeStoreFailure(error, {
-        setup: ledgerSetupSql(this.#options.shape, this.schema),
-        grants: [...receiptGrantSql(role, this.schema), ...verifierGrantSql(role, this.schema)],
+        setup: [...ledgerSetupSql(this.#options.shape, this.schema), ...this.#more.setup],
+        grants: [
+          ...receiptGrantSql(role, this.schema),
+          ...verifierGrantSql(role, this.schema),
+          ...this.#more.grants,
+        ],
       });
       throw new ReceiptError(`Receipts could not be ${done}: ${said}.`, {
         cause: error,
