@@ -4,6 +4,7 @@ export { ledgerSetupSql, ledgerTeardownSql } from './setup/setup-sql.ts';
 export { defaultAnchoringCodec } from './verifier/anchoring-codec.ts';
 export { createVerifier } from './verifier/create-verifier.ts';
 export { VERIFIER_STATES } from './verifier/events.ts';
+export { createRowVerifier } from './write-back/create-row-verifier.ts';
 export { createWriteBack } from './write-back/create-write-back.ts';
 export { writeBackFollowerGrantSql } from './write-back/setup.ts';
 
@@ -21,6 +22,7 @@ export type { Counts, RoundResult, VerifierEvent, VerifierState } from './verifi
 export type { FinishedReceipt, VerifierFollower } from './verifier/follower.ts';
 export type { LatencySummary } from './verifier/latencies.ts';
 export type { VerifierOptions } from './verifier/options.ts';
+export type { RowVerifier, RowVerifierStatus } from './write-back/create-row-verifier.ts';
 export type { WriteBack, WriteBackStatus } from './write-back/create-write-back.ts';
 export type { WriteBackEvent, WriteBackRound } from './write-back/events.ts';
 export type {
@@ -35,3 +37,8 @@ export type {
   WriteBackSource,
 } from './write-back/protection.ts';
 export type { StatusColumnOptions } from './write-back/status-columns.ts';
+export type {
+  RowVerifierEvent,
+  RowVerifierOptions,
+  RowVerifierRound,
+} from './write-back/row-verifier-options.ts';

@@ -1,4 +1,4 @@
-import { ReceiptError } from '@certyo-cdc/core';
+import { ReceiptError, WriteBackError } from '@certyo-cdc/core';
 import {
   judgeStoreFailure,
   openStoreSession,
@@ -66,7 +66,8 @@ export class LedgerAccess {
       return await work();
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof ReceiptError) throw error;
+      // What was written back meanwhile has errors of its own.
+      if (error instanceof ReceiptError || error instanceof WriteBackError) throw error;
       const role = roleOf(this.#options.place);
       const { said, retryable, remedy } = judgeStoreFailure(error, {
         setup: [...ledgerSetupSql(this.#options.shape, this.schema), ...this.#more.setup],

@@ -121,15 +121,39 @@ export async function chooseProtections(
   tables: readonly TableDescription[],
   sources: readonly NormalizedSource[],
   status: StatusColumns,
-  options: CallOptions,
+  { hasReceipts = true, ...options }: CallOptions & { readonly hasReceipts?: boolean },
 ): Promise<readonly ProtectionPlan[]> {
   const [server] = (await executor.query<Server>(SERVER_SQL, [], options)).rows;
   return tables.flatMap((table) =>
-    sources.map((source): ProtectionPlan => ({
-      table: tableLabel(table),
-      source: source.kind,
-      ...choose(table, source, areKnownToSources(status), server),
-    })),
+    sources.map((source): ProtectionPlan => {
+      const chosen = choose(table, source, areKnownToSources(status), server);
+      if (chosen.protection === 'fingerprint' && !hasReceipts) {
+        return { table: tableLabel(table), source: source.kind, ...withoutReceipts(table, source) };
+      }
+      return { table: tableLabel(table), source: source.kind, ...chosen };
+    }),
+  );
+}
+
+/** Nothing can be skipped for the fingerprint of its receipt where there are none. */
+function withoutReceipts(
+  table: TableDescription,
+  { kind }: NormalizedSource,
+): Pick<ProtectionPlan, 'protection' | 'needs'> {
+  if (kind === 'other') {
+    return { protection: 'source', needs: 'a condition that leaves out changes of status columns' };
+  }
+  throw new WriteBackError(
+    'WRITE_BACK',
+    `Writing statuses into columns of ${tableLabel(table)} would be captured as changes by ${kind}.`,
+    {
+      retryable: false,
+      remedy: `Keep receipts; or leave the columns their default names${
+        kind === 'replication'
+          ? `, and run: ALTER TABLE ${qualifiedName(table)} REPLICA IDENTITY FULL;`
+          : '.'
+      }`,
+    },
   );
 }
 

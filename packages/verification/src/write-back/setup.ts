@@ -1,7 +1,6 @@
 import {
   qualifiedName,
   quoteIdentifier,
-  resolveTables,
   runSetup,
   type RunSetupOptions,
   type SetupStatement,
@@ -9,11 +8,12 @@ import {
 } from '@certyo-cdc/postgres';
 
 import { ledgerTable } from '../receipts/sql.ts';
-import type { ColumnTarget, NormalizedWriteBackOptions } from './options.ts';
+import { type ColumnTarget, keyOfTable, type NormalizedWriteBackOptions } from './options.ts';
 import { CREATE_ORIGIN_SQL, DROP_ORIGIN_SQL, originGrantSql } from './protection.ts';
 import { queueSetupSql, queueTeardownSql } from './queue-sql.ts';
 import { sideTableSetupSql, sideTableTeardownSql } from './side-table.ts';
 import { namesOf } from './status-columns.ts';
+import { describeTarget } from './target-table.ts';
 import {
   dropStatusColumnsSql,
   dropStatusFunctionsSql,
@@ -26,14 +26,16 @@ export async function setUpColumns(
   target: ColumnTarget,
   options: RunSetupOptions,
 ): Promise<readonly string[]> {
-  const { place, status, tables } = target;
-  const described = await resolveTables(session, tables, options);
+  const { keys, place, status, tables } = target;
   const statements: (string | SetupStatement)[] = [
     `CREATE SCHEMA IF NOT EXISTS ${quoteIdentifier(place.schema)};`,
-    ...described.flatMap((table) =>
-      statusColumnsSql(table, status, place.schema, new Set(table.columns.map(({ name }) => name))),
-    ),
   ];
+  for (const table of tables) {
+    const key = keyOfTable(keys, table);
+    const { signal } = options;
+    const now = await describeTarget(session, table, { status, schema: place.schema, key, signal });
+    statements.push(...statusColumnsSql(now, status, place.schema));
+  }
   return runSetup(session, statements, options);
 }
 

@@ -66,35 +66,38 @@ $certyo$;`,
   };
 }
 
-/** Adds what is missing of the columns, and makes the trigger anew. Constant defaults do not rewrite the table. */
+/** Adds what is missing of the columns and the trigger. Constant defaults do not rewrite the table. */
 export function statusColumnsSql(
-  table: QualifiedName,
+  table: {
+    readonly name: QualifiedName;
+    readonly absent: readonly string[];
+    readonly hasTrigger: boolean;
+  },
   columns: StatusColumns,
   schema: string,
-  existing: ReadonlySet<string>,
 ): readonly (string | SetupStatement)[] {
-  const on = qualifiedName(table);
+  const on = qualifiedName(table.name);
   const types: readonly (readonly [string | null, string])[] = [
     [columns.recordHash, 'pg_catalog.text'],
     [columns.status, "pg_catalog.text DEFAULT 'pending'"],
     [columns.verifiedAt, 'pg_catalog.timestamptz'],
   ];
   const added = types.flatMap(([name, type]) =>
-    name === null || existing.has(name)
+    name === null || !table.absent.includes(name)
       ? []
       : [
-          `ALTER TABLE ${on} ADD COLUMN ${quoteIdentifier(name)} ${type};`,
+          `ALTER TABLE ${on} ADD COLUMN IF NOT EXISTS ${quoteIdentifier(name)} ${type};`,
           `COMMENT ON COLUMN ${on}.${quoteIdentifier(name)} IS ${quoteLiteral(COMMENT)};`,
         ],
   );
   const made = statusFunction(schema, columns);
   const trigger = quoteIdentifier(STATUS_TRIGGER);
-  const locking = [
-    ...added,
+  const makeTrigger = [
     `DROP TRIGGER IF EXISTS ${trigger} ON ${on};`,
     `CREATE TRIGGER ${trigger} BEFORE INSERT OR UPDATE ON ${on} FOR EACH ROW EXECUTE FUNCTION ${qualifiedName(made.name)}();`,
     `ALTER TABLE ${on} ENABLE ALWAYS TRIGGER ${trigger};`,
   ];
+  const locking = [...added, ...(table.hasTrigger ? [] : makeTrigger)];
   return [...made.sql, ...locking.map((sql) => ({ sql, locks: on }))];
 }
 
