@@ -41,4 +41,49 @@ describe('write-back', () => {
       expect(side).toEqual({ all: 400, deleted: 10 });
     },
   );
+
+  test.each(['polling', 'listen-notify', 'replication full'] as const)(
+    'V-05: %s: columns with other names are left out by their fingerprints',
+    async (capture) => {
+      await using db = await testDatabase();
+      await db.query(
+        'CREATE TABLE public.orders (id bigint PRIMARY KEY, note text); ALTER TABLE public.orders REPLICA IDENTITY FULL',
+      );
+      const columns = { status: 'state', recordHash: 'proof', verifiedAt: 'proved_at' };
+      await using it = await writeBackRig(db, {
+        capture,
+        writeBack: { columns },
+        sink: { skipUnchanged: 'all', statusColumns: Object.values(columns) },
+      });
+      await db.query("INSERT INTO public.orders SELECT i, 'a' FROM generate_series(1, 60) AS i");
+      await it.settle();
+      await db.query("UPDATE public.orders SET note = 'b' WHERE id <= 20");
+      await it.settle();
+      expect(it.emulator.records()).toHaveLength(80);
+      const rows = await db.query('SELECT DISTINCT state FROM public.orders');
+      expect(rows).toEqual([{ state: 'anchored' }]);
+    },
+  );
+
+  test('V-13: set wrong, so that what is written comes back, it stops and says why', async () => {
+    await using db = await testDatabase();
+    if (db.major < 16) return;
+    await db.query('CREATE TABLE public.orders (id bigint PRIMARY KEY, note text)');
+    // The source leaves out no origin.
+    await using it = await writeBackRig(db, {
+      capture: 'replication fingerprint',
+      writeBack: { source: { kind: 'replication', origin: 'none' } },
+      sink: { skipUnchanged: false },
+    });
+    await db.query("INSERT INTO public.orders SELECT i, 'a' FROM generate_series(1, 50) AS i");
+    expect(await it.writeBack.closed).toMatchObject({
+      code: 'WRITE_BACK_LOOP',
+      message: expect.stringContaining('comes back as changes') as string,
+      remedy: expect.stringContaining("skipUnchanged: 'all'") as string,
+    });
+    expect(it.writeBack.status().state).toBe('failed');
+    await it.pipeline.caughtUp();
+    // Once each, not again and again.
+    expect(it.emulator.records().length).toBeLessThanOrEqual(100);
+  });
 });

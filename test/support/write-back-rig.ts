@@ -45,6 +45,8 @@ export interface WriteBackRigOptions {
   readonly capture: Capture;
   readonly writeBack?: Partial<WriteBackOptions>;
   readonly sink?: CertyoSinkOptions;
+  /** False: write-back is run by hand. */
+  readonly isStarted?: boolean;
 }
 
 const tables = ['public.orders'];
@@ -77,7 +79,7 @@ export function sourceOf(capture: Capture): WriteBackOptions['source'] {
 /** A table, captured and anchored by an emulator, and a write-back of its statuses. */
 export async function writeBackRig(
   db: TestDatabase,
-  { capture, sink, writeBack: options }: WriteBackRigOptions,
+  { capture, isStarted = true, sink, writeBack: options }: WriteBackRigOptions,
 ): Promise<WriteBackRig> {
   const emulator = await startCertyoEmulator({ batchAgeMs: 100, anchorDelayMs: 50 });
   const receipts = postgresReceiptStore({ connection: db.url, firstLookMs: 1 });
@@ -115,7 +117,7 @@ export async function writeBackRig(
   );
   await pipeline.start();
   await verifier.start();
-  await writeBack.start();
+  if (isStarted) await writeBack.start();
   return {
     emulator,
     receipts,
@@ -131,6 +133,7 @@ export async function writeBackRig(
             writeBack.backlog({ signal }),
           ]);
           if (pending === 0 && queued === 0) break;
+          if (!isStarted) await writeBack.runOnce();
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       }

@@ -8,7 +8,7 @@ import {
   type TableDescription,
 } from '@certyo-cdc/postgres';
 
-import { areKnownToSources, type StatusColumns } from './status-columns.ts';
+import { areKnownToSources, namesOf, type StatusColumns } from './status-columns.ts';
 
 interface CallOptions {
   readonly signal: AbortSignal;
@@ -126,7 +126,7 @@ export async function chooseProtections(
   const [server] = (await executor.query<Server>(SERVER_SQL, [], options)).rows;
   return tables.flatMap((table) =>
     sources.map((source): ProtectionPlan => {
-      const chosen = choose(table, source, areKnownToSources(status), server);
+      const chosen = choose(table, source, status, server);
       if (chosen.protection === 'fingerprint' && !hasReceipts) {
         return { table: tableLabel(table), source: source.kind, ...withoutReceipts(table, source) };
       }
@@ -165,9 +165,10 @@ const FINGERPRINT = {
 function choose(
   table: TableDescription,
   source: NormalizedSource,
-  isKnown: boolean,
+  status: StatusColumns,
   server: Server | undefined,
 ): Pick<ProtectionPlan, 'protection' | 'needs'> {
+  const isKnown = areKnownToSources(status);
   if (source.origin) return useOrigin(server);
   if (source.kind === 'polling') {
     return isKnown
@@ -180,7 +181,7 @@ function choose(
   if (source.kind === 'listen-notify' && isKnown) return { protection: 'source', needs: null };
   if (source.kind === 'replication') {
     if (isKnown && table.replicaIdentity === 'full') return { protection: 'source', needs: null };
-    refuseHidden(table);
+    refuseHidden(table, status);
   }
   return FINGERPRINT;
 }
@@ -211,10 +212,11 @@ function useOrigin(server: Server | undefined): Pick<ProtectionPlan, 'protection
 }
 
 /** An update of the status would not show large values that it leaves alone: its payload would be another one. */
-function refuseHidden(table: TableDescription): void {
+function refuseHidden(table: TableDescription, status: StatusColumns): void {
   if (table.replicaIdentity === 'full') return;
+  const own = new Set([...OWN_COLUMNS, ...namesOf(status)]);
   const hidden = table.columns.filter(
-    (column) => column.mayBeToasted && column.generated === null && !OWN_COLUMNS.has(column.name),
+    (column) => column.mayBeToasted && column.generated === null && !own.has(column.name),
   );
   // Few rows have large values; but what would loop must not depend on it.
   const large = hidden.filter(({ typeName }) => !isAlwaysShort(typeName));
