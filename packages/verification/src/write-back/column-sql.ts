@@ -1,5 +1,6 @@
-import { qualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
+import { qualifiedName, quoteIdentifier, quoteLiteral } from '@certyo-cdc/postgres';
 
+import { STATUS_TRIGGER } from './status-trigger.ts';
 import { columnList, type TargetTable } from './target-table.ts';
 
 function keyTypes(table: TargetTable): readonly { readonly name: string; readonly type: string }[] {
@@ -70,5 +71,5 @@ WHERE ${status} IS DISTINCT FROM 'anchored'${behind} ORDER BY ${order(table)} LI
 export function triggersSql(): string {
   return `SELECT pg_catalog.string_agg(g.tgname, ', ' ORDER BY g.tgname) AS names FROM pg_catalog.pg_trigger g
 WHERE g.tgrelid = $1::oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND (g.tgtype & 16) <> 0
-  AND g.tgname !~ '^zz[yz]_certyo_'`;
+  AND g.tgname <> ${quoteLiteral(STATUS_TRIGGER)}`;
 }

@@ -229,6 +229,12 @@ export class ColumnWriter {
         'Call setup() of the write-back once, or print its SQL with dryRun.',
       );
     }
+    if (table.isFiltered) {
+      throw refuse(
+        `Row level security hides rows of ${label}.`,
+        'Give the role of the write-back BYPASSRLS.',
+      );
+    }
     if (table.key.length === 0) {
       throw refuse(`${label} has no primary key.`, `Name its key columns in keys['${label}'].`);
     }

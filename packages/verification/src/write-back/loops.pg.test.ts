@@ -68,7 +68,9 @@ describe('write-back and triggers of the table', () => {
     for (let time = 0; time < 5; time += 1) {
       await it.queue(writeBack);
       expect(await writeBack.runOnce()).toMatchObject({ written: 1 });
-      await it.database.query("UPDATE items SET certyo_anchor_status = 'pending'");
+      await it.database.query(
+        "BEGIN; SET LOCAL certyo.write_back = 'on'; UPDATE items SET certyo_anchor_status = 'pending'; COMMIT",
+      );
     }
     await it.queue(writeBack);
     await expect(writeBack.runOnce()).rejects.toMatchObject({

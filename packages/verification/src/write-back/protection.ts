@@ -72,11 +72,6 @@ export function normalizeSources(
   });
 }
 
-/** The origin of write-back in a database; origins are of the whole server. */
-export function originName(database: string): string {
-  return `certyo_write_back_${database}`;
-}
-
 /** Makes the origin where it is wanted and not there; needs a superuser, or EXECUTE on the function. */
 export const CREATE_ORIGIN_SQL: string = `SELECT pg_catalog.pg_replication_origin_create('certyo_write_back_' || pg_catalog.current_database())
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_replication_origin WHERE roname = 'certyo_write_back_' || pg_catalog.current_database());`;

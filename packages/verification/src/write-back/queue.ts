@@ -1,5 +1,10 @@
-import type { OperationType, RecordVersionName, TableVersionColumn } from '@certyo-cdc/core';
-import type { SqlExecutor } from '@certyo-cdc/postgres';
+import {
+  type OperationType,
+  type RecordVersionName,
+  type TableVersionColumn,
+  WriteBackError,
+} from '@certyo-cdc/core';
+import { PostgresServerError, type SqlExecutor } from '@certyo-cdc/postgres';
 
 import type { FinishedReceipt, VerifierFollower } from '../verifier/follower.ts';
 import {
@@ -171,11 +176,24 @@ export class WriteBackQueue {
     executor: SqlExecutor,
     options: CallOptions,
   ): Promise<void> {
-    await executor.query(
-      addToQueueSql(this.#schema),
-      [this.#target, keys(receipts), versions(receipts)],
-      options,
-    );
+    try {
+      await executor.query(
+        addToQueueSql(this.#schema),
+        [this.#target, keys(receipts), versions(receipts)],
+        options,
+      );
+    } catch (error) {
+      const isMissing = error instanceof PostgresServerError && error.code === '42P01';
+      const isForbidden = error instanceof PostgresServerError && error.code === '42501';
+      if (!isMissing && !isForbidden) throw error;
+      throw new WriteBackError('WRITE_BACK', 'A verifier could not queue what was anchored.', {
+        cause: error,
+        retryable: false,
+        remedy: isMissing
+          ? 'Call setup() of the write-back once.'
+          : 'Run what writeBackFollowerGrantSql() prints for the role of the verifier.',
+      });
+    }
   }
 }
 

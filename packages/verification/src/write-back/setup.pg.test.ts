@@ -119,7 +119,7 @@ describe('setup of write-back', () => {
     });
     expect(await without.closed).toMatchObject({ code: 'WRITE_BACK' });
     await it.make();
-    await it.database.query('ALTER TABLE items DISABLE TRIGGER zzy_certyo_status');
+    await it.database.query('ALTER TABLE items DISABLE TRIGGER zzzz_certyo_status');
     const untriggered = createWriteBack({
       receipts: it.receipts,
       connection: it.database.url,

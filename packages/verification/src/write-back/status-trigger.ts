@@ -11,15 +11,18 @@ import {
 
 import { namesOf, type StatusColumns } from './status-columns.ts';
 
-/** BEFORE triggers fire in the order of their names: this one sees what all others have made of the row, but for polling's stamp. */
-export const STATUS_TRIGGER = 'zzy_certyo_status';
+/** BEFORE triggers fire in the order of their names: this one sees what all others have made of the row. */
+export const STATUS_TRIGGER = 'zzzz_certyo_status';
+
+/** Says to the trigger that it is write-back that writes. */
+export const WRITING_SQL: string = "SELECT pg_catalog.set_config('certyo.write_back', 'on', true)";
 
 /** Marks columns that setup has added, so that teardown removes no other. */
 const COMMENT = 'Kept by certyo-cdc write-back.';
 
 /**
  * The function that takes the status from a row when its content changes, so that it never stands on newer content than was
- * verified. Rows are compared byte by byte, without the status columns, those of polling's stamp, and generated ones, which a
+ * verified; and that keeps it when somebody else writes it, as applications do that write whole rows back. Rows are compared byte by byte, without the status columns, those of polling's stamp, and generated ones, which a
  * BEFORE trigger does not see yet. The names are looked up when it fires: it never fails a writer when columns are gone.
  */
 function statusFunction(
@@ -33,6 +36,9 @@ function statusFunction(
     ...(columns.verifiedAt === null ? [] : [[columns.verifiedAt, null]]),
   ]);
   const status = quoteIdentifier(columns.status);
+  const kept = namesOf(columns)
+    .map((name) => `${quoteLiteral(name)}, pg_catalog.to_jsonb(OLD) -> ${quoteLiteral(name)}`)
+    .join(', ');
   const body = `
 DECLARE
   blank pg_catalog.jsonb;
@@ -49,7 +55,10 @@ BEGIN
     -- Any assignment makes plpgsql read all columns of OLD, with the constant defaults of columns that were added since.
     OLD.${status} := OLD.${status};
     IF pg_catalog.jsonb_populate_record(NEW, blank) OPERATOR(pg_catalog.*=) pg_catalog.jsonb_populate_record(OLD, blank) THEN
-      RETURN NEW;
+      IF pg_catalog.current_setting('certyo.write_back', true) = 'on' THEN
+        RETURN NEW;
+      END IF;
+      RETURN pg_catalog.jsonb_populate_record(NEW, pg_catalog.jsonb_build_object(${kept}));
     END IF;
   END IF;
   RETURN pg_catalog.jsonb_populate_record(NEW, ${quoteLiteral(JSON.stringify(fresh))});

@@ -10,6 +10,7 @@ import {
 
 import type { ColumnTarget } from './options.ts';
 import { USE_ORIGIN_SQL } from './protection.ts';
+import { WRITING_SQL } from './status-trigger.ts';
 
 interface CallOptions {
   readonly signal: AbortSignal;
@@ -50,6 +51,7 @@ export class TargetAccess {
           [String(this.#lockTimeoutMs)],
           options,
         );
+        await executor.query(WRITING_SQL, [], options);
         if (this.#usesOrigin) await executor.query(USE_ORIGIN_SQL, [], options);
         return work(executor);
       }, options),

@@ -41,6 +41,8 @@ export interface TargetTable {
   readonly absent: readonly string[];
   /** Whether the trigger that takes the status from changed rows is there. */
   readonly hasTrigger: boolean;
+  /** Whether row level security hides rows from us. */
+  readonly isFiltered: boolean;
 }
 
 /** How a table is looked at. */
@@ -79,9 +81,9 @@ export async function describeTarget(
   );
   const found = await executor.query(hasTriggerSql(schema, status), [description.oid], options);
   const [database] = (
-    await executor.query<{ readonly name: string }>(
-      'SELECT pg_catalog.current_database() AS name',
-      [],
+    await executor.query<{ readonly name: string; readonly is_filtered: string }>(
+      'SELECT pg_catalog.current_database() AS name, pg_catalog.row_security_active($1::oid)::text AS is_filtered',
+      [description.oid],
       options,
     )
   ).rows;
@@ -99,6 +101,7 @@ export async function describeTarget(
     status,
     absent: namesOf(status).filter((column) => !names.has(column)),
     hasTrigger: found.rows.length > 0,
+    isFiltered: database?.is_filtered === 'true',
   };
 }
 

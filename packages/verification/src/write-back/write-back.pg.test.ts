@@ -63,6 +63,10 @@ describe('createWriteBack', () => {
     await it.database.query(
       `UPDATE items SET note = 'b', certyo_anchor_status = 'anchored' WHERE id = 4`,
     );
+    // An application that writes the whole row back as it was when it read it.
+    await it.database.query(
+      `UPDATE items SET note = 'a', certyo_anchor_status = 'pending', certyo_record_hash = NULL WHERE id = 2`,
+    );
     await it.database.query(`UPDATE items SET doc = '{"a": 1}' WHERE id = 5`);
     await it.database.query(`UPDATE items SET id = 16 WHERE id = 6`);
     await it.database.query(`ALTER TABLE items ADD COLUMN more int DEFAULT 7`);
