@@ -11,8 +11,8 @@ const SOURCES: readonly Capture[] = [
   'replication origin',
 ];
 
-/** Both sides begin within this time, milliseconds. */
-const SPREAD_MS = 12;
+/** Longest pause in a transaction, milliseconds. */
+const SPREAD_MS = 20;
 const WAIT_MS = 60_000;
 const { signal } = new AbortController();
 
@@ -29,6 +29,8 @@ type Change = (typeof CHANGES)[number];
 interface Place {
   readonly db: TestDatabase;
   readonly it: WriteBackRig;
+  /** What a round of write-back took the last time: changes come at any moment of it, or soon after. */
+  roundMs: number;
 }
 
 async function runRaces(options: CampaignOptions): Promise<CampaignResult> {
@@ -38,8 +40,7 @@ async function runRaces(options: CampaignOptions): Promise<CampaignResult> {
     return await eachRun(options, async (context) => {
       const place = places.get(context.source) ?? open(server, context.source);
       places.set(context.source, place);
-      const { db, it } = await place;
-      return await race(db, it, context);
+      return await race(await place, context);
     });
   } finally {
     for (const place of places.values()) {
@@ -60,14 +61,14 @@ async function open(
     await db.query('ALTER TABLE public.orders REPLICA IDENTITY FULL');
   }
   const capture = SOURCES.find((each) => each === source) ?? 'polling';
-  return { db, it: await writeBackRig(db, { capture, isStarted: false }) };
+  return { db, it: await writeBackRig(db, { capture, isStarted: false }), roundMs: 100 };
 }
 
 async function race(
-  db: TestDatabase,
-  it: WriteBackRig,
+  place: Place,
   { random, run }: RunContext,
 ): Promise<Readonly<Record<string, number>>> {
+  const { db, it } = place;
   const id = String(run);
   const change = CHANGES[Math.floor(random() * CHANGES.length)] ?? 'update';
   await db.query(`INSERT INTO public.orders VALUES ($1, 'first')`, [id]);
@@ -79,9 +80,10 @@ async function race(
   }
   const client = await db.client();
   const [first, round] = await Promise.all([
-    sleep(random() * SPREAD_MS).then(() => apply(client, id, change, random)),
-    sleep(random() * SPREAD_MS).then(() => it.writeBack.runOnce()),
+    sleep(random() * place.roundMs * 1.5).then(() => apply(client, id, change, random)),
+    it.writeBack.runOnce(),
   ]);
+  place.roundMs = round.durationMs;
   for (const row of [first, await read(client, id)]) assertOfContent(it, id, row, change);
   await it.settle();
   const effects = it.emulator.records({ recordId: id });
