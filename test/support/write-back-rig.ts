@@ -90,6 +90,7 @@ export async function writeBackRig(
     connection: db.url,
     ...(columns ? { into: 'both', tables, source: sourceOf(capture) } : {}),
     intervalMs: 20,
+    sweepIntervalMs: isStarted ? 100 : 1,
     ...options,
   });
   await writeBack.setup({ signal });
@@ -128,12 +129,12 @@ export async function writeBackRig(
         await pipeline.caughtUp();
         for (;;) {
           if (writeBack.status().error !== null) throw writeBack.status().error;
+          if (!isStarted) await writeBack.runOnce();
           const [{ pending }, { queued }] = await Promise.all([
             receipts.summary({ signal }),
             writeBack.backlog({ signal }),
           ]);
           if (pending === 0 && queued === 0) break;
-          if (!isStarted) await writeBack.runOnce();
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       }

@@ -58,6 +58,7 @@ export async function writtenBack(
           : { into: 'both', tables: ['public.items'], source: 'replication' }),
         lockTimeoutMs: 100,
         intervalMs: 10,
+        sweepIntervalMs: false,
         ...options,
       });
       made.push(writeBack);

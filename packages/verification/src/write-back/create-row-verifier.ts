@@ -1,5 +1,5 @@
 import { parseJson, type Verification } from '@certyo-cdc/core';
-import { GatedCalls, type RecordDraft } from '@certyo-cdc/core/internal';
+import { GatedCalls } from '@certyo-cdc/core/internal';
 import {
   quoteIdentifier,
   resolveTables,
@@ -10,9 +10,9 @@ import {
 
 import type { VerifierState } from '../verifier/events.ts';
 import { LookInterrupted, Requests } from '../verifier/requests.ts';
-import { openRowsSql } from './column-sql.ts';
 import type { ColumnWriter, StatusWrite } from './column-writer.ts';
 import { LoopDetector } from './loop-detector.ts';
+import { type OpenRow, openRows } from './open-rows.ts';
 import {
   chooseProtections,
   CREATE_ORIGIN_SQL,
@@ -31,7 +31,6 @@ import {
 import { Service } from './service.ts';
 import { columnGrantSql, setUpColumns, tearDownColumns } from './setup.ts';
 import { TargetAccess } from './target-access.ts';
-import { readRow, textOf } from './target-table.ts';
 import { ColumnWriters } from './write-columns.ts';
 
 interface CallOptions {
@@ -74,12 +73,6 @@ export interface RowVerifier extends AsyncDisposable {
 }
 
 type Counts = { -readonly [Name in keyof Omit<RowVerifierRound, 'durationMs'>]: number };
-
-/** A row with the record that it would be. */
-interface OpenRow {
-  readonly key: readonly string[];
-  readonly draft: RecordDraft | null;
-}
 
 class StandardRowVerifier implements RowVerifier {
   readonly #options: NormalizedRowVerifierOptions;
@@ -212,53 +205,23 @@ class StandardRowVerifier implements RowVerifier {
     return round;
   }
 
-  /** Once through the table in the order of the key: rows that are not anchored yet never stand in the way of others. */
   async #pass(writer: ColumnWriter, counts: Counts, options: SignalOptions): Promise<void> {
     const { batchSize, time } = this.#options;
-    writer.forget();
-    for (let after: readonly string[] | null = null; ;) {
-      const page: readonly OpenRow[] = await this.#page(writer, after, options);
+    for await (const page of openRows(this.#access, writer, batchSize, options)) {
       counts.looked += page.length;
       const writes: StatusWrite[] = [];
       for (const row of page) {
         const write = await this.#ask(row, counts, options);
         if (write !== null) writes.push(write);
       }
-      if (writes.length > 0) {
-        const outcomes = await this.#writers.write(writer, writes, options);
-        const written = writes.filter((_write, index) => outcomes[index] === 'written');
-        counts.written += written.length;
-        counts.passed += writes.length - written.length;
-        const contents = written.map(({ fingerprint, key }) => JSON.stringify([key, fingerprint]));
-        this.#detector.count(contents, time.now());
-      }
-      const last: OpenRow | undefined = page.at(-1);
-      if (last === undefined || page.length < batchSize) return;
-      after = last.key;
+      if (writes.length === 0) continue;
+      const outcomes = await this.#writers.write(writer, writes, options);
+      const written = writes.filter((_write, index) => outcomes[index] === 'written');
+      counts.written += written.length;
+      counts.passed += writes.length - written.length;
+      const contents = written.map(({ fingerprint, key }) => JSON.stringify([key, fingerprint]));
+      this.#detector.count(contents, time.now());
     }
-  }
-
-  #page(
-    writer: ColumnWriter,
-    after: readonly string[] | null,
-    options: SignalOptions,
-  ): Promise<readonly OpenRow[]> {
-    return this.#access.read(async (executor) => {
-      const table = await writer.table(executor, options);
-      const payloads = writer.payloads(table);
-      const { rows } = await executor.query(
-        openRowsSql(table, after !== null),
-        [this.#options.batchSize, ...(after ?? [])],
-        options,
-      );
-      return rows.map((found) => {
-        const row = readRow(table, found);
-        return {
-          key: table.key.map((column) => textOf(table, row, column) ?? ''),
-          draft: payloads.now(row),
-        };
-      });
-    }, options);
   }
 
   /** With the payload: without it the answer would say that something was anchored, not that this is it. */

@@ -94,6 +94,14 @@ export interface WriteBackOptions extends ColumnTargetOptions {
    * @default 1_000
    */
   readonly intervalMs?: number | undefined;
+  /**
+   * How often all rows whose status is not `anchored` are compared with the ledger, milliseconds; `false` for never. It finds rows
+   * that came back to what was anchored without a receipt of it, which a poll does not see, and rows that were there before
+   * write-back was.
+   *
+   * @default 3_600_000
+   */
+  readonly sweepIntervalMs?: number | false | undefined;
   /** Observes it. What it throws is ignored. */
   readonly onEvent?: ((event: WriteBackEvent) => void) | undefined;
 }
@@ -118,6 +126,7 @@ export interface NormalizedWriteBackOptions extends ColumnTarget {
   readonly keyOf: ((record: RecordName) => readonly string[] | null) | null;
   readonly name: string;
   readonly intervalMs: number;
+  readonly sweepIntervalMs: number | false;
   readonly onEvent: ((event: WriteBackEvent) => void) | null;
 }
 
@@ -132,7 +141,16 @@ export const TARGET_NAMES: readonly string[] = [
   'lockTimeoutMs',
   'time',
 ];
-const OWN_NAMES = ['receipts', 'into', 'source', 'keyOf', 'name', 'intervalMs', 'onEvent'] as const;
+const OWN_NAMES = [
+  'receipts',
+  'into',
+  'source',
+  'keyOf',
+  'name',
+  'intervalMs',
+  'sweepIntervalMs',
+  'onEvent',
+] as const;
 const MOST_ROWS = 1_000;
 
 /** Checks what both kinds of write-back have. */
@@ -207,6 +225,7 @@ export function normalizeWriteBackOptions(options: WriteBackOptions): Normalized
     keyOf: options.keyOf ?? null,
     name: reader.text('name', 'write-back'),
     intervalMs: reader.positive('intervalMs', 1_000, MAX_TIMER_MS),
+    sweepIntervalMs: reader.positiveIntegerOrFalse('sweepIntervalMs', 3_600_000, MAX_TIMER_MS),
     onEvent: options.onEvent ?? null,
   };
 }

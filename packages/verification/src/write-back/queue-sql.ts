@@ -81,6 +81,16 @@ ORDER BY r.record_key, r.record_version DESC
 ON CONFLICT (target, record_key, record_version) DO NOTHING`;
 }
 
+/** $1 target, $2 record keys. The newest version of each, where it is anchored. */
+export function addAnchoredSql(schema: string): string {
+  return `INSERT INTO ${queue(schema)} (target, record_key, record_version)
+SELECT $1, n.record_key, n.record_version FROM (SELECT DISTINCT pg_catalog.unnest($2::uuid[])) AS k(record_key)
+CROSS JOIN LATERAL (SELECT own.record_key, own.record_version, own.state, own.operation FROM ${ledgerTable(schema, 'receipts')} AS own
+  WHERE own.record_key = k.record_key ORDER BY own.record_version DESC, own.accepted_at DESC LIMIT 1) AS n
+WHERE n.state = 'anchored' AND n.operation <> 'delete' ORDER BY 2
+ON CONFLICT (target, record_key, record_version) DO NOTHING`;
+}
+
 /** $1 target. */
 export function backlogSql(schema: string): string {
   return `SELECT pg_catalog.count(*)::text AS queued,

@@ -8,6 +8,7 @@ import { PostgresServerError, type SqlExecutor } from '@certyo-cdc/postgres';
 
 import type { FinishedReceipt, VerifierFollower } from '../verifier/follower.ts';
 import {
+  addAnchoredSql,
   addToQueueSql,
   echoesSql,
   postponeSql,
@@ -151,6 +152,21 @@ export class WriteBackQueue {
     const { rowCount } = await executor.query(
       redriveSql(this.#schema),
       [this.#target, since.toISOString()],
+      options,
+    );
+    return rowCount;
+  }
+
+  /** Puts the newest versions of these records in that are anchored. */
+  async addAnchored(
+    executor: SqlExecutor,
+    recordKeys: readonly string[],
+    options: CallOptions,
+  ): Promise<number> {
+    if (recordKeys.length === 0) return 0;
+    const { rowCount } = await executor.query(
+      addAnchoredSql(this.#schema),
+      [this.#target, recordKeys],
       options,
     );
     return rowCount;

@@ -1,9 +1,11 @@
 import type { SqlExecutor } from '@certyo-cdc/postgres';
 
 import type { LedgerAccess } from '../receipts/ledger-access.ts';
+import { recordKey } from '../receipts/record-key.ts';
 import type { ColumnWriter, StatusWrite, WriteOutcome } from './column-writer.ts';
 import type { WriteBackRound } from './events.ts';
 import { LoopDetector } from './loop-detector.ts';
+import { openRows } from './open-rows.ts';
 import type { NormalizedWriteBackOptions } from './options.ts';
 import type { QueuedReceipt, QueueEntry, Taken, WriteBackQueue } from './queue.ts';
 import { writeSideTable } from './side-table.ts';
@@ -34,11 +36,13 @@ interface RowWrite {
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 60_000;
+const SWEEP_ROWS = 500;
 
 /** Works the queue off. */
 export class WriteBackRounds {
   readonly #parts: RoundParts;
   readonly #detector = new LoopDetector();
+  #sweptAtMs = -Infinity;
 
   constructor(parts: RoundParts) {
     this.#parts = parts;
@@ -46,7 +50,7 @@ export class WriteBackRounds {
 
   /** Until nothing is due any more; what somebody has locked is due later. */
   async run(options: CallOptions): Promise<WriteBackRound> {
-    const { ledger, options: settings, queue } = this.#parts;
+    const settings = this.#parts.options;
     const startedAtMs = settings.time.now();
     const counts: Counts = {
       taken: 0,
@@ -57,6 +61,13 @@ export class WriteBackRounds {
       gone: 0,
       busy: 0,
     };
+    await this.#workOff(counts, options);
+    if (await this.#sweep(options)) await this.#workOff(counts, options);
+    return { ...counts, durationMs: settings.time.now() - startedAtMs };
+  }
+
+  async #workOff(counts: Counts, options: CallOptions): Promise<void> {
+    const { ledger, options: settings, queue } = this.#parts;
     for (;;) {
       options.signal.throwIfAborted();
       await this.#lookForEchoes(options);
@@ -66,9 +77,30 @@ export class WriteBackRounds {
         await this.#apply(taken, executor, counts, options);
         return taken.receipts.length + taken.obsolete.length === 0;
       }, options);
-      if (isDone) break;
+      if (isDone) return;
     }
-    return { ...counts, durationMs: settings.time.now() - startedAtMs };
+  }
+
+  /** Queues what is anchored and has rows that do not say so. True when there is any. */
+  async #sweep(options: CallOptions): Promise<boolean> {
+    const { ledger, options: settings, queue, target, writers } = this.#parts;
+    const { sweepIntervalMs, time } = settings;
+    if (!settings.toColumns || sweepIntervalMs === false) return false;
+    if (time.now() - this.#sweptAtMs < sweepIntervalMs) return false;
+    let queued = 0;
+    for (const table of settings.tables) {
+      const writer = writers.of(table);
+      if (writer === null) continue;
+      for await (const page of openRows(target, writer, SWEEP_ROWS, options)) {
+        const keys = page.flatMap(({ draft }) => (draft === null ? [] : [recordKey(draft)]));
+        queued += await ledger.write(
+          (executor) => queue.addAnchored(executor, keys, options),
+          options,
+        );
+      }
+    }
+    this.#sweptAtMs = time.now();
+    return queued > 0;
   }
 
   async #apply(

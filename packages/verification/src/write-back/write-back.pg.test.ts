@@ -210,4 +210,36 @@ describe('createWriteBack', () => {
     });
     expect(await it.statuses()).toEqual({ 1: 'pending' });
   });
+
+  test('a row that is again what was anchored gets its status without another receipt', async () => {
+    await using it = await writtenBack();
+    const writeBack = await it.make({ sweepIntervalMs: 1 });
+    await it.database.query(`INSERT INTO items VALUES (1, 'a'), (2, 'b'), (3, 'c')`);
+    await it.store([
+      { recordId: '1', payload: { id: 1, note: 'a' } },
+      { recordId: '2', payload: { id: 2, note: 'b' } },
+      { recordId: '3', payload: { id: 3, note: 'c' }, state: 'pending' },
+    ]);
+    // Nothing is queued: these rows were there before write-back was.
+    expect(await writeBack.runOnce()).toMatchObject({ taken: 2, written: 2 });
+    await it.database.query(`UPDATE items SET note = 'x' WHERE id = 1`);
+    expect(await writeBack.runOnce()).toMatchObject({ written: 0, newer: 1 });
+    await it.database.query(`UPDATE items SET note = 'a' WHERE id = 1`);
+    expect(await writeBack.runOnce()).toMatchObject({ written: 1 });
+    expect(await it.statuses()).toEqual({ 1: 'anchored', 2: 'anchored', 3: 'pending' });
+  });
+
+  test('the ledger may be in another database than the rows', async () => {
+    await using ledger = await writtenBack();
+    await using it = await writtenBack();
+    await it.receipts.teardown({ signal });
+    const writeBack = await it.make({ receipts: ledger.receipts, sweepIntervalMs: false });
+    await it.database.query(`INSERT INTO items VALUES (1, 'a')`);
+    await ledger.store([{ recordId: '1', payload: { id: 1, note: 'a' } }]);
+    await ledger.queue(writeBack);
+    expect(await writeBack.runOnce()).toMatchObject({ written: 1, sideTable: 1 });
+    expect(await it.statuses()).toEqual({ 1: 'anchored' });
+    expect(await ledger.database.query('SELECT FROM certyo.write_back_queue')).toEqual([]);
+    await writeBack.teardown({ signal });
+  });
 });
