@@ -1,4 +1,5 @@
 import {
+  DEFAULT_SCHEMA,
   qualifiedName,
   quoteIdentifier,
   runSetup,
@@ -121,7 +122,10 @@ export function writeBackGrants(
 }
 
 /** What the role of a verifier needs besides `verifierGrantSql` when write-back follows it. */
-export function writeBackFollowerGrantSql(role: string, schema: string): readonly string[] {
+export function writeBackFollowerGrantSql(
+  role: string,
+  schema: string = DEFAULT_SCHEMA,
+): readonly string[] {
   return [
     `GRANT SELECT, INSERT, UPDATE ON ${ledgerTable(schema, 'write_back_queue')} TO ${quoteIdentifier(role)};`,
   ];
