@@ -47,12 +47,6 @@ export interface StatusWrite {
  */
 export type WriteOutcome = 'written' | 'kept' | 'newer' | 'gone' | 'busy';
 
-/** Runs work in a transaction that writes, as the write-back has them. */
-export type WriteTransaction = <T>(
-  work: (executor: SqlExecutor) => Promise<T>,
-  options: CallOptions,
-) => Promise<T>;
-
 /**
  * Writes statuses into the rows of one table: locks the rows that nobody else has, in the order of the key; compares each with what
  * was verified; writes; and looks whether anything but the status has changed with it, which would make it a change of the row.

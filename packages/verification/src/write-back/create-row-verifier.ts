@@ -29,7 +29,7 @@ import {
   type RowVerifierRound,
 } from './row-verifier-options.ts';
 import { Service } from './service.ts';
-import { columnGrantSql, setUpColumns, tearDownColumns } from './setup.ts';
+import { columnGrantSql, setUpColumns, tearDownColumns, withSetupSession } from './setup.ts';
 import { TargetAccess } from './target-access.ts';
 import { ColumnWriters } from './write-columns.ts';
 
@@ -114,22 +114,20 @@ class StandardRowVerifier implements RowVerifier {
     return this.#service.closed;
   }
 
-  async setup(options: RunSetupOptions): Promise<readonly string[]> {
-    const { session } = this.#access;
+  setup(options: RunSetupOptions): Promise<readonly string[]> {
     const origin = this.#usesOrigin() ? [CREATE_ORIGIN_SQL] : [];
-    return [
+    return withSetupSession(this.#options.place, async (session) => [
       ...(await setUpColumns(session, this.#options, options)),
       ...(await runSetup(session, origin, options)),
-    ];
+    ]);
   }
 
-  async teardown(options: RunSetupOptions): Promise<readonly string[]> {
-    const { session } = this.#access;
+  teardown(options: RunSetupOptions): Promise<readonly string[]> {
     const origin = this.#usesOrigin() ? [DROP_ORIGIN_SQL] : [];
-    return [
+    return withSetupSession(this.#options.place, async (session) => [
       ...(await tearDownColumns(session, this.#options, options)),
       ...(await runSetup(session, origin, options)),
-    ];
+    ]);
   }
 
   grantSql(role: string): readonly string[] {

@@ -22,6 +22,7 @@ import {
   sideTeardown,
   tearDownColumns,
   usesOrigin,
+  withSetupSession,
   writeBackGrants,
 } from './setup.ts';
 import { TargetAccess } from './target-access.ts';
@@ -149,22 +150,26 @@ class StandardWriteBack implements WriteBack {
   }
 
   async setup(options: RunSetupOptions): Promise<readonly string[]> {
+    const own = this.#options;
+    const { place } = own.ledger;
     return [
-      ...(await runSetup(this.#ledger.session, ledgerPart(this.#options), options)),
-      ...(await runSetup(this.#target.session, sidePart(this.#options), options)),
-      ...(this.#options.toColumns
-        ? await setUpColumns(this.#target.session, this.#options, options)
-        : []),
+      ...(await withSetupSession(place, (to) => runSetup(to, ledgerPart(own), options))),
+      ...(await withSetupSession(own.place, async (to) => [
+        ...(await runSetup(to, sidePart(own), options)),
+        ...(own.toColumns ? await setUpColumns(to, own, options) : []),
+      ])),
     ];
   }
 
   async teardown(options: RunSetupOptions): Promise<readonly string[]> {
+    const own = this.#options;
+    const { place } = own.ledger;
     return [
-      ...(this.#options.toColumns
-        ? await tearDownColumns(this.#target.session, this.#options, options)
-        : []),
-      ...(await runSetup(this.#target.session, sideTeardown(this.#options), options)),
-      ...(await runSetup(this.#ledger.session, ledgerTeardown(this.#options), options)),
+      ...(await withSetupSession(own.place, async (to) => [
+        ...(own.toColumns ? await tearDownColumns(to, own, options) : []),
+        ...(await runSetup(to, sideTeardown(own), options)),
+      ])),
+      ...(await withSetupSession(place, (to) => runSetup(to, ledgerTeardown(own), options))),
     ];
   }
 

@@ -50,6 +50,7 @@ describe('setup of write-back', () => {
     await writeBack.setup({ signal });
     expect(await state(database)).toEqual(made);
     await writeBack.start();
+    await writeBack.drain();
     await writeBack.teardown({ signal });
     expect(await state(database)).toEqual(before);
     await receipts.close();

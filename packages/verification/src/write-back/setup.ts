@@ -1,5 +1,7 @@
 import {
   DEFAULT_SCHEMA,
+  type NormalizedStoreOptions,
+  openStoreSession,
   qualifiedName,
   quoteIdentifier,
   runSetup,
@@ -20,6 +22,19 @@ import {
   dropStatusFunctionsSql,
   statusColumnsSql,
 } from './status-trigger.ts';
+
+/** Works with a session of its own: a write-back that has stopped can be removed too. */
+export async function withSetupSession<T>(
+  place: NormalizedStoreOptions,
+  work: (session: SqlSession) => Promise<T>,
+): Promise<T> {
+  const session = openStoreSession(place, 'certyo-cdc setup');
+  try {
+    return await work(session);
+  } finally {
+    await session.close();
+  }
+}
 
 /** What is added to tables. Reads which columns they have. */
 export async function setUpColumns(

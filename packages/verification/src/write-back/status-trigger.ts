@@ -22,43 +22,53 @@ const COMMENT = 'Kept by certyo-cdc write-back.';
 
 /**
  * The function that takes the status from a row when its content changes, so that it never stands on newer content than was
- * verified; and that keeps it when somebody else writes it, as applications do that write whole rows back. Rows are compared byte by byte, without the status columns, those of polling's stamp, and generated ones, which a
- * BEFORE trigger does not see yet. The names are looked up when it fires: it never fails a writer when columns are gone.
+ * verified; and that keeps it when somebody else writes it, as applications do that write whole rows back. Rows are compared
+ * as texts, without the status columns, those of polling's stamp, and generated ones, which a BEFORE trigger does not see yet.
+ * The names are looked up when it fires: it never fails a writer when columns are gone.
  */
 function statusFunction(
   schema: string,
   columns: StatusColumns,
 ): { readonly name: QualifiedName; readonly sql: readonly string[] } {
-  const own = [...namesOf(columns), XID_COLUMN].map(quoteLiteral).join(', ');
+  const names = namesOf(columns);
   const fresh = Object.fromEntries([
     [columns.status, 'pending'],
     ...(columns.recordHash === null ? [] : [[columns.recordHash, null]]),
     ...(columns.verifiedAt === null ? [] : [[columns.verifiedAt, null]]),
   ]);
-  const status = quoteIdentifier(columns.status);
-  const kept = namesOf(columns)
-    .map((name) => `${quoteLiteral(name)}, pg_catalog.to_jsonb(OLD) -> ${quoteLiteral(name)}`)
-    .join(', ');
+  const ofOld = (name: string): string => `${quoteLiteral(name)}, OLD.${quoteIdentifier(name)}`;
+  const build = (list: readonly string[]): string =>
+    `pg_catalog.jsonb_build_object(${list.map(ofOld).join(', ')})`;
   const body = `
 DECLARE
-  blank pg_catalog.jsonb;
+  found int;
+  has_stamp bool;
+  has_generated bool;
+  kept pg_catalog.jsonb;
+  own pg_catalog.jsonb;
 BEGIN
-  IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a
-                  WHERE a.attrelid = TG_RELID AND a.attname = ${quoteLiteral(columns.status)} AND NOT a.attisdropped) THEN
-    RETURN NEW;
-  END IF;
   IF TG_OP = 'UPDATE' THEN
-    -- A domain may refuse NULL: both rows get the old value there.
-    SELECT pg_catalog.jsonb_object_agg(a.attname, CASE t.typtype WHEN 'd' THEN pg_catalog.to_jsonb(OLD) -> a.attname END) INTO blank
-      FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-     WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped AND (a.attname IN (${own}) OR a.attgenerated <> '');
-    -- Any assignment makes plpgsql read all columns of OLD, with the constant defaults of columns that were added since.
-    OLD.${status} := OLD.${status};
-    IF pg_catalog.jsonb_populate_record(NEW, blank) OPERATOR(pg_catalog.*=) pg_catalog.jsonb_populate_record(OLD, blank) THEN
-      IF pg_catalog.current_setting('certyo.write_back', true) = 'on' THEN
-        RETURN NEW;
+    SELECT count(*) FILTER (WHERE a.attname IN (${names.map(quoteLiteral).join(', ')})),
+      coalesce(bool_or(a.attname = ${quoteLiteral(XID_COLUMN)}), false), bool_or(a.attgenerated <> '')
+      INTO found, has_stamp, has_generated
+      FROM pg_catalog.pg_attribute a WHERE a.attrelid = TG_RELID AND a.attnum > 0 AND NOT a.attisdropped;
+    IF found = ${String(names.length)} THEN
+      -- OLD is only read: assigning to a column that was added since the row was written may free what is not its own.
+      kept := ${build(names)};
+      own := kept;
+      IF has_stamp THEN
+        own := own || ${build([XID_COLUMN])};
       END IF;
-      RETURN pg_catalog.jsonb_populate_record(NEW, pg_catalog.jsonb_build_object(${kept}));
+      IF has_generated THEN
+        own := own || (SELECT pg_catalog.jsonb_object_agg(a.attname, pg_catalog.to_jsonb(OLD) -> a.attname)
+          FROM pg_catalog.pg_attribute a WHERE a.attrelid = TG_RELID AND NOT a.attisdropped AND a.attgenerated <> '');
+      END IF;
+      IF pg_catalog.jsonb_populate_record(NEW, own)::text = OLD::text THEN
+        IF pg_catalog.current_setting('certyo.write_back', true) = 'on' THEN
+          RETURN NEW;
+        END IF;
+        RETURN pg_catalog.jsonb_populate_record(NEW, kept);
+      END IF;
     END IF;
   END IF;
   RETURN pg_catalog.jsonb_populate_record(NEW, ${quoteLiteral(JSON.stringify(fresh))});
@@ -68,7 +78,7 @@ END`;
   return {
     name,
     sql: [
-      `CREATE OR REPLACE FUNCTION ${qualifiedName(name)}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = 'force_generic_plan' AS $certyo$${body}
+      `CREATE OR REPLACE FUNCTION ${qualifiedName(name)}() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET plan_cache_mode = 'force_generic_plan' SET extra_float_digits = 3 AS $certyo$${body}
 $certyo$;`,
       `REVOKE ALL ON FUNCTION ${qualifiedName(name)}() FROM PUBLIC;`,
     ],
