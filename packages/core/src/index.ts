@@ -27,6 +27,7 @@ export {
   DeadLetterError,
   ReceiptError,
   WindowError,
+  WriteBackError,
 } from './errors/store-error.ts';
 export { MappingError, UnavailableValueError, ValueError } from './errors/value-error.ts';
 export { isRowChange } from './event/change-event.ts';

@@ -21,6 +21,9 @@ export {
   windowSetupSql,
   windowTeardownSql,
 } from './windows/sql.ts';
+export { createRowVerifier } from './write-back/create-row-verifier.ts';
+export { createWriteBack } from './write-back/create-write-back.ts';
+export { writeBackFollowerGrantSql } from './write-back/setup.ts';
 
 export type { AuditState, AuditStateStore } from './audit/audit-state.ts';
 export type { CatchUp, SettledBy } from './audit/catch-up.ts';
@@ -68,3 +71,23 @@ export type { ChainEnd } from './windows/fold.ts';
 export type { PostgresWindowStoreOptions } from './windows/options.ts';
 export type { PostgresWindowStore } from './windows/postgres-window-store.ts';
 export type { CompletenessWindow, StoredWindow } from './windows/window.ts';
+export type { RowVerifier, RowVerifierStatus } from './write-back/create-row-verifier.ts';
+export type { WriteBack, WriteBackStatus } from './write-back/create-write-back.ts';
+export type { WriteBackEvent, WriteBackRound } from './write-back/events.ts';
+export type {
+  ColumnTargetOptions,
+  MappingOptions,
+  WriteBackOptions,
+} from './write-back/options.ts';
+export type {
+  Protection,
+  ProtectionPlan,
+  SourceKind,
+  WriteBackSource,
+} from './write-back/protection.ts';
+export type { StatusColumnOptions } from './write-back/status-columns.ts';
+export type {
+  RowVerifierEvent,
+  RowVerifierOptions,
+  RowVerifierRound,
+} from './write-back/row-verifier-options.ts';

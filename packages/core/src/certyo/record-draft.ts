@@ -24,3 +24,9 @@ export interface RecordDraft {
   /** What the payload names under `_unavailable`; null where it shows all. */
   readonly unavailable: UnavailableColumns | null;
 }
+
+/** The payload as text. */
+export function payloadText({ payload }: RecordDraft): string {
+  if (typeof payload === 'string') return payload;
+  return payload.event.canonicalRow(payload.includes, payload.image);
+}

@@ -145,16 +145,7 @@ const OWN_NAMES = [
 /** Checks the options, fills in defaults and makes the client where none is given. */
 export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSinkOptions {
   refuseUnknownOptions('', options, [...OWN_NAMES, ...CLIENT_OPTION_NAMES]);
-  const { messages = 'deliver', statusColumns = DEFAULTS.statusColumns, mapper } = options;
-  if (messages !== 'deliver' && messages !== 'skip') {
-    throw wrongOption('messages', "'deliver' or 'skip'", messages);
-  }
-  if (!Array.isArray(statusColumns) || !statusColumns.every((name) => typeof name === 'string')) {
-    throw wrongOption('statusColumns', 'an array of column names', statusColumns);
-  }
-  if (mapper !== undefined && !isRecordMapper(mapper)) {
-    throw wrongOption('mapper', 'what recordMapper() returned', mapper);
-  }
+  const rules = draftRules(options);
   const { receipts = null, skipUnchanged = 'copies' } = options;
   if (receipts !== null && typeof receipts?.store !== 'function') {
     throw wrongOption('receipts', 'a store of receipts', receipts);
@@ -178,9 +169,7 @@ export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSink
   );
   const name = optionalText('name', options.name) ?? DEFAULTS.name;
   const clientId = optionalText('clientId', options.clientId);
-  const database = optionalText('database', options.database);
   const maxRecordBytes = positiveInteger('maxRecordBytes', options.maxRecordBytes, maxBatchBytes);
-  const restrict = restrictWith(normalizeColumnPolicies(options.columns), mapper ?? null);
   const unavailable = normalizeUnavailablePolicy(options.unavailable);
   // Last, because it opens what must be closed.
   const client = options.client ?? createCertyoClient(clientOptions(options));
@@ -190,19 +179,39 @@ export function normalizeSinkOptions(options: CertyoSinkOptions): NormalizedSink
     client,
     ownsClient: options.client === undefined,
     writer: new RecordWriter(client.tenantId, clientId),
-    rules: {
-      database,
-      mapper: mapper ?? null,
-      restrict,
-      statusColumns: new Set(statusColumns),
-      messages,
-    },
+    rules,
     maxBatchItems,
     maxBatchBytes,
     maxRecordBytes,
     unavailable,
     receipts,
     skipUnchanged,
+  };
+}
+
+/** Checks the options that say how events become records, and fills in defaults. */
+export function draftRules(
+  options: Pick<
+    CertyoSinkOptions,
+    'columns' | 'database' | 'mapper' | 'messages' | 'statusColumns'
+  >,
+): DraftRules {
+  const { messages = 'deliver', statusColumns = DEFAULTS.statusColumns, mapper } = options;
+  if (messages !== 'deliver' && messages !== 'skip') {
+    throw wrongOption('messages', "'deliver' or 'skip'", messages);
+  }
+  if (!Array.isArray(statusColumns) || !statusColumns.every((name) => typeof name === 'string')) {
+    throw wrongOption('statusColumns', 'an array of column names', statusColumns);
+  }
+  if (mapper !== undefined && !isRecordMapper(mapper)) {
+    throw wrongOption('mapper', 'what recordMapper() returned', mapper);
+  }
+  return {
+    database: optionalText('database', options.database),
+    mapper: mapper ?? null,
+    restrict: restrictWith(normalizeColumnPolicies(options.columns), mapper ?? null),
+    statusColumns: new Set(statusColumns),
+    messages,
   };
 }
 

@@ -47,7 +47,9 @@ export type ErrorCode =
   | 'CHECKPOINT_FENCED'
   | 'DEAD_LETTER_STORE'
   | 'RECEIPT_STORE'
-  | 'WINDOW_STORE';
+  | 'WINDOW_STORE'
+  | 'WRITE_BACK'
+  | 'WRITE_BACK_LOOP';
 
 /** Every code that an error of this library can carry. A code never changes its meaning. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
@@ -273,6 +275,20 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeDescription>> = {
       'How many events there were could not be stored or read. Nothing is acknowledged before it is.',
     cause: 'The store’s database is away, or its tables are missing.',
     remedy: 'Run setup() of the window store; the pipeline tries again when it is only away.',
+  },
+  WRITE_BACK: {
+    happened: 'What became of records could not be written back. Nothing of it is lost.',
+    cause:
+      'The database is away, or a table, column, trigger or privilege is missing; or a trigger of the table undoes it.',
+    remedy:
+      'Run the SQL in the message, or setup() of the write-back; it tries again when it is only away.',
+  },
+  WRITE_BACK_LOOP: {
+    happened: 'Writing back would change rows, or comes back as changes: it has stopped.',
+    cause:
+      'A trigger of the table changes the row with every UPDATE, or the source does not leave out what write-back does.',
+    remedy:
+      'Give the trigger the condition in the message, or choose another protection; then start again.',
   },
 };
 

@@ -54,3 +54,20 @@ export class WindowError extends CdcError {
     this.retryable = options.retryable;
   }
 }
+
+/** What became of records could not be written back into the database. */
+export class WriteBackError extends CdcError {
+  override readonly name = 'WriteBackError' as const;
+  override readonly code: 'WRITE_BACK' | 'WRITE_BACK_LOOP';
+  override readonly retryable: boolean;
+
+  constructor(
+    code: WriteBackError['code'],
+    message: string,
+    options: CdcErrorOptions & { readonly retryable: boolean },
+  ) {
+    super(message, options);
+    this.code = code;
+    this.retryable = options.retryable;
+  }
+}

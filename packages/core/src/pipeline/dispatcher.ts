@@ -12,18 +12,13 @@ import { retryDelayMs } from './retry-policy.ts';
 import { RetryQueue } from './retry-queue.ts';
 import type { RunContext } from './run-context.ts';
 import { outcomeOf, retryAfterOf } from './verdicts.ts';
-import type { WorkItem } from './work-item.ts';
+import type { RejectionHandler, WorkItem } from './work-item.ts';
 
 /** Failed tries of a group after which it is split, so that one record cannot hold the others. */
 const SPLIT_AFTER = 3;
 
 /** Requests that are kept ready while all others are under way. */
 const AHEAD = 2;
-
-/** Hears of items that the other side will never take. */
-export interface RejectionHandler<Item> {
-  rejected(item: WorkItem<Item>, error: Error): void;
-}
 
 /** Sends what is ready, one item per lane at a time, and acts on the verdicts. */
 export class Dispatcher<Item, Row extends object> {

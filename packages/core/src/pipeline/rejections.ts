@@ -1,7 +1,7 @@
-import type { Dispatcher, RejectionHandler } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import type { Parking } from './parking.ts';
 import type { RunContext } from './run-context.ts';
-import type { WorkItem } from './work-item.ts';
+import type { RejectionHandler, WorkItem } from './work-item.ts';
 
 /** Halts or parks, by option. */
 export class Rejections<Item, Row extends object> implements RejectionHandler<Item> {

@@ -54,3 +54,8 @@ export class WorkItem<Item> {
     this.table = table;
   }
 }
+
+/** Hears of items that the other side will never take. */
+export interface RejectionHandler<Item> {
+  rejected(item: WorkItem<Item>, error: Error): void;
+}

@@ -42,11 +42,9 @@ export class AuditSession implements AsyncDisposable {
     this.coordinator = open();
     this.rows = openStoreSession(options.place, 'certyo-cdc audit');
     this.ledger = new LedgerAccess(options.ledger, 'certyo-cdc audit');
-    this.wholeLedger = new LedgerAccess(
-      options.ledger,
-      'certyo-cdc audit',
-      sqlSession(options.ledger.place.target, { applicationName: 'certyo-cdc audit' }),
-    );
+    this.wholeLedger = new LedgerAccess(options.ledger, 'certyo-cdc audit', {
+      session: sqlSession(options.ledger.place.target, { applicationName: 'certyo-cdc audit' }),
+    });
     this.workers = Array.from({ length: options.workers }, () => ({
       rows: open(),
       ledger: new LedgerAccess(options.ledger, 'certyo-cdc audit'),

@@ -19,6 +19,8 @@ export interface StoreFailures {
     message: string,
     options: CdcErrorOptions & { readonly retryable: boolean },
   ) => Error;
+  /** Errors that are told as they are. */
+  readonly others?: readonly (abstract new (...args: never[]) => Error)[];
   readonly setup: readonly string[];
   readonly grants: readonly string[];
 }
@@ -67,6 +69,7 @@ export class StoreAccess {
       signal.throwIfAborted();
       const failures = this.#failures();
       if (error instanceof failures.error) throw error;
+      if (failures.others?.some((other) => error instanceof other) === true) throw error;
       const { said, retryable, remedy } = judgeStoreFailure(error, failures);
       throw new failures.error(`${failures.subject} could not be ${done}: ${said}.`, {
         cause: error,

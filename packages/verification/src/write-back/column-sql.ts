@@ -1,0 +1,75 @@
+import { qualifiedName, quoteIdentifier, quoteLiteral } from '@certyo-cdc/postgres';
+
+import { STATUS_TRIGGER } from './status-trigger.ts';
+import { columnList, type TargetTable } from './target-table.ts';
+
+function keyTypes(table: TargetTable): readonly { readonly name: string; readonly type: string }[] {
+  return table.key.map((name) => ({
+    name: quoteIdentifier(name),
+    type: table.info.columns.find((column) => column.name === name)?.typeName ?? 'text',
+  }));
+}
+
+/** `$first` and following: one array of texts per key column. */
+function wanted(table: TargetTable, first: number, more: readonly string[] = []): string {
+  const arrays = [
+    ...table.key.map((_, index) => `pg_catalog.unnest($${String(first + index)}::text[])`),
+    ...more,
+  ];
+  return `ROWS FROM (${arrays.join(', ')}) WITH ORDINALITY`;
+}
+
+function keyNames(table: TargetTable): string {
+  return table.key.map((_, index) => `k${String(index)}`).join(', ');
+}
+
+function isWanted(table: TargetTable): string {
+  return keyTypes(table)
+    .map(({ name, type }, index) => `t.${name} = w.k${String(index)}::${type}`)
+    .join(' AND ');
+}
+
+function order(table: TargetTable): string {
+  return keyTypes(table)
+    .map(({ name }) => `t.${name}`)
+    .join(', ');
+}
+
+/**
+ * $1 and following: key texts by column. Rows in the order of the key (V-10), with `n`, the number of the key that was asked for.
+ * Locked ones are left out when `locks`: nobody waits for anybody.
+ */
+export function readRowsSql(table: TargetTable, locks: boolean): string {
+  return `SELECT w.n::text AS n, ${columnList(table)} FROM ${wanted(table, 1)} AS w(${keyNames(table)}, n)
+JOIN ${qualifiedName(table.name)} AS t ON ${isWanted(table)}
+ORDER BY ${order(table)}${locks ? ' FOR NO KEY UPDATE OF t SKIP LOCKED' : ''}`;
+}
+
+/** $1 statuses, $2 record hashes, $3 and following key texts by column. */
+export function writeStatusSql(table: TargetTable): string {
+  const { recordHash, status, verifiedAt } = table.status;
+  const set = [
+    `${quoteIdentifier(status)} = w.status`,
+    ...(recordHash === null ? [] : [`${quoteIdentifier(recordHash)} = w.record_hash`]),
+    ...(verifiedAt === null ? [] : [`${quoteIdentifier(verifiedAt)} = pg_catalog.now()`]),
+  ];
+  const more = ['pg_catalog.unnest($1::text[])', 'pg_catalog.unnest($2::text[])'];
+  return `UPDATE ${qualifiedName(table.name)} AS t SET ${set.join(', ')}
+FROM ${wanted(table, 3, more)} AS w(${keyNames(table)}, status, record_hash, n) WHERE ${isWanted(table)}`;
+}
+
+/** $1 most rows, $2 and following the key texts of the last row seen, where there is one. Rows that are not known to be anchored. */
+export function openRowsSql(table: TargetTable, isContinued: boolean): string {
+  const status = `t.${quoteIdentifier(table.status.status)}::text`;
+  const values = keyTypes(table).map(({ type }, index) => `$${String(index + 2)}::text::${type}`);
+  const behind = isContinued ? ` AND ROW(${order(table)}) > ROW(${values.join(', ')})` : '';
+  return `SELECT ${columnList(table)} FROM ${qualifiedName(table.name)} AS t
+WHERE ${status} IS DISTINCT FROM 'anchored'${behind} ORDER BY ${order(table)} LIMIT $1::int4`;
+}
+
+/** $1 oid. The triggers that an UPDATE of a row sets off, but ours. */
+export function triggersSql(): string {
+  return `SELECT pg_catalog.string_agg(g.tgname, ', ' ORDER BY g.tgname) AS names FROM pg_catalog.pg_trigger g
+WHERE g.tgrelid = $1::oid AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND (g.tgtype & 16) <> 0
+  AND g.tgname <> ${quoteLiteral(STATUS_TRIGGER)}`;
+}
