@@ -148,7 +148,7 @@ describe('the first copy', () => {
       await using reader = await openReader(it.source);
       const parts = (): number => reader.batches.filter(({ end }) => end !== null).length;
       // The first end says that the copy has begun, the second that a part of the table is copied.
-      await expect.poll(parts).toBeGreaterThanOrEqual(2);
+      await expect.poll(parts, { interval: 1 }).toBeGreaterThanOrEqual(2);
       reader.pause();
       expect(reader.rows.length).toBeLessThan(14_000);
       after = await reader.acknowledge();
