@@ -27,6 +27,11 @@ const AIMS: readonly Aim[] = [
     atLeast: 0.9,
   },
   {
+    path: 'pipeline.vsFastestDrainWithReceipts',
+    says: 'the same with every receipt stored in PostgreSQL before it is acknowledged',
+    atLeast: 0.6,
+  },
+  {
     path: 'pipeline.cpuVsPgLogicalReplication',
     says: 'CPU of a row, whole pipeline, over pg-logical-replication that only decodes',
     atMost: 0.75,

@@ -1,3 +1,5 @@
+import type { PostgresServer, TestDatabase } from '@certyo-cdc/testing';
+import { postgresReceiptStore } from '@certyo-cdc/verification';
 import type { Benchmark } from '../../runner/benchmark.ts';
 import {
   cpuSecondsPerMillion,
@@ -12,7 +14,8 @@ import { figure, spread } from '../../runner/spread.ts';
 import { FULL_SIZE, QUICK_SIZE } from '../../support/bench-rows.ts';
 import { HttpReceiver, type ReceiverReport } from '../../support/http-receiver.ts';
 import { askOnce } from '../../support/measured-process.ts';
-import { RecordedWal } from '../../support/recorded-wal.ts';
+import { RecordedWal, type WalReading } from '../../support/recorded-wal.ts';
+import { benchServer } from '../../support/server.ts';
 import {
   DEBEZIUM,
   DEBEZIUM_NOTES,
@@ -30,12 +33,14 @@ import type { PipelineInput } from './ours-process.ts';
 
 const OURS = 'certyo-cdc, the whole pipeline';
 const WITH_MAPPER = 'certyo-cdc, mapper reads all columns';
+const WITH_RECEIPTS = 'certyo-cdc, every receipt stored';
 
 const DEBEZIUMS = [DEBEZIUM, DEBEZIUM_SMALL_HEAP];
 
 const NOTES = [
   'The rows of the pipeline count when the receiver has answered for all of them, the checkpoint is saved and the slot stands behind them; CPU and memory are those of the client process, from the open stream on.',
   'pg-logical-replication does nothing but decode: it delivers nothing and acknowledges by its timer only.',
+  'Receipts are kept in a server of their own on the same cores, each before its row is acknowledged, in a ledger that is empty at first.',
   'The receiver runs on the same cores. It reads no JSON: it counts the records of a request, and its answers are text that was written beforehand.',
 ];
 
@@ -50,18 +55,20 @@ export const pipelineBenchmark: Benchmark = {
     const debezium = await openDebezium({ say, signal });
     await using receiver = await HttpReceiver.start(signal);
     await using wal = await RecordedWal.write(size, { signal });
+    await using ledger = await benchServer({ signal });
     say(`PostgreSQL ${wal.server.version}, ${size.rows} rows in ${size.transactions} transactions`);
     if (typeof debezium === 'string') say(`skipped: ${debezium}`);
     const reports: ReceiverReport[] = [];
-    const ours = (name: string, hasMapper: boolean): Variant<DrainMeasure> =>
-      pipelineDrain(name, { hasMapper, wal, receiver, signal }, (report) => {
-        if (!hasMapper) reports.push(report);
+    const ours = (name: string, how: Partial<PipelineRun> = {}): Variant<DrainMeasure> =>
+      pipelineDrain(name, { wal, receiver, signal, ...how }, (report) => {
+        if (name === OURS) reports.push(report);
       });
     const measures = await pairedRounds(
       [
-        ours(OURS, false),
+        ours(OURS),
         ...fastestDrains(wal, signal, say),
-        ours(WITH_MAPPER, true),
+        ours(WITH_MAPPER, { hasMapper: true }),
+        ours(WITH_RECEIPTS, { ledger }),
         pgLogicalReplicationDrain(wal, signal),
         ...(typeof debezium === 'string' ? [] : debeziumDrains(debezium, wal, receiver, signal)),
       ],
@@ -75,6 +82,10 @@ export const pipelineBenchmark: Benchmark = {
       notes: typeof debezium === 'string' ? NOTES : [...NOTES, ...DEBEZIUM_NOTES],
       figures: {
         ...figure('vsFastestDrain', ratioOf(measures, OURS, FASTEST_DRAINS, rowsPerSecond)),
+        ...figure(
+          'vsFastestDrainWithReceipts',
+          ratioOf(measures, WITH_RECEIPTS, FASTEST_DRAINS, rowsPerSecond),
+        ),
         ...figure('cpuVsPgLogicalReplication', cpuRatio(OURS)),
         ...figure('cpuWithMapperVsPgLogicalReplication', cpuRatio(WITH_MAPPER)),
         ...(typeof debezium === 'string'
@@ -97,38 +108,64 @@ export const pipelineBenchmark: Benchmark = {
   },
 };
 
+interface PipelineRun {
+  readonly wal: RecordedWal;
+  readonly receiver: HttpReceiver;
+  readonly signal: AbortSignal;
+  readonly hasMapper?: boolean;
+  /** The server of the receipts, where they are kept. */
+  readonly ledger?: PostgresServer;
+}
+
 function pipelineDrain(
   name: string,
-  {
-    hasMapper,
-    receiver,
-    signal,
-    wal,
-  }: {
-    readonly hasMapper: boolean;
-    readonly wal: RecordedWal;
-    readonly receiver: HttpReceiver;
-    readonly signal: AbortSignal;
-  },
+  { hasMapper = false, ledger, receiver, signal, wal }: PipelineRun,
   onReport: (report: ReceiverReport) => void,
 ): Variant<DrainMeasure> {
   const program = new URL('./ours-process.ts', import.meta.url);
+  const drain = async (
+    reading: WalReading,
+    receipts: TestDatabase | null,
+  ): Promise<DrainMeasure> => {
+    const input: PipelineInput = {
+      ...reading,
+      receiver: receiver.url,
+      hasMapper,
+      receipts: receipts?.url ?? null,
+    };
+    await receiver.begin();
+    const measure = await askOnce<DrainMeasure>(program, 'drain', input, { signal });
+    const report = await receiver.end();
+    const kept = receipts === null ? reading.rows : await countReceipts(receipts);
+    if (
+      report.records !== reading.rows ||
+      kept !== reading.rows ||
+      !(await wal.isAcknowledged(reading.slot))
+    ) {
+      throw new Error(
+        `${report.records} of ${reading.rows} rows came, ${kept} receipts are kept, or the slot stands still.`,
+      );
+    }
+    onReport(report);
+    return measure;
+  };
   return {
     name,
     measure: () =>
       wal.reading(async (reading) => {
-        const input: PipelineInput = { ...reading, receiver: receiver.url, hasMapper };
-        await receiver.begin();
-        const measure = await askOnce<DrainMeasure>(program, 'drain', input, { signal });
-        const report = await receiver.end();
-        if (report.records !== reading.rows || !(await wal.isAcknowledged(reading.slot)))
-          throw new Error(
-            `${report.records} of ${reading.rows} rows came, or the slot stands still.`,
-          );
-        onReport(report);
-        return measure;
+        if (ledger === undefined) return await drain(reading, null);
+        // A ledger of its own each time: what a full one costs is another question.
+        await using database = await ledger.createDatabase();
+        await using store = postgresReceiptStore({ connection: database.url });
+        await store.setup({ signal });
+        return await drain(reading, database);
       }),
   };
+}
+
+async function countReceipts(database: TestDatabase): Promise<number> {
+  const [row] = await database.query<{ count: string }>('SELECT count(*) FROM certyo.receipts');
+  return Number(row?.count);
 }
 
 /** What the other end cost, and how much it answered. */

@@ -56,7 +56,7 @@ export interface AnchoredWithin {
 }
 
 /** A store of receipts in PostgreSQL. */
-export interface PostgresReceiptStore extends ReceiptStore {
+export interface PostgresReceiptStore extends ReceiptStore, AsyncDisposable {
   /** Makes the tables; gives the SQL back. Running it again sets partitioning and retention anew. Needs CREATE on the database. */
   setup(options: RunSetupOptions): Promise<readonly string[]>;
   /** Removes the tables with every receipt. */
@@ -279,6 +279,10 @@ class Store implements PostgresReceiptStore {
   async close(): Promise<void> {
     await this.#writer.close();
     await Promise.all([this.#reading.session.close(), this.#writing.session.close()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }
 

@@ -31,7 +31,7 @@ interface CallOptions {
 }
 
 /** Windows of completeness in PostgreSQL. */
-export interface PostgresWindowStore extends WindowStore {
+export interface PostgresWindowStore extends WindowStore, AsyncDisposable {
   /** Makes schema and tables; gives the SQL back. Running it again changes nothing. Needs CREATE on the database. */
   setup(options: RunSetupOptions): Promise<readonly string[]>;
   /** Removes the tables with every window. */
@@ -197,6 +197,10 @@ class Store implements PostgresWindowStore {
 
   async close(): Promise<void> {
     await Promise.all([this.#reading.session.close(), this.#writing.session.close()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }
 
