@@ -5,11 +5,17 @@ import type { WalReading } from '../support/recorded-wal.ts';
 import { serveParent } from '../support/serve-parent.ts';
 import { readReplicationSocket } from './replication-socket.ts';
 
+/** How the bytes are thrown away. */
+export interface DiscardInput extends WalReading {
+  readonly restMs?: number | undefined;
+}
+
 serveParent({
-  drain: async (reading: WalReading): Promise<DrainMeasure> => {
+  drain: async (reading: DiscardInput): Promise<DrainMeasure> => {
     let stop = startMeter();
     await readReplicationSocket({
       reading,
+      restMs: reading.restMs,
       onStart: () => {
         stop = startMeter();
       },

@@ -4,6 +4,7 @@ import { createBenchRows, insertBenchRows, type BenchSize } from '../support/ben
 import { askOnce, MeasuredProcess } from '../support/measured-process.ts';
 import type { RecordedWal } from '../support/recorded-wal.ts';
 import { PG_RECVLOGICAL_MISSING, pgRecvlogical } from './pg-recvlogical.ts';
+import type { DiscardInput } from './discard-reader.ts';
 import type { SubscribeMeasure } from './postgres-js.ts';
 
 type Drain = Variant<DrainMeasure>;
@@ -12,6 +13,8 @@ type Drain = Variant<DrainMeasure>;
 export const PG_RECVLOGICAL = 'pg_recvlogical to /dev/null';
 /** The name in all tables of the reader that only reads. */
 export const DISCARD_READER = 'bytes thrown away';
+/** The same, that leaves the socket alone for a millisecond after each read. */
+export const RESTING_READER = 'bytes thrown away, with rests';
 export const PG_LOGICAL_REPLICATION = 'pg-logical-replication';
 export const PGWIRE = 'pgwire';
 export const POSTGRES_JS = 'postgres.js subscribe';
@@ -54,6 +57,19 @@ export function fastestDrains(
     measure: () => wal.reading((reading) => pgRecvlogical(reading, signal)),
   };
   return [recvlogical, discard];
+}
+
+/** What reading seldom does alone: the server wakes nobody for each message. */
+export function restingDrain(wal: RecordedWal, signal: AbortSignal): Drain {
+  const program = new URL('./discard-reader.ts', import.meta.url);
+  return {
+    name: RESTING_READER,
+    measure: () =>
+      wal.reading((reading) => {
+        const input: DiscardInput = { ...reading, restMs: 1 };
+        return askOnce<DrainMeasure>(program, 'drain', input, { signal });
+      }),
+  };
 }
 
 export function pgLogicalReplicationDrain(wal: RecordedWal, signal: AbortSignal): Drain {

@@ -23,6 +23,8 @@ export interface ReplicationSocketOptions {
    * kind of each.
    */
   readonly onFrame?: ((frame: Buffer) => void) | undefined;
+  /** How long the socket is left alone after each read. @default not at all */
+  readonly restMs?: number | undefined;
 }
 
 /**
@@ -35,6 +37,7 @@ export async function readReplicationSocket({
   onFrame,
   onStart,
   reading,
+  restMs,
 }: ReplicationSocketOptions): Promise<number> {
   let received = 0;
   let commits = 0;
@@ -106,7 +109,9 @@ export async function readReplicationSocket({
           buffer,
           callback: (length) => {
             onData(buffer.subarray(0, length));
-            return true;
+            if (restMs === undefined || !isStreaming) return true;
+            setTimeout(() => socket?.resume(), restMs);
+            return false;
           },
         },
       });

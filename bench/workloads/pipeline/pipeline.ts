@@ -26,6 +26,8 @@ import {
 import {
   FASTEST_DRAINS,
   fastestDrains,
+  RESTING_READER,
+  restingDrain,
   PG_LOGICAL_REPLICATION,
   pgLogicalReplicationDrain,
 } from '../../yardsticks/drains.ts';
@@ -67,6 +69,7 @@ export const pipelineBenchmark: Benchmark = {
       [
         ours(OURS),
         ...fastestDrains(wal, signal, say),
+        restingDrain(wal, signal),
         ours(WITH_MAPPER, { hasMapper: true }),
         ours(WITH_RECEIPTS, { ledger }),
         pgLogicalReplicationDrain(wal, signal),
@@ -82,6 +85,7 @@ export const pipelineBenchmark: Benchmark = {
       notes: typeof debezium === 'string' ? NOTES : [...NOTES, ...DEBEZIUM_NOTES],
       figures: {
         ...figure('vsFastestDrain', ratioOf(measures, OURS, FASTEST_DRAINS, rowsPerSecond)),
+        ...figure('vsRestingDrain', ratioOf(measures, OURS, RESTING_READER, rowsPerSecond)),
         ...figure(
           'vsFastestDrainWithReceipts',
           ratioOf(measures, WITH_RECEIPTS, FASTEST_DRAINS, rowsPerSecond),

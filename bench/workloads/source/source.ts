@@ -13,6 +13,8 @@ import {
   childDrain,
   FASTEST_DRAINS,
   fastestDrains,
+  RESTING_READER,
+  restingDrain,
   PG_LOGICAL_REPLICATION,
   pgLogicalReplicationDrain,
   pgwireDrain,
@@ -39,6 +41,7 @@ export const sourceBenchmark: Benchmark = {
         pgwireDrain(wal, signal),
         postgresJsDrain(wal, size, signal),
         ...fastestDrains(wal, signal, say),
+        restingDrain(wal, signal),
       ],
       { rounds, signal, onMeasure: (...turn) => say(drainLine(...turn)) },
     );
@@ -49,6 +52,7 @@ export const sourceBenchmark: Benchmark = {
       figures: {
         ...figure('cpuVsPgLogicalReplication', ratio),
         ...figure('vsFastestDrain', ratioOf(measures, OURS, FASTEST_DRAINS, rowsPerSecond)),
+        ...figure('vsRestingDrain', ratioOf(measures, OURS, RESTING_READER, rowsPerSecond)),
         ...summary.figures,
         postgres: wal.server.version,
       },

@@ -13,6 +13,9 @@ import { isSocketPath } from './resolve-tls.ts';
 /** SSLRequest (PostgreSQL documentation, 53.7): length 8, code 80877103. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
+/** Node would read on for a while into a socket that is paused, and so in the small pieces that a pause is to avoid. */
+const STOPS_AT_ONCE = { readableHighWaterMark: 1 };
+
 /**
  * Opens a socket to the server and negotiates TLS, up to where the start-up packet goes. We do it ourselves, because
  * node-postgres has no `prefer`, overrides the server name, and takes the modes to mean something else than libpq.
@@ -46,9 +49,17 @@ function dial(connection: ResolvedConnection): Socket {
   const { host, address, port } = connection;
   if (address === null && isSocketPath(host)) {
     const path = `${host}/.s.PGSQL.${String(port)}`;
-    return connectSocket({ path: path.startsWith('@') ? `\0${path.slice(1)}` : path });
+    return connectSocket({
+      path: path.startsWith('@') ? `\0${path.slice(1)}` : path,
+      ...STOPS_AT_ONCE,
+    });
   }
-  const socket = connectSocket({ host: address ?? host, port, noDelay: true });
+  const socket = connectSocket({
+    host: address ?? host,
+    port,
+    noDelay: true,
+    ...STOPS_AT_ONCE,
+  });
   if (connection.keepAliveMs !== false) socket.setKeepAlive(true, connection.keepAliveMs);
   return socket;
 }

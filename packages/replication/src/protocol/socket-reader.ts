@@ -10,6 +10,15 @@ interface ClientWithConnection {
 
 type DataListener = (chunk: Buffer) => void;
 
+/**
+ * How long the socket is left alone after a small piece. The server writes every message by itself, and a reader that
+ * waits for each wakes up, and is sent a signal, for each: three quarters of what reading costs, and half of the
+ * server's speed. A change that comes after a silence is read at once.
+ */
+const REST_MS = 1;
+/** A piece of this size says that more is waiting. */
+const LARGE_BYTES = 8 * 1024;
+
 /** How a socket is read. */
 export interface SocketReaderOptions {
   /** Bytes that may wait to be read before the socket is paused. */
@@ -33,6 +42,8 @@ export class SocketReader {
   #chunks: Buffer[] = [];
   #bufferedBytes = 0;
   #paused = false;
+  #isResting = false;
+  #restTimer: NodeJS.Timeout | null = null;
   #ended: Error | null = null;
   #wake: (() => void) | null = null;
   #lastReceivedAtMs: number = Date.now();
@@ -83,7 +94,7 @@ export class SocketReader {
         if (this.#paused && this.#bufferedBytes <= this.#maxBufferedBytes / 2) {
           this.#paused = false;
           this.#lastReceivedAtMs = Date.now();
-          this.#stream.resume();
+          if (!this.#isResting) this.#readOn();
         }
         const bytes = this.#frames.push(chunk);
         if (bytes !== null) return bytes;
@@ -118,6 +129,7 @@ export class SocketReader {
     this.#bufferedBytes = 0;
     this.#end(error);
     this.#stream.removeListener('data', this.#onData);
+    this.#stopResting();
   }
 
   /** Ends reading with `error`, at once, and drops the connection. */
@@ -134,8 +146,9 @@ export class SocketReader {
     this.#stream.removeListener('error', this.#onError);
     this.#stream.removeListener('close', this.#onClose);
     this.#stream.removeListener('end', this.#onClose);
+    this.#stopResting();
     for (const listener of this.#listenersBefore) this.#stream.on('data', listener);
-    if (this.#paused) this.#stream.resume();
+    this.#stream.resume();
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -145,9 +158,34 @@ export class SocketReader {
     if (!this.#paused && this.#bufferedBytes >= this.#maxBufferedBytes) {
       this.#paused = true;
       this.#stream.pause();
-    }
+    } else if (!this.#isResting && chunk.length < LARGE_BYTES) this.#rest();
     this.#rouse();
   };
+
+  #rest(): void {
+    this.#isResting = true;
+    this.#stream.pause();
+    if (this.#restTimer === null) this.#restTimer = setTimeout(this.#onRested, REST_MS);
+    else this.#restTimer.refresh();
+  }
+
+  readonly #onRested = (): void => {
+    this.#isResting = false;
+    if (!this.#paused && this.#ended === null) this.#readOn();
+  };
+
+  #stopResting(): void {
+    this.#isResting = false;
+    if (this.#restTimer !== null) clearTimeout(this.#restTimer);
+    this.#restTimer = null;
+  }
+
+  /** Takes all that came during the pause, in one piece; then whatever comes. */
+  #readOn(): void {
+    // Gives it to the listener, which may have the socket rest or pause again.
+    this.#stream.read();
+    if (!this.#isResting && !this.#paused) this.#stream.resume();
+  }
 
   readonly #onError = (error: Error): void => {
     this.#end(
