@@ -3,7 +3,7 @@
 import pg from 'pg';
 import { Checkpoint, SourceIdentity, Secret, CheckpointStore, DeadLetterStore, SourceEvent, ColumnInfo, JsonValue, TableInfo, RowOperation, TransactionInfo, EventSource, RowChange, GapCode, AcceptedGap, LogicalMessage, SchemaChange, Truncate, SourceConnectionError, JsonRow, ChangeStream } from '@certyo-cdc/core';
 import { Buffer as Buffer$1 } from 'node:buffer';
-import { OptionReader } from '@certyo-cdc/core/internal';
+import { ByteWriter, OptionReader } from '@certyo-cdc/core/internal';
 
 /** What a parameter may be. Lists become PostgreSQL arrays; everything goes over as text, except bytes. */
 type SqlParameter = string | number | bigint | boolean | null | Uint8Array | readonly (string | null)[];
@@ -796,8 +796,11 @@ declare function readTypeDescriptors(query: TypeQuery, oids: readonly number[]):
  * ones, and is refused with a `ValueError` (without a column name: whoever knows the column adds it).
  */
 interface ValueCodec {
-    /** Canonical JSON text, written from PostgreSQL's text without passing through JavaScript numbers. */
-    toJson(text: string): string;
+    /**
+     * Writes canonical JSON, from the bytes in which the text came to the bytes that are sent: no value passes through a
+     * JavaScript number, and most of them not through a string.
+     */
+    writeJson(bytes: Buffer$1, start: number, end: number, out: ByteWriter): void;
     /** The same JSON value for mappers. Numbers that JavaScript cannot hold exactly are strings or `JsonNumber`. */
     toValue(text: string): JsonValue;
 }
@@ -853,10 +856,8 @@ interface RowColumn {
     readonly name: string;
     /** Its place in a tuple. */
     readonly index: number;
-    /** The name as a JSON key, with the colon. */
-    readonly jsonKey: string;
-    /** The same after a comma. */
-    readonly nextJsonKey: string;
+    /** The name as a JSON key, between comma and colon. */
+    readonly jsonKey: Buffer$1;
     readonly codec: ValueCodec;
 }
 /** What decoding needs to know about the rows of one version of one table; made once per version. */
@@ -1397,6 +1398,10 @@ declare function parseRecordText(text: string): (string | null)[];
 declare function recordVersion(epoch: number, position: bigint, n?: number): string;
 /** The same where the position is a text of a fixed width already, for example a log position in hexadecimal. */
 declare function versionText(epoch: number, position: string, n: number): string;
+/** What the versions of one position have in common. */
+declare function versionPrefix(epoch: number, position: string): string;
+/** The n-th version behind a prefix. */
+declare function versionOf(prefix: string, n: number): string;
 
 /** A row version as a trigger saw it, told ahead of the read that would find it. */
 interface RowHint {
@@ -1426,4 +1431,4 @@ interface HintedStream<Row extends object = JsonRow> extends ChangeStream<Row> {
     offer(row: RowHint): boolean;
 }
 
-export { type AcceptedCheckpoint, type AcceptedGapOptions, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, type EventTrigger, FLUSHED_LSN_SQL, FUNCTION_VERSION_SQL, type FoundEventTrigger, type FunctionState, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, type NormalizedStoreOptions, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type Replacement, type ReplacementPlan, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowBlock, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SETUP_LOCK, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, type StoreFailure, type StoreRemedies, TLS_MODES, TRIGGER_VERSION_SQL, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createAcceptedGap, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createSnapshots, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, dropEventTriggerSql, endClient, eventTriggerSql, hasCapturedSince, isSameColumn, isSameLife, isStateSchema, judgeSourceFailure, judgeStoreFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizePostgresStoreOptions, normalizeSourceOptions, openSequenceLog, openStoreSession, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, prepareToWrite, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readEventTriggers, readObjectName, readPublication, readReconnect, readRecordKeys, readReplacements, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, replaceFunctionSql, replaceTriggerSql, replacementsSetupSql, resolveConnection, resolveTables, restoreTypeRegistry, roleOf, runSetup, serverInfo, spanLength, spanStart, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleAt, tupleFromTexts, tupleOf, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };
+export { type AcceptedCheckpoint, type AcceptedGapOptions, type CheckpointExpectation, type ColumnDescription, type ColumnShape, type ConnectOptions, type ConnectionOptions, DEFAULT_SCHEMA, type Environment, type EventTrigger, FLUSHED_LSN_SQL, FUNCTION_VERSION_SQL, type FoundEventTrigger, type FunctionState, type HintedStream, type KnownColumn, type KnownRelation, type Lease, LeaseKeeper, type LeaseKeeperOptions, type LeaseOptions, type LockHolder, type LogicalMessageOptions, NOT_SENT, type NormalizedStoreOptions, OWN_COLUMNS, PINNED_SETTINGS, type Password, type PoolClientLike, type PoolLike, type PostgresCheckpointStore, type PostgresDeadLetterStore, PostgresServerError, type PostgresStoreOptions, type PublicationDescription, type PublicationTable, type QualifiedName, type Queryable, REPLACED_KINDS, type ReconnectDelays, type ReconnectOptions, type RecordKeys, type ReplacedKind, type Replacement, type ReplacementPlan, type ReplicaIdentity, type ResolvedConnection, type ResolvedTls, type RowBlock, type RowChangeOptions, type RowColumn, type RowDescriptor, type RowDescriptorOptions, type RowHint, type RunSetupOptions, SERVER_LIFE_SQL, SETUP_LOCK, SPAN_NOT_SENT, SPAN_NULL, SPAN_UNAVAILABLE, STATUS_COLUMNS, type SchemaChangeOptions, type SequenceLog, type SequenceLogOptions, type SequenceLogPage, type SequenceLogRow, type ServerErrorFields, type ServerInfo, type SetupDatabases, type SetupOptions, type SetupSessionsOptions, type SetupStatement, type SourceFailureWords, type SourceOptions, type SourceSettings, type SqlExecutor, type SqlParameter, type SqlResult, type SqlRow, type SqlSession, type SqlSessionOptions, type StatePlace, type StateStores, type StateTable, type StateTableOptions, type StoreFailure, type StoreRemedies, TLS_MODES, TRIGGER_VERSION_SQL, TYPE_KINDS, type TableDescription, type TableEventOptions, type TableName, type TeardownOptions, type TlsLoader, type TlsMaterial, type TlsMode, type TlsOptions, type TruncateOptions, type Tuple, type TupleText, type TypeDescriptor, type TypeKind, type TypeQuery, type TypeRegistry, type TypeUse, UNAVAILABLE, type ValueCodec, WRITTEN_LSN_SQL, XID_COLUMN, acceptCheckpoint, acquireLease, checkpointGrantSql, checkpointSetupSql, checkpointTeardownSql, classifyPostgresError, columnInfos, connect, createAcceptedGap, createLogicalMessage, createRowChange, createRowDescriptor, createSchemaChange, createSnapshots, createTruncate, createTypeRegistry, deadLetterGrantSql, deadLetterSetupSql, deadLetterTeardownSql, describePostgresError, destroyClient, dropEventTriggerSql, endClient, eventTriggerSql, hasCapturedSince, isSameColumn, isSameLife, isStateSchema, judgeSourceFailure, judgeStoreFailure, knownRelationsFromJson, knownRelationsToJson, leaseGrantSql, leaseSetupSql, leaseTeardownSql, normalizePostgresStoreOptions, normalizeSourceOptions, openSequenceLog, openStoreSession, parseRecordText, parseTableName, pinSettings, postgresCheckpointStore, postgresDeadLetterStore, prepareToWrite, qualifiedName, queryText, quoteIdentifier, quoteLiteral, readEventTriggers, readObjectName, readPublication, readReconnect, readRecordKeys, readReplacements, readSetupOptions, readStateSchema, readTableList, readTables, readTeardownOptions, readTypeDescriptors, reconnectDelayMs, recordVersion, redactPostgresError, refuseOwnAndRepeated, replaceFunctionSql, replaceTriggerSql, replacementsSetupSql, resolveConnection, resolveTables, restoreTypeRegistry, roleOf, runSetup, serverInfo, spanLength, spanStart, sqlSession, sqlStateOf, stateSetupSql, stateStores, stateTeardownSql, tupleAt, tupleFromTexts, tupleOf, versionOf, versionPrefix, versionText, waitForFlush, withPinnedSettings, withSetupSessions, withinDeadline };
