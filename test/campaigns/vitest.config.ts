@@ -8,7 +8,11 @@ const config: ViteUserConfig = defineConfig({
     testTimeout: 600_000,
     fileParallelism: false,
     // How fast a copy is, `pnpm campaign first-copy` says.
-    env: { FIRST_COPY_ROWS: '2000000', FIRST_COPY_LEAST_RATIO: '0' },
+    env: {
+      FIRST_COPY_ROWS: '2000000',
+      FIRST_COPY_LEAST_RATIO: '0',
+      WRITE_BACK_ROWS: '500',
+    },
   },
 });
 

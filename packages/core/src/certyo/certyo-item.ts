@@ -35,19 +35,24 @@ const itemSchema = z.strictObject({
   origin: itemOriginSchema.optional(),
 });
 
-/** The lane of a record: all its versions go one after the other. */
+/** The lane of a record, a JSON array of its three names: all its versions go one after the other. */
 export function laneOf({ collection, database, recordId }: CertyoItem): string {
   if (place.database !== database || place.collection !== collection) {
-    place = { database, collection, prefix: JSON.stringify([database, collection]) };
+    const names = JSON.stringify([database, collection]);
+    place = { database, collection, prefix: `${names.slice(0, -1)},` };
   }
-  return place.prefix + recordId;
+  return NEEDS_NO_ESCAPE.test(recordId)
+    ? `${place.prefix}"${recordId}"]`
+    : `${place.prefix}${JSON.stringify(recordId)}]`;
 }
+
+const NEEDS_NO_ESCAPE = /^[\w.:-]*$/u;
 
 /** Of the newest lane: records of one place come one after the other. */
 let place: { readonly database: string; readonly collection: string; readonly prefix: string } = {
   database: '',
   collection: '',
-  prefix: '["",""]',
+  prefix: '["","",',
 };
 
 /** Text for a dead letter. */
