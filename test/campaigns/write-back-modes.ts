@@ -27,7 +27,7 @@ async function writtenBack(
   capture: Capture,
   into: Mode,
 ): Promise<Readonly<Record<string, number>>> {
-  await db.query('CREATE TABLE public.orders (id bigint PRIMARY KEY, note text)');
+  await db.query('CREATE TABLE public.orders (id bigint PRIMARY KEY, note numeric(8,2))');
   if (capture === 'replication full') {
     await db.query('ALTER TABLE public.orders REPLICA IDENTITY FULL');
   }
@@ -36,14 +36,14 @@ async function writtenBack(
   for (let first = 1; first <= ROWS; first += page) {
     const last = Math.min(ROWS, first + page - 1);
     await db.query(
-      `INSERT INTO public.orders SELECT i, 'first' FROM generate_series(${String(first)}, ${String(last)}) AS i`,
+      `INSERT INTO public.orders SELECT i, 1 FROM generate_series(${String(first)}, ${String(last)}) AS i`,
     );
   }
   // A poll sees the latest state only: each state is waited for.
   await it.pipeline.caughtUp();
   const { rowCount: updated } = await changed(
     db,
-    "UPDATE public.orders SET note = 'second' WHERE id % 10 = 0",
+    "UPDATE public.orders SET note = 2 WHERE id % 10 = 0",
   );
   await it.pipeline.caughtUp();
   const { rowCount: deleted } = await changed(db, 'DELETE FROM public.orders WHERE id % 100 = 1');
