@@ -188,6 +188,7 @@ export class SocketReader {
   }
 
   readonly #onError = (error: Error): void => {
+    this.#takeRest();
     this.#end(
       new SourceConnectionError('SOURCE_UNREACHABLE', 'The replication connection was lost.', {
         cause: error,
@@ -196,6 +197,7 @@ export class SocketReader {
   };
 
   readonly #onClose = (): void => {
+    this.#takeRest();
     this.#end(
       new SourceConnectionError(
         'SOURCE_UNREACHABLE',
@@ -203,6 +205,18 @@ export class SocketReader {
       ),
     );
   };
+
+  /** What came during a pause, before the connection was lost: the stream holds it, and tells of it no more. */
+  #takeRest(): void {
+    if (this.#ended !== null) return;
+    this.#stream.removeListener('data', this.#onData);
+    for (;;) {
+      const chunk = this.#stream.read() as Buffer | null;
+      if (chunk === null) return;
+      this.#chunks.push(chunk);
+      this.#bufferedBytes += chunk.length;
+    }
+  }
 
   #end(error: Error): void {
     this.#ended ??= error;
