@@ -86,7 +86,9 @@ export function aimsMarkdown(sections: readonly ReportSection[]): string {
     const [name = '', ...path] = aim.path.split('.');
     const figures = sections.find((section) => section.name === name)?.result.figures;
     const value = at(figures, path);
-    return typeof value === 'number' ? [row(aim, value, at(figures, spreadOf(path)))] : [];
+    // What was not run is neither met nor missed.
+    if (typeof value !== 'number' || !Number.isFinite(value)) return [];
+    return [row(aim, value, at(figures, spreadOf(path)))];
   });
   if (rows.length === 0) return '';
   return [

@@ -180,7 +180,10 @@ export class SocketReader {
     this.#restTimer = null;
   }
 
-  /** Takes all that came during the pause, in one piece; then whatever comes. */
+  /**
+   * Takes what the stream holds, then whatever comes. The stream holds the piece that was read before the pause took hold; a
+   * small one has the socket rest once more, and behind it comes in one piece what has waited in the system.
+   */
   #readOn(): void {
     // Gives it to the listener, which may have the socket rest or pause again.
     this.#stream.read();
