@@ -23,7 +23,7 @@ const AIMS: readonly Aim[] = [
   },
   {
     path: 'pipeline.vsFastestDrain',
-    says: 'rows/s of the whole pipeline over the fastest that only reads',
+    says: 'rows/s of the whole pipeline over the faster of pg_recvlogical and a reader that throws away each piece as it comes',
     atLeast: 0.9,
   },
   {
@@ -46,8 +46,12 @@ const AIMS: readonly Aim[] = [
     says: 'peak RSS of the whole pipeline over that of Debezium as it is by default',
     atMost: 0.25,
   },
-  { path: 'latency.1000.p50', says: 'ms from the commit at 1,000 changes/s, p50', atMost: 5 },
-  { path: 'latency.1000.p99', says: 'ms from the commit at 1,000 changes/s, p99', atMost: 20 },
+  {
+    path: 'latency.1000.p50',
+    says: 'ms from when the writer knew of the commit, at 1,000 changes/s, p50',
+    atMost: 5,
+  },
+  { path: 'latency.1000.p99', says: 'the same, p99', atMost: 20 },
   {
     path: 'copy.vsPsqlCopy',
     says: 'rows/s of the first copy over psql COPY',
@@ -82,7 +86,9 @@ export function aimsMarkdown(sections: readonly ReportSection[]): string {
     const [name = '', ...path] = aim.path.split('.');
     const figures = sections.find((section) => section.name === name)?.result.figures;
     const value = at(figures, path);
-    return typeof value === 'number' ? [row(aim, value, at(figures, spreadOf(path)))] : [];
+    // What was not run is neither met nor missed.
+    if (typeof value !== 'number' || !Number.isFinite(value)) return [];
+    return [row(aim, value, at(figures, spreadOf(path)))];
   });
   if (rows.length === 0) return '';
   return [

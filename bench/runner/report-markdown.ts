@@ -8,8 +8,9 @@ const HEAD = `# Benchmarks
 Made by \`pnpm bench --out docs\`; see \`bench/\`. Each figure is the median of several rounds, with the least and the most beside
 it. All variants take turns in every round, on one machine and one server, and another one begins in each; a ratio is made of
 two figures of the same round, and then the median of those is taken. CPU is user and system time of the client process from the
-moment its stream is open to the last acknowledgement; starting it is not counted, for nobody. Everything runs on the same cores:
-server, client and receiver take time from each other, as they would on a small machine.`;
+moment its stream is open to the last acknowledgement. Starting it is not counted, but for PostgreSQL's own programs, whose CPU is
+that of the whole process (and psql's time counts from its start); peak RSS is that of the whole life of a process. Everything runs
+on the same cores: server, client and receiver take time from each other, as they would on a small machine.`;
 
 /** The docs: a page of GitHub Markdown. */
 export function reportMarkdown(sections: readonly ReportSection[], byHand: string): string {

@@ -94,6 +94,8 @@ describe('aimsMarkdown', () => {
       vsFastestDrainSpread: { least: 0.9, most: 1.1 },
       rssVsDebezium: 0.5,
       vsDebezium: null,
+      // What it would be compared with is not installed.
+      cpuVsPgLogicalReplication: Number.NaN,
     };
     const lines = aimsMarkdown([
       section('pipeline', { result: { figures, tables: [], charts: [] } }),

@@ -1,19 +1,18 @@
 /**
- * The other end of the pipeline: answers requests as the API documents it, for as little CPU as Node allows, because it
- * runs on the cores that are measured. It reads no JSON: it counts the records by a member that each has once, and
+ * The other end of the pipeline: answers requests with one record as the API documents it, and bulk requests, whose answer is
+ * not public, by index; for as little CPU as Node allows, because it runs on the cores that are measured. It reads no JSON: it counts the records by a member that each has once, and
  * answers from text that was written beforehand.
  */
 import { createServer, type Socket } from 'node:net';
 import { startMeter, type Usage } from './meter.ts';
 import type { ReceiverReport } from './http-receiver.ts';
+import { acceptedEntry, acceptedRecord } from './receiver-answer.ts';
 import { serveParent } from './serve-parent.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const KEY = Buffer.from('"idempotencyKey":"');
 const RECORD_ID = Buffer.from('"recordId":"');
 const BULK = Buffer.from('POST /api/v1/records/bulk');
-const HASH = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0bb822cd15d6c15b0f00a0';
-const ACCEPTED_AT = '2026-01-01T00:00:00.000Z';
 const MOST = 1_000;
 
 /** The answer to a bulk request with n records, with its head: the same bytes for all requests with as many. */
@@ -36,20 +35,14 @@ function answer(body: string): Buffer {
 function bulkAnswer(count: number): Buffer {
   const known = bulkAnswers[count];
   if (known !== undefined) return known;
-  const results = Array.from(
-    { length: count },
-    (_, index) =>
-      `{"index":${index},"status":"accepted","recordHash":"${HASH}","acceptedAt":"${ACCEPTED_AT}","idempotencyReplayed":false}`,
-  );
+  const results = Array.from({ length: count }, (_, index) => acceptedEntry(index));
   const made = answer(`{"results":[${results.join(',')}],"accepted":${count},"rejected":0}`);
   bulkAnswers[count] = made;
   return made;
 }
 
 function singleAnswer(recordId: string): Buffer {
-  return answer(
-    `{"recordId":"${recordId}","recordHash":"${HASH}","acceptedAt":"${ACCEPTED_AT}","idempotencyReplayed":false}`,
-  );
+  return answer(acceptedRecord(recordId));
 }
 
 /** The record's id as its JSON text has it, without the quotes. */

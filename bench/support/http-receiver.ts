@@ -16,7 +16,7 @@ export interface ReceiverReport extends Usage {
 
 const PROGRAM = new URL('./http-receiver-process.ts', import.meta.url);
 
-/** A process of its own that answers bulk requests as the API documents it, as cheaply as it can. */
+/** A process of its own that answers every record as accepted, as cheaply as it can. */
 export class HttpReceiver implements AsyncDisposable {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;

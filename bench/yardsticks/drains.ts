@@ -19,8 +19,14 @@ export const PG_LOGICAL_REPLICATION = 'pg-logical-replication';
 export const PGWIRE = 'pgwire';
 export const POSTGRES_JS = 'postgres.js subscribe';
 
-/** What the fastest way to take the bytes off the server is found among. */
+/**
+ * What the fastest way to take the bytes off the server is found among: clients that read whatever comes as soon as it comes,
+ * as all do but ours. The one that rests as ours does is a yardstick beside them.
+ */
 export const FASTEST_DRAINS: readonly string[] = [PG_RECVLOGICAL, DISCARD_READER];
+
+/** What is said of them under the tables. */
+export const RESTING_NOTE: string = `\`vsFastestDrain\` is the ratio to the faster of ${PG_RECVLOGICAL} and "${DISCARD_READER}", which read each piece as it comes. That is not all that the server can send: who leaves the socket alone for a millisecond, as ours does, gets more of it. "${RESTING_READER}" shows how much, and \`vsRestingDrain\` is the ratio to it.`;
 
 /** Reads the log in a child whose program answers `drain`. */
 export function childDrain(

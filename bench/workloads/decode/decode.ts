@@ -18,6 +18,7 @@ const ROW_OBJECTS = 'certyo-cdc, row objects, all columns read';
 const NOTES = [
   'All decode the same recorded bytes in a process that has just begun. Ours takes whole frames in pieces of 64 KiB, finds the messages in them and writes the canonical bytes of every row; the others are given the messages and make row objects.',
   'The columns of the row objects of pgwire become values when they are read: once nobody reads them, once all are read. pg-logical-replication makes values of all columns.',
+  'Peak RSS holds the recording, which all of them have in memory.',
 ];
 
 /** Decoding alone. */

@@ -10,7 +10,7 @@ import {
   rowsPerSecond,
 } from '../../runner/drain.ts';
 import { pairedRounds, ratioOf, type Variant } from '../../runner/paired-rounds.ts';
-import { figure, spread } from '../../runner/spread.ts';
+import { figure, type Spread } from '../../runner/spread.ts';
 import { FULL_SIZE, QUICK_SIZE } from '../../support/bench-rows.ts';
 import { HttpReceiver, type ReceiverReport } from '../../support/http-receiver.ts';
 import { askOnce } from '../../support/measured-process.ts';
@@ -30,8 +30,10 @@ import {
   restingDrain,
   PG_LOGICAL_REPLICATION,
   pgLogicalReplicationDrain,
+  RESTING_NOTE,
 } from '../../yardsticks/drains.ts';
 import type { PipelineInput } from './ours-process.ts';
+import { receiverFigures, receiverNote } from './receiver-figures.ts';
 
 const OURS = 'certyo-cdc, the whole pipeline';
 const WITH_MAPPER = 'certyo-cdc, mapper reads all columns';
@@ -43,7 +45,7 @@ const NOTES = [
   'The rows of the pipeline count when the receiver has answered for all of them, the checkpoint is saved and the slot stands behind them; CPU and memory are those of the client process, from the open stream on.',
   'pg-logical-replication does nothing but decode: it delivers nothing and acknowledges by its timer only.',
   'Receipts are kept in a server of their own on the same cores, each before its row is acknowledged, in a ledger that is empty at first.',
-  'The receiver runs on the same cores. It reads no JSON: it counts the records of a request, and its answers are text that was written beforehand.',
+  RESTING_NOTE,
 ];
 
 /** Everything, until everything is acknowledged. */
@@ -78,11 +80,15 @@ export const pipelineBenchmark: Benchmark = {
       { rounds, signal, onMeasure: (...turn) => say(drainLine(...turn)) },
     );
     const summary = drainSummary('The whole pipeline', 'pipeline', measures);
-    const cpuRatio = (name: string): ReturnType<typeof spread> =>
+    const cpuRatio = (name: string): Spread =>
       ratioOf(measures, name, PG_LOGICAL_REPLICATION, cpuSecondsPerMillion);
     return {
       ...summary,
-      notes: typeof debezium === 'string' ? NOTES : [...NOTES, ...DEBEZIUM_NOTES],
+      notes: [
+        ...NOTES,
+        receiverNote(reports),
+        ...(typeof debezium === 'string' ? [] : DEBEZIUM_NOTES),
+      ],
       figures: {
         ...figure('vsFastestDrain', ratioOf(measures, OURS, FASTEST_DRAINS, rowsPerSecond)),
         ...figure('vsRestingDrain', ratioOf(measures, OURS, RESTING_READER, rowsPerSecond)),
@@ -170,19 +176,4 @@ function pipelineDrain(
 async function countReceipts(database: TestDatabase): Promise<number> {
   const [row] = await database.query<{ count: string }>('SELECT count(*) FROM certyo.receipts');
   return Number(row?.count);
-}
-
-/** What the other end cost, and how much it answered. */
-function receiverFigures(reports: readonly ReceiverReport[]): Readonly<Record<string, unknown>> {
-  const per = (of: (report: ReceiverReport) => number): ReturnType<typeof spread> =>
-    spread(reports.map((report) => of(report) / report.records));
-  return {
-    ...figure(
-      'cpuSecondsPerMillion',
-      per((report) => report.cpuSeconds * 1e6),
-    ),
-    answerBytesPerRecord: Math.round(per((report) => report.answerBytes).median),
-    requestBytesPerRecord: Math.round(per((report) => report.requestBytes).median),
-    recordsPerRequest: Math.round(1 / per((report) => report.requests).median),
-  };
 }

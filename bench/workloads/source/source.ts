@@ -19,6 +19,7 @@ import {
   pgLogicalReplicationDrain,
   pgwireDrain,
   postgresJsDrain,
+  RESTING_NOTE,
 } from '../../yardsticks/drains.ts';
 
 const OURS = 'certyo-cdc, canonical bytes';
@@ -49,6 +50,7 @@ export const sourceBenchmark: Benchmark = {
     const summary = drainSummary('The replication source', 'source', measures);
     return {
       ...summary,
+      notes: [RESTING_NOTE],
       figures: {
         ...figure('cpuVsPgLogicalReplication', ratio),
         ...figure('vsFastestDrain', ratioOf(measures, OURS, FASTEST_DRAINS, rowsPerSecond)),

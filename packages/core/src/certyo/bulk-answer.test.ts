@@ -50,6 +50,11 @@ describe('decodeBulkAnswer', () => {
     ],
     ['by key', [{ idempotencyKey: 'key-2', recordHash: hash }], 'uau'],
     [
+      'by key, in another order, one of them twice',
+      ['3', '1', '2', '1'].map((id) => ({ idempotencyKey: `key-${id}`, recordHash: hash })),
+      'uaa',
+    ],
+    [
       'a status for each',
       [
         { index: 0, status: 202, recordHash: hash },
@@ -131,6 +136,15 @@ describe('decodeBulkAnswer', () => {
     const other = { ...first, collection: 'public.lines', idempotencyKey: 'key-other' };
     expect(read([ok('1'), ok('1')], [first, other])).toBe('uu');
     expect(read([{ index: 1, recordId: '1', recordHash: hash }], [first, other])).toBe('ua');
+  });
+
+  test('H-02: a key that two items share matches neither, also in its place', () => {
+    const [first] = items;
+    if (first === undefined) throw new Error('no item');
+    const other = { ...first, recordId: '9' };
+    const shared = { idempotencyKey: first.idempotencyKey, recordHash: hash };
+    expect(read([shared, shared], [first, other])).toBe('uu');
+    expect(read([{ ...shared, recordId: '1' }], [first, other])).toBe('uu');
   });
 
   test('members of the prototype are no answer', () => {

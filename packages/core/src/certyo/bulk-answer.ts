@@ -81,7 +81,7 @@ class AnswerReader {
       const object = asObject(list[place]);
       if (object === null) continue;
       const entry = flatten(object);
-      const index = this.#finder.find(entry, place);
+      const index = this.#finder.find(entry);
       const item = index === null ? undefined : this.#items[index];
       if (index === null || item === undefined) continue;
       const isClear = this.#seen[index] === false && !contradicts(entry, item);
@@ -102,7 +102,10 @@ function flatten(object: JsonObject): JsonObject {
   return Object.assign(Object.create(null) as object, ...nested, object) as JsonObject;
 }
 
-/** Finds the item that an entry is about. */
+/**
+ * Finds the item that an entry is about. Items are put in order by what the answer names them by, and only by that: an
+ * index names one without it.
+ */
 class ItemFinder {
   readonly #items: readonly BulkItem[];
   #byKey: ReadonlyMap<string, number | null> | null = null;
@@ -113,12 +116,10 @@ class ItemFinder {
   }
 
   /** The item's index, or null. */
-  find(entry: JsonObject, place: number): number | null {
+  find(entry: JsonObject): number | null {
     const items = this.#items;
     const key = textMember(entry, 'idempotencyKey');
     if (key !== null) {
-      // Most answers are in the order of the items; no other item is then looked at.
-      if (key !== '' && items[place]?.idempotencyKey === key) return place;
       this.#byKey ??= positions(items, (item) => item.idempotencyKey);
       return this.#byKey.get(key) ?? null;
     }

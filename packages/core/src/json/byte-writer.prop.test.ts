@@ -65,6 +65,16 @@ describe('ByteWriter', () => {
     }
   });
 
+  test('I7: a long text is given the room that it takes, not three times as much', () => {
+    const out = new ByteWriter();
+    out.text('x'.repeat(8_000_000));
+    expect(out.bytes.length).toBeLessThan(9_000_000);
+    expect(out.length).toBe(8_000_000);
+    out.text('é😀'.repeat(1_000_000));
+    expect(out.length).toBe(14_000_000);
+    expect(out.toString().slice(-3)).toBe('é😀');
+  });
+
   test('begins anew behind what is kept, and gives back what a large row needed', () => {
     const out = new ByteWriter(16);
     out.text('kept');

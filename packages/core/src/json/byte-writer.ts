@@ -4,6 +4,8 @@ import { Buffer } from 'node:buffer';
 const SHORT = 96;
 /** Bytes that are kept from one use to the next. */
 const MOST_KEPT = 1024 * 1024;
+/** Texts up to here are given all the room that they may take, without being measured. */
+const MOST_GUESSED = 64 * 1024;
 /** Views are kept of lengths below this. */
 const MOST_VIEWS = 2_048;
 const QUOTE = 0x22;
@@ -76,8 +78,10 @@ export class ByteWriter {
   }
 
   text(text: string): void {
-    // No character takes more than three bytes for each of its code units.
-    const bytes = this.room(text.length * 3);
+    // No character takes more than three bytes for each of its code units. A long text is measured instead: three times a
+    // large payload would be the most memory that a pipeline holds.
+    const { length } = text;
+    const bytes = this.room(length > MOST_GUESSED ? Buffer.byteLength(text) : length * 3);
     this.length += bytes.write(text, this.length, 'utf8');
   }
 

@@ -13,8 +13,12 @@ import { isSocketPath } from './resolve-tls.ts';
 /** SSLRequest (PostgreSQL documentation, 53.7): length 8, code 80877103. */
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
 
-/** Node would read on for a while into a socket that is paused, and so in the small pieces that a pause is to avoid. */
+/**
+ * Node would read on for a while into a socket that is paused, and so in the small pieces that a pause is to avoid. A TLS
+ * socket reads for itself, not through the socket below it, and knows only the name without a direction.
+ */
 const STOPS_AT_ONCE = { readableHighWaterMark: 1 };
+const TLS_STOPS_AT_ONCE = { highWaterMark: 1 };
 
 /**
  * Opens a socket to the server and negotiates TLS, up to where the start-up packet goes. We do it ourselves, because
@@ -122,6 +126,7 @@ async function handshake(
   const name = tls.servername ?? host;
   const secure = connectTls({
     socket,
+    ...TLS_STOPS_AT_ONCE,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),

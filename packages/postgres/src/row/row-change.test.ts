@@ -73,6 +73,17 @@ describe('createRowChange', () => {
     expect(event.canonicalRow()).toBe('{"id":7,"name":"a \\"b\\"","note":null}');
   });
 
+  test('whoever is asked for columns may look at the row as it is written', () => {
+    const event = change(null, ['7', 'a', null]);
+    const isNull = (column: string): boolean => event.canonicalRow().includes(`"${column}":null`);
+    expect(event.canonicalRow((column) => !isNull(column))).toBe('{"id":7,"name":"a"}');
+    const failing = (): boolean => {
+      throw new Error('not this one');
+    };
+    expect(() => event.canonicalRow(failing)).toThrow('not this one');
+    expect(event.canonicalRow((column) => column === 'id')).toBe('{"id":7}');
+  });
+
   test('a delete that shows only the key writes only the key', () => {
     const event = change(['7', NOT_SENT, NOT_SENT], null);
     expect(event.after).toBeNull();

@@ -28,7 +28,7 @@ import {
   tupleAt,
 } from './tuple.ts';
 
-/** Every row is copied out of it as soon as it is written. */
+/** Every row is copied out of it as soon as it is written. A row that is asked for meanwhile is written behind it. */
 const scratch = new ByteWriter();
 /** In place of an offset. */
 const NO_LSN = -1;
@@ -219,9 +219,14 @@ class RowChangeEvent implements RowChange, RowWriter {
     includes?: (column: string) => boolean,
     image: 'before' | 'after' = 'after',
   ): string {
-    scratch.clear();
-    this[WRITE_ROW](scratch, includes, image);
-    return scratch.toString();
+    const start = scratch.length;
+    if (start === 0) scratch.clear();
+    try {
+      this[WRITE_ROW](scratch, includes, image);
+      return scratch.bytes.toString('utf8', start, scratch.length);
+    } finally {
+      scratch.length = start;
+    }
   }
 
   [WRITE_ROW](

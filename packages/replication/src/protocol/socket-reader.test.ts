@@ -88,6 +88,17 @@ describe('SocketReader', () => {
     await expect(reader.read()).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' });
   });
 
+  test('what came before the connection was lost is given before that, also during a rest', async () => {
+    const reader = open();
+    socket.write(frame(1));
+    await reader.read();
+    socket.write(frame(2));
+    socket.write(frame(3));
+    socket.destroy(new Error('read ECONNRESET'));
+    expect(numbers(await reader.read())).toEqual([2, 3]);
+    await expect(reader.read()).rejects.toMatchObject({ code: 'SOURCE_UNREACHABLE' });
+  });
+
   test('a rest does not read on while nobody takes what has come', async () => {
     const reader = open(3 * FRAME_BYTES);
     for (let n = 0; n < 3; n += 1) {

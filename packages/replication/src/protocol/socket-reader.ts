@@ -180,7 +180,10 @@ export class SocketReader {
     this.#restTimer = null;
   }
 
-  /** Takes all that came during the pause, in one piece; then whatever comes. */
+  /**
+   * Takes what the stream holds, then whatever comes. The stream holds the piece that was read before the pause took hold; a
+   * small one has the socket rest once more, and behind it comes in one piece what has waited in the system.
+   */
   #readOn(): void {
     // Gives it to the listener, which may have the socket rest or pause again.
     this.#stream.read();
@@ -188,6 +191,7 @@ export class SocketReader {
   }
 
   readonly #onError = (error: Error): void => {
+    this.#takeRest();
     this.#end(
       new SourceConnectionError('SOURCE_UNREACHABLE', 'The replication connection was lost.', {
         cause: error,
@@ -196,6 +200,7 @@ export class SocketReader {
   };
 
   readonly #onClose = (): void => {
+    this.#takeRest();
     this.#end(
       new SourceConnectionError(
         'SOURCE_UNREACHABLE',
@@ -203,6 +208,18 @@ export class SocketReader {
       ),
     );
   };
+
+  /** What came during a pause, before the connection was lost: the stream holds it, and tells of it no more. */
+  #takeRest(): void {
+    if (this.#ended !== null) return;
+    this.#stream.removeListener('data', this.#onData);
+    for (;;) {
+      const chunk = this.#stream.read() as Buffer | null;
+      if (chunk === null) return;
+      this.#chunks.push(chunk);
+      this.#bufferedBytes += chunk.length;
+    }
+  }
 
   #end(error: Error): void {
     this.#ended ??= error;
