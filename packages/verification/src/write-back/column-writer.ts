@@ -174,7 +174,7 @@ export class ColumnWriter {
       const isSame =
         old !== undefined &&
         row !== undefined &&
-        payloads.now(old)?.payload === payloads.now(row)?.payload &&
+        textNow(payloads, old) === textNow(payloads, row) &&
         textOf(table, row, table.status.status) === write.status;
       if (!isSame) throw await this.#undone(executor, table, options);
     }
@@ -234,6 +234,12 @@ export class ColumnWriter {
     }
     return table;
   }
+}
+
+/** What the record of a row would say now; null where there would be none. */
+function textNow(payloads: RowPayloads, row: TargetRow): string | null {
+  const draft = payloads.now(row);
+  return draft === null ? null : payloadText(draft);
 }
 
 /** By the place of the write. */
