@@ -16,6 +16,7 @@ import { CheckpointError, ReceiptError } from '../errors/store-error.ts';
 import { createPipeline } from '../pipeline/create-pipeline.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/options.ts';
+import { SYSTEM_TIME } from '../pipeline/time.ts';
 import type { ChangeSource } from '../source/change-source.ts';
 import { certyoSink } from './certyo-sink.ts';
 import type { CertyoSinkOptions } from './sink-options.ts';
@@ -28,6 +29,7 @@ const FAST = {
 } as const;
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const away = (): ReceiptError => new ReceiptError('The store is away.', { retryable: true });
 
 function insert(id: number, value: number = 0): MemoryChange {
@@ -51,11 +53,15 @@ function join(
 
 /** As after more than a day: the API has forgotten its keys, and every mark is that much older. */
 function oneDayLater(emulator: CertyoEmulator, receipts: MemoryReceiptStore): void {
-  emulator.clock.advance(DAY_MS + 60_000);
+  later(emulator, receipts, DAY_MS + 60_000);
+}
+
+function later(emulator: CertyoEmulator, receipts: MemoryReceiptStore, ms: number): void {
+  emulator.clock.advance(ms);
   for (const [name, marks] of receipts.marks) {
     receipts.marks.set(
       name,
-      marks.map((mark) => ({ ...mark, sinceMs: mark.sinceMs - DAY_MS - 60_000 })),
+      marks.map((mark) => ({ ...mark, sinceMs: mark.sinceMs - ms })),
     );
   }
 }
@@ -208,6 +214,36 @@ describe('certyoSink, keeping receipts', () => {
     expect(receipts.receipts.map(({ recordId }) => recordId).sort()).toEqual(['1', '2', '3', '4']);
     // Record 3, and 4 because its commit time lies below the mark that was stored ahead.
     expect(asked(emulator)).toBe(2);
+  });
+
+  test('H-07: how long ago it was sent counts when it is sent again, not when it is read', async () => {
+    await using emulator = await startCertyoEmulator();
+    const receipts = memoryReceiptStore();
+    const source = memorySource({ checkpoints: memoryCheckpointStore() });
+    const first = join(source, emulator, receipts);
+    await first.start();
+    receipts.onStore = () => {
+      throw away();
+    };
+    source.push([insert(1)]);
+    await expect.poll(() => emulator.counters.effects).toBe(1);
+    await first.stop();
+    receipts.onStore = null;
+    // Its key is known still, and the API is away until it is not.
+    later(emulator, receipts, 20 * HOUR_MS);
+    const outage = emulator.faults.add({ kind: 'status', status: 503, count: false });
+    let aheadMs = 0;
+    const time = { ...SYSTEM_TIME, now: () => Date.now() + aheadMs };
+    const second = join(source, emulator, receipts, {}, { time });
+    await second.start();
+    await expect.poll(() => second.status().retried).toBeGreaterThan(0);
+    aheadMs = 5 * HOUR_MS;
+    emulator.clock.advance(aheadMs);
+    await outage.remove();
+    await second.caughtUp();
+    await second.drain();
+    expect(emulator.counters.effects).toBe(1);
+    expect(receipts.receipts).toMatchObject([{ recordId: '1', replayed: true }]);
   });
 
   test('H-07: what was sent before receipts were kept is asked about, as without them', async () => {
