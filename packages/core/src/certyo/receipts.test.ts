@@ -16,6 +16,7 @@ import { CheckpointError, ReceiptError } from '../errors/store-error.ts';
 import { createPipeline } from '../pipeline/create-pipeline.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/options.ts';
+import type { PipelineEvent } from '../pipeline/pipeline-event.ts';
 import { SYSTEM_TIME } from '../pipeline/time.ts';
 import type { ChangeSource } from '../source/change-source.ts';
 import { certyoSink } from './certyo-sink.ts';
@@ -234,11 +235,18 @@ describe('certyoSink, keeping receipts', () => {
     const outage = emulator.faults.add({ kind: 'status', status: 503, count: false });
     let aheadMs = 0;
     const time = { ...SYSTEM_TIME, now: () => Date.now() + aheadMs };
-    const second = join(source, emulator, receipts, {}, { time });
+    let tries = 0;
+    const onEvent = ({ type }: PipelineEvent): void => {
+      if (type === 'delivery-retried') tries += 1;
+    };
+    const second = join(source, emulator, receipts, {}, { time, onEvent });
     await second.start();
-    await expect.poll(() => second.status().retried).toBeGreaterThan(0);
+    await expect.poll(() => tries).toBeGreaterThan(0);
     aheadMs = 5 * HOUR_MS;
     emulator.clock.advance(aheadMs);
+    // None is under way that was sent before the clock was put forward.
+    const before = tries;
+    await expect.poll(() => tries).toBeGreaterThan(before + 1);
     await outage.remove();
     await second.caughtUp();
     await second.drain();
@@ -319,6 +327,25 @@ describe('certyoSink, keeping receipts', () => {
       await pipeline.caughtUp();
       await pipeline.drain();
       expect(emulator.counters.effects).toBe(effects);
+    }
+  });
+
+  test('a row that is there again after a truncate is no repeat of what was there before', async () => {
+    for (const skipUnchanged of ['all', 'copies'] as const) {
+      await using emulator = await startCertyoEmulator();
+      const receipts = memoryReceiptStore();
+      const source = memorySource({ checkpoints: memoryCheckpointStore() });
+      const pipeline = join(source, emulator, receipts, { skipUnchanged });
+      await pipeline.start();
+      source.push([insert(1), insert(2)]);
+      source.push([{ operation: 'truncate' }]);
+      source.push([insert(1), snapshot(2)]);
+      source.push([snapshot(1)]);
+      await pipeline.caughtUp();
+      await pipeline.drain();
+      const ids = emulator.records().map(({ recordId }) => recordId);
+      expect(ids.toSorted()).toEqual(['$truncate', '1', '1', '2', '2']);
+      expect(pipeline.status()).toMatchObject({ skipped: 1 });
     }
   });
 
