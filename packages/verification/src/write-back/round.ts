@@ -111,6 +111,12 @@ export class WriteBackRounds {
   ): Promise<void> {
     const { options: settings, queue } = this.#parts;
     counts.taken += receipts.length;
+    this.#detector.saw(
+      receipts.map(({ payloadFingerprint: fingerprint, recordKey: key }) => ({
+        recordKey: key,
+        fingerprint,
+      })),
+    );
     const newest = newestOf(receipts);
     const busy: QueueEntry[] = [];
     if (settings.toSideTable && !(await this.#writeSide(newest, counts, options))) {
