@@ -80,6 +80,32 @@ describe('write-back and tables that change', () => {
     expect(await it.statuses()).toEqual({ 1: 'anchored', 2: 'pending' });
   });
 
+  test('generated columns of any type fail no writer, and keep no status from its row', async () => {
+    await using it = await writtenBack(
+      `CREATE EXTENSION hstore;
+       CREATE DOMAIN public.shout AS text NOT NULL;
+       CREATE TABLE public.items (id int PRIMARY KEY, note text,
+         tags hstore GENERATED ALWAYS AS (hstore('note', note)) STORED,
+         size float8 GENERATED ALWAYS AS (length(note) / 3::float8) STORED,
+         long shout GENERATED ALWAYS AS (upper(coalesce(note, ''))) STORED,
+         spans int4range[] GENERATED ALWAYS AS (ARRAY[int4range(1, length(note) + 1)]) STORED)`,
+    );
+    const writeBack = await it.make();
+    await it.database.query(`INSERT INTO items (id, note) VALUES (1, 'a'), (2, 'b'), (3, NULL)`);
+    await it.store([
+      { recordId: '1', payload: { id: 1, note: 'a' } },
+      { recordId: '2', payload: { id: 2, note: 'b' } },
+      { recordId: '3', payload: { id: 3, note: null } },
+    ]);
+    await it.queue(writeBack);
+    expect(await writeBack.runOnce()).toMatchObject({ written: 3 });
+    await it.database.query(`ALTER TABLE items ADD COLUMN more text DEFAULT 'x'`);
+    await it.database.query('UPDATE items SET note = note');
+    expect(await it.statuses()).toEqual({ 1: 'anchored', 2: 'anchored', 3: 'anchored' });
+    await it.database.query(`UPDATE items SET note = 'c' WHERE id > 1`);
+    expect(await it.statuses()).toEqual({ 1: 'anchored', 2: 'pending', 3: 'pending' });
+  });
+
   test('columns have the names that they are given; some may be left out', async () => {
     await using it = await writtenBack();
     const writeBack = await it.make({
