@@ -313,6 +313,25 @@ describe('certyoSink, keeping receipts', () => {
     expect(pipeline.status()).toMatchObject({ skipped: 1, delivered: 8 });
   });
 
+  test('H-07: what a copy finds unchanged is not asked about either', async () => {
+    await using emulator = await startCertyoEmulator();
+    const receipts = memoryReceiptStore();
+    const source = memorySource({ checkpoints: memoryCheckpointStore() });
+    const first = join(source, emulator, receipts);
+    await first.start();
+    source.push([insert(1), insert(2), insert(3)]);
+    await first.caughtUp();
+    await first.drain();
+    oneDayLater(emulator, receipts);
+    const second = join(source, emulator, receipts);
+    await second.start();
+    source.push([snapshot(1), snapshot(2), snapshot(3, 7)]);
+    await second.caughtUp();
+    await second.drain();
+    expect(second.status()).toMatchObject({ skipped: 2, delivered: 1 });
+    expect(asked(emulator)).toBe(1);
+  });
+
   test('V-06: with `all`, updates that change nothing are skipped too; false skips nothing', async () => {
     for (const [skipUnchanged, effects] of [['all', 2] as const, [false, 4] as const]) {
       await using emulator = await startCertyoEmulator();
