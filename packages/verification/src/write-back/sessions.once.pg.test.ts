@@ -32,8 +32,8 @@ function smallPool(database: TestDatabase, size: number): PoolLike {
   };
 }
 
-describe('write-back with a pool', () => {
-  test('the ledger and the rows need a connection each: where there is none to spare it says so and goes on later', async () => {
+describe('the two sessions of write-back', () => {
+  test('of a pool they need a connection each: where there is none to spare it says so and goes on later', async () => {
     await using it = await writtenBack();
     const owner = await it.make();
     await it.database.query(`INSERT INTO items VALUES (1, 'a')`);
@@ -55,5 +55,21 @@ describe('write-back with a pool', () => {
       const round: unknown = await writeBack.runOnce().catch((error: unknown) => error);
       expect(round).toMatchObject(outcome);
     }
+  });
+
+  test('V-10: while a lock is waited for, the session of the ledger stands still for as long', async () => {
+    await using it = await writtenBack();
+    const writeBack = await it.make({ lockTimeoutMs: 7_000 });
+    await it.database.query(`INSERT INTO items VALUES (1, 'a')`);
+    await it.store([{ recordId: '1', payload: { id: 1, note: 'a' } }]);
+    await it.queue(writeBack);
+    const client = await it.database.client();
+    await client.query('BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE');
+    expect(await writeBack.runOnce()).toMatchObject({ busy: 1 });
+    await client.query('COMMIT');
+    expect(await it.statuses()).toEqual({ 1: 'pending' });
+    await expect(it.make({ lockTimeoutMs: 60_000 })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
   });
 });
