@@ -92,12 +92,18 @@ class CertyoSink implements Sink<CertyoItem> {
     const receipts = this.#receipts;
     if (receipts === null) return confirmItems(this.#client, items, signal);
     const verdicts = new Map<CertyoItem, Verdict>();
-    const known = await receipts.known(items, { signal });
-    const asked = items.filter((item, index) => {
-      const verdict = known[index] ?? null;
-      if (verdict !== null) verdicts.set(item, verdict);
-      return verdict === null;
-    });
+    const unsettled = (
+      some: readonly CertyoItem[],
+      answers: readonly (Verdict | null)[],
+    ): readonly CertyoItem[] =>
+      some.filter((item, index) => {
+        const verdict = answers[index] ?? null;
+        if (verdict !== null) verdicts.set(item, verdict);
+        return verdict === null;
+      });
+    const unknown = unsettled(items, await receipts.known(items, { signal }));
+    // What would not be sent is not asked about: a copy is mostly of rows that are what they were.
+    const asked = unsettled(unknown, await receipts.skip(unknown, { signal }));
     const found = await confirmItems(this.#client, asked, signal);
     const has = asked.filter((_item, index) => found[index] != null);
     const answers = found.filter((verdict) => verdict !== null);

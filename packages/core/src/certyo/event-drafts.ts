@@ -28,6 +28,9 @@ export interface DraftRules {
   readonly messages: 'deliver' | 'skip';
 }
 
+/** The record that says of a table that it was emptied; it has the table's place. */
+export const TRUNCATE_RECORD_ID = '$truncate';
+
 const OPERATION_TYPES: Readonly<Record<RowChange['operation'], OperationType>> = {
   insert: 'insert',
   update: 'update',
@@ -39,7 +42,7 @@ const OPERATION_TYPES: Readonly<Record<RowChange['operation'], OperationType>> =
 export function toDrafts(event: ChangeEvent, rules: DraftRules): readonly RecordDraft[] {
   switch (event.operation) {
     case 'truncate':
-      return [tableDraft(event, rules, '$truncate', truncatePayload(event))];
+      return [tableDraft(event, rules, TRUNCATE_RECORD_ID, truncatePayload(event))];
     case 'schema':
       return [tableDraft(event, rules, '$schema', schemaPayload(event))];
     case 'message':

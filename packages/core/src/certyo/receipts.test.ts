@@ -16,6 +16,8 @@ import { CheckpointError, ReceiptError } from '../errors/store-error.ts';
 import { createPipeline } from '../pipeline/create-pipeline.ts';
 import type { Pipeline } from '../pipeline/pipeline.ts';
 import type { PipelineOptions } from '../pipeline/options.ts';
+import type { PipelineEvent } from '../pipeline/pipeline-event.ts';
+import { SYSTEM_TIME } from '../pipeline/time.ts';
 import type { ChangeSource } from '../source/change-source.ts';
 import { certyoSink } from './certyo-sink.ts';
 import type { CertyoSinkOptions } from './sink-options.ts';
@@ -28,6 +30,7 @@ const FAST = {
 } as const;
 
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const away = (): ReceiptError => new ReceiptError('The store is away.', { retryable: true });
 
 function insert(id: number, value: number = 0): MemoryChange {
@@ -51,11 +54,15 @@ function join(
 
 /** As after more than a day: the API has forgotten its keys, and every mark is that much older. */
 function oneDayLater(emulator: CertyoEmulator, receipts: MemoryReceiptStore): void {
-  emulator.clock.advance(DAY_MS + 60_000);
+  later(emulator, receipts, DAY_MS + 60_000);
+}
+
+function later(emulator: CertyoEmulator, receipts: MemoryReceiptStore, ms: number): void {
+  emulator.clock.advance(ms);
   for (const [name, marks] of receipts.marks) {
     receipts.marks.set(
       name,
-      marks.map((mark) => ({ ...mark, sinceMs: mark.sinceMs - DAY_MS - 60_000 })),
+      marks.map((mark) => ({ ...mark, sinceMs: mark.sinceMs - ms })),
     );
   }
 }
@@ -210,6 +217,43 @@ describe('certyoSink, keeping receipts', () => {
     expect(asked(emulator)).toBe(2);
   });
 
+  test('H-07: how long ago it was sent counts when it is sent again, not when it is read', async () => {
+    await using emulator = await startCertyoEmulator();
+    const receipts = memoryReceiptStore();
+    const source = memorySource({ checkpoints: memoryCheckpointStore() });
+    const first = join(source, emulator, receipts);
+    await first.start();
+    receipts.onStore = () => {
+      throw away();
+    };
+    source.push([insert(1)]);
+    await expect.poll(() => emulator.counters.effects).toBe(1);
+    await first.stop();
+    receipts.onStore = null;
+    // Its key is known still, and the API is away until it is not.
+    later(emulator, receipts, 20 * HOUR_MS);
+    const outage = emulator.faults.add({ kind: 'status', status: 503, count: false });
+    let aheadMs = 0;
+    const time = { ...SYSTEM_TIME, now: () => Date.now() + aheadMs };
+    let tries = 0;
+    const onEvent = ({ type }: PipelineEvent): void => {
+      if (type === 'delivery-retried') tries += 1;
+    };
+    const second = join(source, emulator, receipts, {}, { time, onEvent });
+    await second.start();
+    await expect.poll(() => tries).toBeGreaterThan(0);
+    aheadMs = 5 * HOUR_MS;
+    emulator.clock.advance(aheadMs);
+    // None is under way that was sent before the clock was put forward.
+    const before = tries;
+    await expect.poll(() => tries).toBeGreaterThan(before + 1);
+    await outage.remove();
+    await second.caughtUp();
+    await second.drain();
+    expect(emulator.counters.effects).toBe(1);
+    expect(receipts.receipts).toMatchObject([{ recordId: '1', replayed: true }]);
+  });
+
   test('H-07: what was sent before receipts were kept is asked about, as without them', async () => {
     await using emulator = await startCertyoEmulator();
     const receipts = memoryReceiptStore();
@@ -269,6 +313,25 @@ describe('certyoSink, keeping receipts', () => {
     expect(pipeline.status()).toMatchObject({ skipped: 1, delivered: 8 });
   });
 
+  test('H-07: what a copy finds unchanged is not asked about either', async () => {
+    await using emulator = await startCertyoEmulator();
+    const receipts = memoryReceiptStore();
+    const source = memorySource({ checkpoints: memoryCheckpointStore() });
+    const first = join(source, emulator, receipts);
+    await first.start();
+    source.push([insert(1), insert(2), insert(3)]);
+    await first.caughtUp();
+    await first.drain();
+    oneDayLater(emulator, receipts);
+    const second = join(source, emulator, receipts);
+    await second.start();
+    source.push([snapshot(1), snapshot(2), snapshot(3, 7)]);
+    await second.caughtUp();
+    await second.drain();
+    expect(second.status()).toMatchObject({ skipped: 2, delivered: 1 });
+    expect(asked(emulator)).toBe(1);
+  });
+
   test('V-06: with `all`, updates that change nothing are skipped too; false skips nothing', async () => {
     for (const [skipUnchanged, effects] of [['all', 2] as const, [false, 4] as const]) {
       await using emulator = await startCertyoEmulator();
@@ -283,6 +346,25 @@ describe('certyoSink, keeping receipts', () => {
       await pipeline.caughtUp();
       await pipeline.drain();
       expect(emulator.counters.effects).toBe(effects);
+    }
+  });
+
+  test('a row that is there again after a truncate is no repeat of what was there before', async () => {
+    for (const skipUnchanged of ['all', 'copies'] as const) {
+      await using emulator = await startCertyoEmulator();
+      const receipts = memoryReceiptStore();
+      const source = memorySource({ checkpoints: memoryCheckpointStore() });
+      const pipeline = join(source, emulator, receipts, { skipUnchanged });
+      await pipeline.start();
+      source.push([insert(1), insert(2)]);
+      source.push([{ operation: 'truncate' }]);
+      source.push([insert(1), snapshot(2)]);
+      source.push([snapshot(1)]);
+      await pipeline.caughtUp();
+      await pipeline.drain();
+      const ids = emulator.records().map(({ recordId }) => recordId);
+      expect(ids.toSorted()).toEqual(['$truncate', '1', '1', '2', '2']);
+      expect(pipeline.status()).toMatchObject({ skipped: 1 });
     }
   });
 

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { ChangeEvent } from '../event/change-event.ts';
 import { CdcError } from '../errors/cdc-error.ts';
 import { ReceiptError } from '../errors/store-error.ts';
-import type { LatestReceipt, Receipt } from '../receipts/receipt.ts';
+import type { LatestReceipt, Receipt, RecordName } from '../receipts/receipt.ts';
 import { TableVersions } from '../receipts/table-version.ts';
 import type { ReceiptStore } from '../receipts/receipt-store.ts';
 import { SendHistory } from '../receipts/send-history.ts';
@@ -11,6 +11,7 @@ import type { BeginOptions, SentBefore, Verdict } from '../sink/sink.ts';
 import { type ItemOrigin, originOf } from './item-origin.ts';
 import type { CertyoItem } from './certyo-item.ts';
 import type { OperationType } from './certyo-types.ts';
+import { TRUNCATE_RECORD_ID } from './event-drafts.ts';
 import { OPERATION_TYPES } from './schemas.ts';
 import { delivered, receiptBody } from './sink-verdicts.ts';
 
@@ -75,15 +76,29 @@ export class SinkReceipts {
   ): Promise<readonly (Verdict | null)[]> {
     const candidates = items.filter((item) => this.#maySkip(item));
     if (candidates.length === 0) return [];
-    let latest: readonly (LatestReceipt | null)[];
+    // A truncate of their table has ended what was before it, and is a record of its own.
+    const truncates = truncateRecords(candidates);
+    let found: readonly (LatestReceipt | null)[];
     try {
-      latest = await this.#store.latest(candidates, options);
+      found = await this.#store.latest([...candidates, ...truncates.values()], options);
     } catch (error) {
       const verdict = storeVerdict(error, false, options);
       return items.map(() => verdict);
     }
+    const emptied = new Map(
+      [...truncates.keys()].map((place, index) => [
+        place,
+        found[candidates.length + index]?.recordVersion ?? '',
+      ]),
+    );
     const unchanged = new Set(
-      candidates.filter((item, index) => this.#isUnchanged(item, latest[index] ?? null)),
+      candidates.filter((item, index) => {
+        const latest = found[index] ?? null;
+        return (
+          this.#isUnchanged(item, latest) &&
+          (latest?.recordVersion ?? '') > (emptied.get(placeOf(item)) ?? '')
+        );
+      }),
     );
     return items.map((item) => (unchanged.has(item) ? UNCHANGED : null));
   }
@@ -193,6 +208,20 @@ export function payloadOf({ body }: CertyoItem): Buffer {
   let end = body.lastIndexOf(KEY_MEMBER);
   if (body[end - 1] === QUOTE) end = body.lastIndexOf(TIME_MEMBER, end - 1);
   return body.subarray(start, end);
+}
+
+function placeOf({ collection, database }: CertyoItem): string {
+  return JSON.stringify([database, collection]);
+}
+
+/** The records of truncates of the items' tables, by place. */
+function truncateRecords(items: readonly CertyoItem[]): ReadonlyMap<string, RecordName> {
+  return new Map(
+    items.map((item) => {
+      const { collection, database } = item;
+      return [placeOf(item), { database, collection, recordId: TRUNCATE_RECORD_ID }];
+    }),
+  );
 }
 
 function operationOf({ body }: CertyoItem): OperationType {

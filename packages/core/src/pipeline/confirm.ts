@@ -2,8 +2,9 @@ import type { SentBefore } from '../sink/sink.ts';
 import type { WorkItem } from './work-item.ts';
 
 /**
- * Which items have to be asked about before they are sent (H-07): their earlier fate is unknown, for longer than the
- * other side recognises a repeated item.
+ * Which items have to be asked about before they are sent (H-07): they may have been sent, by this life or an earlier one,
+ * longer ago than the other side recognises a repeated item. To be asked when they are sent: what was young enough when it
+ * was read may have waited for the other side since.
  */
 export function itemsToConfirm<Item>(
   items: readonly WorkItem<Item>[],
@@ -11,12 +12,14 @@ export function itemsToConfirm<Item>(
   nowMs: number,
 ): WorkItem<Item>[] {
   return items.filter(
-    (item) => item.mustConfirm || (item.inDoubt && nowMs - item.firstAttemptAtMs > windowMs),
+    (item) =>
+      nowMs - item.sentSinceMs > windowMs ||
+      (item.inDoubt && nowMs - item.firstAttemptAtMs > windowMs),
   );
 }
 
-/** Whether an event of this commit time has to be asked about before it is sent. */
-export type ConfirmRule = (committedAt: string | null | undefined) => boolean;
+/** Since when an event of this commit time may have been sent, milliseconds since 1970; Infinity when it never was. */
+export type SentSince = (committedAt: string | null | undefined) => number;
 
 /**
  * The rule for what a pipeline reads after its start: an earlier life may have sent it, so long ago that its idempotency key
@@ -26,42 +29,36 @@ export type ConfirmRule = (committedAt: string | null | undefined) => boolean;
  * The age of the checkpoint says nothing about it: behind one record that was held for a day others were delivered
  * then, and come again although the checkpoint has moved since.
  */
-export function confirmRule(
+export function sentSinceRule(
   windowMs: number | undefined,
   sentBefore: SentBefore | null,
   now: () => number,
-): ConfirmRule {
+): SentSince {
   // The other side never forgets.
-  if (windowMs === undefined) return () => false;
+  if (windowMs === undefined) return () => Infinity;
   if (sentBefore !== null) {
-    return (committedAt) => {
-      const sinceMs = sentBefore.sentSince(committedAt ?? null);
-      return sinceMs !== null && now() - sinceMs > windowMs;
-    };
+    return (committedAt) => sentBefore.sentSince(committedAt ?? null) ?? Infinity;
   }
   const startedAtMs = now();
   // Changes of one transaction come one after the other.
   let text = '';
-  let committedAtMs = Number.NaN;
+  let sinceMs = Infinity;
   return (committedAt) => {
     // An unknown commit time is not asked about.
-    if (committedAt === null || committedAt === undefined) return false;
+    if (committedAt === null || committedAt === undefined) return Infinity;
     if (committedAt !== text) {
       text = committedAt;
-      committedAtMs = Date.parse(committedAt);
+      const committedAtMs = Date.parse(committedAt);
+      sinceMs = committedAtMs < startedAtMs ? committedAtMs : Infinity;
     }
-    return committedAtMs < startedAtMs && now() - committedAtMs > windowMs;
+    return sinceMs;
   };
 }
 
 /**
- * Whether a parked item has to be asked about before it is sent: it may have been sent before it was parked, or by a
- * redrive that did not live to remove it. Half of the window, because it was sent first some time before it was parked.
+ * Since when a parked item may have been sent: before it was parked, or by a redrive that did not live to remove it. Half of
+ * the window before, because it was sent first some time before it was parked.
  */
-export function wasParkedLongAgo(
-  parkedAtMs: number,
-  windowMs: number | undefined,
-  nowMs: number,
-): boolean {
-  return windowMs !== undefined && nowMs - parkedAtMs > windowMs / 2;
+export function sentBeforeParking(parkedAtMs: number, windowMs: number | undefined): number {
+  return windowMs === undefined ? Infinity : parkedAtMs - windowMs / 2;
 }

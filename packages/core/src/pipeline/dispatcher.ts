@@ -211,7 +211,7 @@ export class Dispatcher<Item, Row extends object> {
           verdicts.set(item, verdict);
           continue;
         }
-        item.mustConfirm = false;
+        item.sentSinceMs = Infinity;
         item.inDoubt = false;
         item.firstAttemptAtMs = 0;
       }

@@ -7,7 +7,7 @@ import type { ChangeBatch, ChangeStream } from '../source/change-source.ts';
 import { type Counted, SharedOutcome, Tally } from '../windows/tally.ts';
 import type { AckEntry } from './ack-tracker.ts';
 import type { CheckpointWriter } from './checkpoint-writer.ts';
-import type { ConfirmRule } from './confirm.ts';
+import type { SentSince } from './confirm.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Parking } from './parking.ts';
 import type { RunContext } from './run-context.ts';
@@ -30,7 +30,7 @@ interface IntakeParts<Item, Row extends object> {
   readonly parking: Parking<Item, Row>;
   readonly checkpoints: CheckpointWriter;
   /** Which events are asked about before they are sent (H-07). */
-  readonly mustConfirm: ConfirmRule;
+  readonly sentSince: SentSince;
 }
 
 /** Reads the stream, prepares its events and puts them in their lanes; pauses when there is enough in memory. */
@@ -214,11 +214,11 @@ export class Intake<Item, Row extends object> {
     counted: Counted | null,
     alone: boolean = false,
   ): void {
-    const { dispatcher, mustConfirm, parking } = this.#parts;
+    const { dispatcher, parking, sentSince } = this.#parts;
     const item = new WorkItem(piece.item, piece.lane, piece.bytes, event.id, part, entry, table);
     item.alone = alone;
     item.counted = counted;
-    item.mustConfirm = mustConfirm(event.transaction?.committedAt);
+    item.sentSinceMs = sentSince(event.transaction?.committedAt);
     this.#context.tracker.hold(entry);
     dispatcher.admit(item);
     if (parking.isBlocked(item.lane)) {

@@ -1,5 +1,5 @@
 import type { DeadLetter, DeadLetterStore } from '../dead-letter/dead-letter-store.ts';
-import { wasParkedLongAgo } from './confirm.ts';
+import { sentBeforeParking } from './confirm.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { UNMAPPED_ITEM_INDEX } from './intake.ts';
 import type { Parking } from './parking.ts';
@@ -84,11 +84,7 @@ function deliverLetter<Item, Row extends object>(
   const bytes = Buffer.byteLength(letter.item);
   const { eventId, itemIndex, lane } = letter;
   const item = new WorkItem<Item>(parsed, lane, bytes, eventId, itemIndex, null, null);
-  item.mustConfirm = wasParkedLongAgo(
-    letter.parkedAtMs,
-    context.sink.idempotencyWindowMs,
-    context.options.time.now(),
-  );
+  item.sentSinceMs = sentBeforeParking(letter.parkedAtMs, context.sink.idempotencyWindowMs);
   let isOver = false;
   let outcome: RedriveOutcome = 'rejected';
   item.onRedriven = (result) => {

@@ -2,7 +2,7 @@ import type { StoredCheckpoint } from '../checkpoint/checkpoint.ts';
 import type { SentBefore } from '../sink/sink.ts';
 import type { ChangeStream, SourceLag } from '../source/change-source.ts';
 import { CheckpointWriter } from './checkpoint-writer.ts';
-import { confirmRule } from './confirm.ts';
+import { sentSinceRule } from './confirm.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Intake } from './intake.ts';
 import { Parking } from './parking.ts';
@@ -44,7 +44,7 @@ export class Run<Item, Row extends object> {
       dispatcher: this.#dispatcher,
       parking: this.#parking,
       checkpoints: this.#checkpoints,
-      mustConfirm: confirmRule(sink.idempotencyWindowMs, sentBefore, () => options.time.now()),
+      sentSince: sentSinceRule(sink.idempotencyWindowMs, sentBefore, () => options.time.now()),
     });
     this.#stopWatching = watchUnacknowledged(context);
   }

@@ -24,8 +24,8 @@ export class WorkItem<Item> {
   counted: Counted | null = null;
   /** Goes in a request of its own. */
   alone: boolean = false;
-  /** Asked about before it is sent: an earlier life of the pipeline may have sent it. */
-  mustConfirm: boolean = false;
+  /** Since when an earlier life of the pipeline may have sent it, milliseconds since 1970; Infinity when none has. */
+  sentSinceMs: number = Infinity;
   /** The other side may have it. */
   inDoubt: boolean = false;
   firstAttemptAtMs: number = 0;

@@ -76,6 +76,20 @@ describe('Matching', () => {
     }
   });
 
+  test('of one version that was handed in with two payloads the one of the receipt counts, whatever became of the other', () => {
+    const other = seen({ recordVersion: '1', recordHash: 'cd', stage: 'anchored' });
+    const own = seen({ recordVersion: '1', recordHash: '0xAB', stage: 'waiting' });
+    for (const order of [
+      [other, own],
+      [own, other],
+    ]) {
+      const receipt = due('a');
+      const matching = new Matching([receipt]);
+      for (const each of order) matching.add(each);
+      expect(matching.found.get(receipt)?.stage).toBe('waiting');
+    }
+  });
+
   test('hashes are the same with and without a prefix, and never when one is missing', () => {
     expect(isSameHash('0xAB', 'sha256:ab')).toBe(true);
     expect(isSameHash(null, null)).toBe(false);

@@ -9,6 +9,8 @@ const RANK = Object.freeze({ unknown: 0, failed: 1, waiting: 2, anchored: 3 });
 export class Matching {
   readonly #byRecordId = new Map<string, DueReceipt[]>();
   readonly #found = new Map<DueReceipt, Finding>();
+  /** Those whose finding is of their hash, too. */
+  readonly #exact = new Set<DueReceipt>();
   readonly #wanted: number;
   #missing: number;
 
@@ -40,9 +42,12 @@ export class Matching {
       const finding = findingOf(seen);
       const before = this.#found.get(receipt);
       if (before === undefined) this.#missing -= 1;
-      if (before === undefined || RANK[before.stage] < RANK[finding.stage]) {
-        this.#found.set(receipt, finding);
-      }
+      // A mapping that was changed between two tries makes two payloads of one version.
+      const isExact = isSameHash(seen.recordHash, receipt.recordHash);
+      const wasExact = this.#exact.has(receipt);
+      const isBetter = before === undefined || RANK[before.stage] < RANK[finding.stage];
+      if (isExact === wasExact ? isBetter : isExact) this.#found.set(receipt, finding);
+      if (isExact) this.#exact.add(receipt);
     }
   }
 }

@@ -1,11 +1,18 @@
 import { qualifiedName, quoteIdentifier, quoteLiteral } from '@certyo-cdc/postgres';
 
+import { BUILT_IN, type KeyOperators } from './key-operators.ts';
 import { STATUS_TRIGGER } from './status-trigger.ts';
 import { columnList, type TargetTable } from './target-table.ts';
 
-function keyTypes(table: TargetTable): readonly { readonly name: string; readonly type: string }[] {
-  return table.key.map((name) => ({
-    name: quoteIdentifier(name),
+interface KeyColumn extends KeyOperators {
+  readonly name: string;
+  readonly type: string;
+}
+
+function keyColumns(table: TargetTable): readonly KeyColumn[] {
+  return table.key.map((name, index) => ({
+    ...(table.keyOperators[index] ?? BUILT_IN),
+    name: `t.${quoteIdentifier(name)}`,
     type: table.info.columns.find((column) => column.name === name)?.typeName ?? 'text',
   }));
 }
@@ -24,14 +31,14 @@ function keyNames(table: TargetTable): string {
 }
 
 function isWanted(table: TargetTable): string {
-  return keyTypes(table)
-    .map(({ name, type }, index) => `t.${name} = w.k${String(index)}::${type}`)
+  return keyColumns(table)
+    .map(({ equals, name, type }, index) => `${name} ${equals} w.k${String(index)}::${type}`)
     .join(' AND ');
 }
 
 function order(table: TargetTable): string {
-  return keyTypes(table)
-    .map(({ name }) => `t.${name}`)
+  return keyColumns(table)
+    .map(({ name }) => name)
     .join(', ');
 }
 
@@ -61,10 +68,25 @@ FROM ${wanted(table, 3, more)} AS w(${keyNames(table)}, status, record_hash, n) 
 /** $1 most rows, $2 and following the key texts of the last row seen, where there is one. Rows that are not known to be anchored. */
 export function openRowsSql(table: TargetTable, isContinued: boolean): string {
   const status = `t.${quoteIdentifier(table.status.status)}::text`;
-  const values = keyTypes(table).map(({ type }, index) => `$${String(index + 2)}::text::${type}`);
-  const behind = isContinued ? ` AND ROW(${order(table)}) > ROW(${values.join(', ')})` : '';
+  const behind = isContinued ? ` AND ${behindSql(table)}` : '';
   return `SELECT ${columnList(table)} FROM ${qualifiedName(table.name)} AS t
 WHERE ${status} IS DISTINCT FROM 'anchored'${behind} ORDER BY ${order(table)} LIMIT $1::int4`;
+}
+
+/** Behind the row whose key texts are $2 and following. Built-in operators compare row-wise, which an index answers. */
+function behindSql(table: TargetTable): string {
+  const columns = keyColumns(table).map((column, index) => ({
+    ...column,
+    value: `$${String(index + 2)}::text::${column.type}`,
+  }));
+  if (columns.every(({ greater }) => greater === BUILT_IN.greater)) {
+    const values = columns.map(({ value }) => value).join(', ');
+    return `ROW(${order(table)}) ${BUILT_IN.greater} ROW(${values})`;
+  }
+  return columns.reduceRight((rest, { equals, greater, name, value }) => {
+    const more = `${name} ${greater} ${value}`;
+    return rest === '' ? more : `(${more} OR ${name} ${equals} ${value} AND ${rest})`;
+  }, '');
 }
 
 /** $1 oid. The triggers that an UPDATE of a row sets off, but ours. */

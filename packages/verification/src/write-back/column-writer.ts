@@ -1,6 +1,7 @@
 import { WriteBackError } from '@certyo-cdc/core';
 import { type DraftRules, tableLabel, payloadText } from '@certyo-cdc/core/internal';
 import {
+  PostgresServerError,
   type QualifiedName,
   quoteIdentifier,
   type SqlExecutor,
@@ -96,16 +97,10 @@ export class ColumnWriter {
     const outcomes = await this.#judge(executor, table, payloads, writes, rows, options);
     const chosen = writes.flatMap((write, n) => (outcomes[n] === 'written' ? [{ write, n }] : []));
     if (chosen.length === 0) return outcomes;
-    await executor.query(
-      writeStatusSql(table),
-      [
-        chosen.map(({ write }) => write.status),
-        chosen.map(({ write }) => write.recordHash),
-        ...keyArrays(
-          table,
-          chosen.map(({ write }) => write),
-        ),
-      ],
+    await this.#update(
+      executor,
+      table,
+      chosen.map(({ write }) => write),
       options,
     );
     await this.#check(executor, table, payloads, chosen, rows, options);
@@ -151,6 +146,40 @@ export class ColumnWriter {
     });
   }
 
+  /** The keys are those of rows: what goes wrong here is for a column or a trigger of the table. */
+  async #update(
+    executor: SqlExecutor,
+    table: TargetTable,
+    writes: readonly StatusWrite[],
+    options: CallOptions,
+  ): Promise<void> {
+    try {
+      await executor.query(
+        writeStatusSql(table),
+        [
+          writes.map(({ status }) => status),
+          writes.map(({ recordHash }) => recordHash),
+          ...keyArrays(table, writes),
+        ],
+        options,
+      );
+      // Triggers that wait for the end run now.
+      await executor.query('SET CONSTRAINTS ALL IMMEDIATE', [], options);
+    } catch (error) {
+      if (!(error instanceof PostgresServerError) || !error.code.startsWith('22')) throw error;
+      throw new WriteBackError(
+        'WRITE_BACK',
+        `${tableLabel(table.name)} does not take a status: ${error.message}`,
+        {
+          cause: error,
+          retryable: false,
+          remedy:
+            'Give the status columns the types text and timestamptz, or mend the trigger that fails.',
+        },
+      );
+    }
+  }
+
   /** Triggers have run: the rows must be what they were, but for the status. */
   async #check(
     executor: SqlExecutor,
@@ -160,7 +189,6 @@ export class ColumnWriter {
     before: ReadonlyMap<number, TargetRow>,
     options: CallOptions,
   ): Promise<void> {
-    await executor.query('SET CONSTRAINTS ALL IMMEDIATE', [], options);
     const after = await readRows(
       executor,
       table,

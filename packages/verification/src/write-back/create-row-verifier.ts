@@ -1,5 +1,5 @@
 import { parseJson, type Verification } from '@certyo-cdc/core';
-import { GatedCalls, payloadText } from '@certyo-cdc/core/internal';
+import { GatedCalls, payloadText, tableLabel } from '@certyo-cdc/core/internal';
 import {
   quoteIdentifier,
   resolveTables,
@@ -192,7 +192,7 @@ class StandardRowVerifier implements RowVerifier {
     try {
       for (const table of tables) {
         const writer = this.#writers.of(table);
-        if (writer !== null) await this.#pass(writer, counts, { signal });
+        if (writer !== null) await this.#pass(tableLabel(table), writer, counts, { signal });
       }
     } catch (error) {
       throw error instanceof LookInterrupted ? error.cause : error;
@@ -203,10 +203,27 @@ class StandardRowVerifier implements RowVerifier {
     return round;
   }
 
-  async #pass(writer: ColumnWriter, counts: Counts, options: SignalOptions): Promise<void> {
+  async #pass(
+    table: string,
+    writer: ColumnWriter,
+    counts: Counts,
+    options: SignalOptions,
+  ): Promise<void> {
     const { batchSize, time } = this.#options;
     for await (const page of openRows(this.#access, writer, batchSize, options)) {
       counts.looked += page.length;
+      this.#detector.saw(
+        page.flatMap(({ draft, key }) =>
+          draft === null
+            ? []
+            : [
+                {
+                  recordKey: JSON.stringify([table, key]),
+                  fingerprint: fingerprintOf(payloadText(draft)),
+                },
+              ],
+        ),
+      );
       const writes: StatusWrite[] = [];
       for (const row of page) {
         const write = await this.#ask(row, counts, options);
@@ -217,8 +234,13 @@ class StandardRowVerifier implements RowVerifier {
       const written = writes.filter((_write, index) => outcomes[index] === 'written');
       counts.written += written.length;
       counts.passed += writes.length - written.length;
-      const contents = written.map(({ fingerprint, key }) => JSON.stringify([key, fingerprint]));
-      this.#detector.count(contents, time.now());
+      this.#detector.count(
+        written.map(({ fingerprint, key }) => ({
+          recordKey: JSON.stringify([table, key]),
+          fingerprint,
+        })),
+        time.now(),
+      );
     }
   }
 

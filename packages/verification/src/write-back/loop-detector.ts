@@ -10,10 +10,16 @@ const MOST = 1_000;
 const LEAST = 20;
 /** Of the writes that came back as changes. */
 const SHARE = 0.5;
-/** Times that the same content of a record is given the same status. */
+/** Times that the same content of a record is given a status, with no other one of the record in between. */
 const MOST_AGAIN = 5;
 const AGAIN_WINDOW_MS = 3_600_000;
 const MOST_REMEMBERED = 50_000;
+
+/** What a record says. */
+export interface RecordContent {
+  readonly recordKey: string;
+  readonly fingerprint: string;
+}
 
 interface Write extends WrittenVersion {
   readonly atMs: number;
@@ -26,11 +32,15 @@ interface Write extends WrittenVersion {
  *
  * A change that write-back causes differs from the one before in nothing but status columns, which are no part of a payload: so it
  * shows in the ledger as a later version with the same fingerprint, soon after the write. And a status that is given to the same
- * content again and again is taken away by somebody each time.
+ * content again and again is taken away by somebody each time; a row that goes to and fro says something else in between.
  */
 export class LoopDetector {
   #writes: Write[] = [];
-  readonly #again = new Map<string, { readonly sinceMs: number; times: number }>();
+  /** By record. */
+  readonly #again = new Map<
+    string,
+    { readonly fingerprint: string; readonly sinceMs: number; times: number }
+  >();
 
   /** Writes whose changes would show by now, or soon. */
   recent(nowMs: number): readonly WrittenVersion[] {
@@ -44,10 +54,15 @@ export class LoopDetector {
       this.#writes.push({ ...each, atMs: nowMs, before: before[index] ?? 0 });
     }
     if (this.#writes.length > MOST) this.#writes = this.#writes.slice(-MOST);
-    this.count(
-      written.map(({ fingerprint, recordKey }) => `${recordKey} ${fingerprint}`),
-      nowMs,
-    );
+    this.count(written, nowMs);
+  }
+
+  /** Contents that records have had, whether they were given a status or not. */
+  saw(contents: readonly RecordContent[]): void {
+    for (const { fingerprint, recordKey } of contents) {
+      const known = this.#again.get(recordKey);
+      if (known !== undefined && known.fingerprint !== fingerprint) this.#again.delete(recordKey);
+    }
   }
 
   /**
@@ -55,14 +70,15 @@ export class LoopDetector {
    *
    * @throws WriteBackError when one of them is given it again and again.
    */
-  count(contents: readonly string[], nowMs: number): void {
-    for (const content of contents) {
-      const known = this.#again.get(content);
-      this.#again.delete(content);
+  count(contents: readonly RecordContent[], nowMs: number): void {
+    this.saw(contents);
+    for (const { fingerprint, recordKey } of contents) {
+      const known = this.#again.get(recordKey);
+      this.#again.delete(recordKey);
       const isOld = known === undefined || nowMs - known.sinceMs >= AGAIN_WINDOW_MS;
-      const entry = isOld ? { sinceMs: nowMs, times: 1 } : known;
+      const entry = isOld ? { fingerprint, sinceMs: nowMs, times: 1 } : known;
       if (!isOld) entry.times += 1;
-      this.#again.set(content, entry);
+      this.#again.set(recordKey, entry);
       if (entry.times <= MOST_AGAIN) continue;
       throw new WriteBackError(
         'WRITE_BACK_LOOP',

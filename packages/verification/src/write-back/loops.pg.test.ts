@@ -79,6 +79,19 @@ describe('write-back and triggers of the table', () => {
     });
   });
 
+  test('V-13: a row that goes to and fro is no loop: each time it was changed and anchored', async () => {
+    await using it = await writtenBack();
+    const writeBack = await it.make();
+    await it.database.query(`INSERT INTO items VALUES (1, 'a')`);
+    for (let version = 1; version <= 14; version += 1) {
+      const note = version % 2 === 0 ? 'b' : 'a';
+      await it.database.query('UPDATE items SET note = $1', [note]);
+      await it.store([{ recordId: '1', payload: { id: 1, note }, version: String(version + 100) }]);
+      await it.queue(writeBack);
+      expect(await writeBack.runOnce()).toMatchObject({ written: 1 });
+    }
+  });
+
   test('V-13: when what was written comes back as receipts of the same content, it stops', async () => {
     await using it = await writtenBack();
     const writeBack = await it.make();

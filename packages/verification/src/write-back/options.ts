@@ -54,7 +54,7 @@ export interface ColumnTargetOptions extends PostgresStoreOptions {
    */
   readonly batchSize?: number | undefined;
   /**
-   * Longest wait for a lock on a table, milliseconds. Rows that are locked are never waited for.
+   * Longest wait for a lock on a table, milliseconds, 10,000 at most. Rows that are locked are never waited for.
    *
    * @default 500
    */
@@ -152,6 +152,8 @@ const OWN_NAMES = [
   'onEvent',
 ] as const;
 const MOST_ROWS = 1_000;
+/** Entries of the queue are held meanwhile. */
+const LONGEST_LOCK_WAIT_MS = 10_000;
 
 /** Checks what both kinds of write-back have. */
 export function normalizeColumnTarget(
@@ -182,7 +184,7 @@ export function normalizeColumnTarget(
       statusColumns: namesOf(status),
     }),
     batchSize: reader.positiveInteger('batchSize', 100, MOST_ROWS),
-    lockTimeoutMs: reader.positiveInteger('lockTimeoutMs', 500, MAX_TIMER_MS),
+    lockTimeoutMs: reader.positiveInteger('lockTimeoutMs', 500, LONGEST_LOCK_WAIT_MS),
     time: options.time ?? SYSTEM_TIME,
   };
 }

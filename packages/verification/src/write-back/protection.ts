@@ -3,6 +3,7 @@ import { tableLabel, wrongOption } from '@certyo-cdc/core/internal';
 import {
   OWN_COLUMNS,
   qualifiedName,
+  type QualifiedName,
   quoteLiteral,
   type SqlExecutor,
   type TableDescription,
@@ -119,20 +120,26 @@ export async function chooseProtections(
   { hasReceipts = true, ...options }: CallOptions & { readonly hasReceipts?: boolean },
 ): Promise<readonly ProtectionPlan[]> {
   const [server] = (await executor.query<Server>(SERVER_SQL, [], options)).rows;
-  return tables.flatMap((table) =>
-    sources.map((source): ProtectionPlan => {
-      const chosen = choose(table, source, status, server);
-      if (chosen.protection === 'fingerprint' && !hasReceipts) {
-        return { table: tableLabel(table), source: source.kind, ...withoutReceipts(table, source) };
-      }
-      return { table: tableLabel(table), source: source.kind, ...chosen };
-    }),
-  );
+  const plans: ProtectionPlan[] = [];
+  for (const table of tables) {
+    const hiding = await hidingOldRows(executor, table, options);
+    for (const source of sources) {
+      const chosen = choose(table, hiding, source, status, server);
+      const isUseless = chosen.protection === 'fingerprint' && !hasReceipts;
+      plans.push({
+        table: tableLabel(table),
+        source: source.kind,
+        ...(isUseless ? withoutReceipts(table, hiding, source) : chosen),
+      });
+    }
+  }
+  return plans;
 }
 
 /** Nothing can be skipped for the fingerprint of its receipt where there are none. */
 function withoutReceipts(
   table: TableDescription,
+  hiding: readonly QualifiedName[],
   { kind }: NormalizedSource,
 ): Pick<ProtectionPlan, 'protection' | 'needs'> {
   if (kind === 'other') {
@@ -144,9 +151,7 @@ function withoutReceipts(
     {
       retryable: false,
       remedy: `Keep receipts; or leave the columns their default names${
-        kind === 'replication'
-          ? `, and run: ALTER TABLE ${qualifiedName(table)} REPLICA IDENTITY FULL;`
-          : '.'
+        kind === 'replication' ? `, and run: ${showOldRowsSql(hiding)}` : '.'
       }`,
     },
   );
@@ -159,6 +164,7 @@ const FINGERPRINT = {
 
 function choose(
   table: TableDescription,
+  hiding: readonly QualifiedName[],
   source: NormalizedSource,
   status: StatusColumns,
   server: Server | undefined,
@@ -175,8 +181,11 @@ function choose(
   }
   if (source.kind === 'listen-notify' && isKnown) return { protection: 'source', needs: null };
   if (source.kind === 'replication') {
-    if (isKnown && table.replicaIdentity === 'full') return { protection: 'source', needs: null };
-    refuseHidden(table, status);
+    if (isKnown && hiding.length === 0) {
+      const needs = 'REPLICA IDENTITY FULL of partitions that are added, too';
+      return { protection: 'source', needs: table.isPartitioned ? needs : null };
+    }
+    refuseHidden(table, hiding, status);
   }
   return FINGERPRINT;
 }
@@ -207,8 +216,12 @@ function useOrigin(server: Server | undefined): Pick<ProtectionPlan, 'protection
 }
 
 /** An update of the status would not show large values that it leaves alone: its payload would be another one. */
-function refuseHidden(table: TableDescription, status: StatusColumns): void {
-  if (table.replicaIdentity === 'full') return;
+function refuseHidden(
+  table: TableDescription,
+  hiding: readonly QualifiedName[],
+  status: StatusColumns,
+): void {
+  if (hiding.length === 0) return;
   const own = new Set([...OWN_COLUMNS, ...namesOf(status)]);
   const hidden = table.columns.filter(
     (column) => column.mayBeToasted && column.generated === null && !own.has(column.name),
@@ -221,9 +234,30 @@ function refuseHidden(table: TableDescription, status: StatusColumns): void {
     `Writing statuses into columns of ${tableLabel(table)} would be captured as changes: the stream does not show the old row, nor large values that were left alone (${large.map(({ name }) => name).join(', ')}).`,
     {
       retryable: false,
-      remedy: `Run: ALTER TABLE ${qualifiedName(table)} REPLICA IDENTITY FULL; or use PostgreSQL 16 or newer with replicationSource({ origin: 'none' }) and source: { kind: 'replication', origin: 'none' }.`,
+      remedy: `Run: ${showOldRowsSql(hiding)} Or use PostgreSQL 16 or newer with replicationSource({ origin: 'none' }) and source: { kind: 'replication', origin: 'none' }.`,
     },
   );
+}
+
+/** $1 oid. The partitions that hold rows and whose identity is not FULL: theirs counts, and is not inherited. */
+const HIDING_SQL = `SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_partition_tree($1::oid::regclass) AS t
+  JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE t.isleaf AND c.relkind = 'r' AND c.relreplident <> 'f' ORDER BY 1, 2`;
+
+/** What would have to have REPLICA IDENTITY FULL for the stream to show the old rows of a table. */
+async function hidingOldRows(
+  executor: SqlExecutor,
+  table: TableDescription,
+  options: CallOptions,
+): Promise<readonly QualifiedName[]> {
+  if (!table.isPartitioned) return table.replicaIdentity === 'full' ? [] : [table];
+  return (await executor.query<QualifiedName>(HIDING_SQL, [table.oid], options)).rows;
+}
+
+function showOldRowsSql(tables: readonly QualifiedName[]): string {
+  return tables
+    .map((table) => `ALTER TABLE ${qualifiedName(table)} REPLICA IDENTITY FULL;`)
+    .join(' ');
 }
 
 /** numeric with a precision is stored outside of the row only where the row would not fit into a page. */

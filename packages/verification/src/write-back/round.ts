@@ -37,6 +37,9 @@ interface RowWrite {
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 60_000;
 const SWEEP_ROWS = 500;
+/** The session of the ledger stands still while rows are written and locks are waited for, longer than transactions of state may. */
+const STAND_STILL_SQL =
+  "SELECT pg_catalog.set_config('idle_in_transaction_session_timeout', '25s', true)";
 
 /** Works the queue off. */
 export class WriteBackRounds {
@@ -73,6 +76,7 @@ export class WriteBackRounds {
       await this.#lookForEchoes(options);
       // The entries stay locked while they are written, and are there still when this dies.
       const isDone = await ledger.write(async (executor) => {
+        await executor.query(STAND_STILL_SQL, [], options);
         const taken = await queue.take(executor, settings.batchSize, options);
         await this.#apply(taken, executor, counts, options);
         return taken.receipts.length + taken.obsolete.length === 0;
@@ -111,6 +115,12 @@ export class WriteBackRounds {
   ): Promise<void> {
     const { options: settings, queue } = this.#parts;
     counts.taken += receipts.length;
+    this.#detector.saw(
+      receipts.map(({ payloadFingerprint: fingerprint, recordKey: key }) => ({
+        recordKey: key,
+        fingerprint,
+      })),
+    );
     const newest = newestOf(receipts);
     const busy: QueueEntry[] = [];
     if (settings.toSideTable && !(await this.#writeSide(newest, counts, options))) {

@@ -113,6 +113,35 @@ describe('createRowVerifier', () => {
     await client.close();
   });
 
+  test('V-13: rows of several tables that say the same are no loop', async () => {
+    await using database = await testDatabase();
+    await using emulator = await startCertyoEmulator();
+    const client = createCertyoClient({ env: { ...emulator.environment } });
+    const tables = [1, 2, 3, 4, 5, 6, 7].map((n) => `public.shop_${String(n)}`);
+    for (const table of tables) {
+      await database.query(`CREATE TABLE ${table} (id int PRIMARY KEY, name text)`);
+      await database.query(`INSERT INTO ${table} VALUES (1, 'a')`);
+      await client.ingestRecord({
+        database: database.database,
+        collection: table,
+        recordId: '1',
+        recordPayload: { id: 1, name: 'a' },
+      });
+    }
+    emulator.clock.advance(61_000);
+    emulator.clock.advance(16_000);
+    await using rows = createRowVerifier({
+      client,
+      connection: database.url,
+      tables,
+      source: 'listen-notify',
+      maxRequestsPerSecond: false,
+    });
+    await rows.setup({ signal });
+    expect(await rows.runOnce()).toMatchObject({ looked: 7, written: 7 });
+    await client.close();
+  });
+
   test('where nothing would keep its statuses from being captured it does not begin', async () => {
     await using database = await testDatabase();
     await using emulator = await startCertyoEmulator();

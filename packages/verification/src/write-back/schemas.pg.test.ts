@@ -80,6 +80,57 @@ describe('write-back and tables that change', () => {
     expect(await it.statuses()).toEqual({ 1: 'anchored', 2: 'pending' });
   });
 
+  test('generated columns of any type fail no writer, and keep no status from its row', async () => {
+    await using it = await writtenBack(
+      `CREATE EXTENSION hstore;
+       CREATE DOMAIN public.shout AS text NOT NULL;
+       CREATE TABLE public.items (id int PRIMARY KEY, note text,
+         tags hstore GENERATED ALWAYS AS (hstore('note', note)) STORED,
+         size float8 GENERATED ALWAYS AS (length(note) / 3::float8) STORED,
+         long shout GENERATED ALWAYS AS (upper(coalesce(note, ''))) STORED,
+         spans int4range[] GENERATED ALWAYS AS (ARRAY[int4range(1, length(note) + 1)]) STORED)`,
+    );
+    const writeBack = await it.make();
+    await it.database.query(`INSERT INTO items (id, note) VALUES (1, 'a'), (2, 'b'), (3, NULL)`);
+    await it.store([
+      { recordId: '1', payload: { id: 1, note: 'a' } },
+      { recordId: '2', payload: { id: 2, note: 'b' } },
+      { recordId: '3', payload: { id: 3, note: null } },
+    ]);
+    await it.queue(writeBack);
+    expect(await writeBack.runOnce()).toMatchObject({ written: 3 });
+    await it.database.query(`ALTER TABLE items ADD COLUMN more text DEFAULT 'x'`);
+    await it.database.query('UPDATE items SET note = note');
+    expect(await it.statuses()).toEqual({ 1: 'anchored', 2: 'anchored', 3: 'anchored' });
+    await it.database.query(`UPDATE items SET note = 'c' WHERE id > 1`);
+    expect(await it.statuses()).toEqual({ 1: 'anchored', 2: 'pending', 3: 'pending' });
+  });
+
+  test('keys of a type of an extension are compared and ordered as their type does it', async () => {
+    await using it = await writtenBack(
+      `CREATE SCHEMA ext; CREATE EXTENSION citext SCHEMA ext; CREATE EXTENSION ltree SCHEMA ext;
+       CREATE DOMAIN public.code AS ext.citext;
+       CREATE TABLE public.items (id public.code COLLATE "C", path ext.ltree, n int, PRIMARY KEY (path, id, n))`,
+    );
+    const writeBack = await it.make({ sweepIntervalMs: 1 });
+    await it.database.query(
+      `INSERT INTO items SELECT CASE i % 2 WHEN 0 THEN 'k' ELSE 'K' END || lpad(i::text, 4, '0'), 'a.b', 1 FROM generate_series(1, 1100) AS i`,
+    );
+    const ids = Array.from({ length: 1100 }, (_, index) => {
+      const text = String(index + 1).padStart(4, '0');
+      return (index + 1) % 2 === 0 ? `k${text}` : `K${text}`;
+    });
+    await it.store(
+      ids.map((id) => ({
+        recordId: JSON.stringify(['a.b', id, '1']),
+        payload: { id, path: 'a.b', n: 1 },
+        key: ['path', 'id', 'n'],
+      })),
+    );
+    // Page by page through all rows.
+    expect(await writeBack.runOnce()).toMatchObject({ written: 1100 });
+  });
+
   test('columns have the names that they are given; some may be left out', async () => {
     await using it = await writtenBack();
     const writeBack = await it.make({

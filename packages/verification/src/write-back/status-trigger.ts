@@ -44,6 +44,7 @@ DECLARE
   found int;
   has_stamp bool;
   has_generated bool;
+  generated text;
   kept pg_catalog.jsonb;
   own pg_catalog.jsonb;
 BEGIN
@@ -60,8 +61,10 @@ BEGIN
         own := own || ${build([XID_COLUMN])};
       END IF;
       IF has_generated THEN
-        own := own || (SELECT pg_catalog.jsonb_object_agg(a.attname, pg_catalog.to_jsonb(OLD) -> a.attname)
-          FROM pg_catalog.pg_attribute a WHERE a.attrelid = TG_RELID AND NOT a.attisdropped AND a.attgenerated <> '');
+        -- As texts: not all types come back from JSON as what they were.
+        SELECT pg_catalog.string_agg(pg_catalog.format('%L, ($1).%I::text', a.attname, a.attname), ', ') INTO generated
+          FROM pg_catalog.pg_attribute a WHERE a.attrelid = TG_RELID AND NOT a.attisdropped AND a.attgenerated <> '';
+        EXECUTE 'SELECT $2 || pg_catalog.jsonb_object(ARRAY[' || generated || '])' INTO own USING OLD, own;
       END IF;
       IF pg_catalog.jsonb_populate_record(NEW, own)::text = OLD::text THEN
         IF pg_catalog.current_setting('certyo.write_back', true) = 'on' THEN

@@ -1,4 +1,5 @@
-import { WriteBackError } from '@certyo-cdc/core';
+import { SourceConnectionError, WriteBackError } from '@certyo-cdc/core';
+import { onAbort } from '@certyo-cdc/core/internal';
 import {
   judgeStoreFailure,
   openStoreSession,
@@ -16,6 +17,9 @@ interface CallOptions {
   readonly signal: AbortSignal;
 }
 
+/** Longest wait for a connection of a pool: below the time after which the server ends an idle transaction. */
+const LONGEST_WAIT_MS = 3_000;
+
 /** What would mend a failure. */
 export interface TargetRemedies {
   readonly setup: readonly string[];
@@ -28,12 +32,14 @@ export class TargetAccess {
   readonly #lockTimeoutMs: number;
   readonly #usesOrigin: boolean;
   readonly #remedies: TargetRemedies;
+  readonly #isPool: boolean;
 
   constructor(target: ColumnTarget, usesOrigin: boolean, remedies: TargetRemedies) {
     this.session = openStoreSession(target.place, 'certyo-cdc write-back');
     this.#lockTimeoutMs = target.lockTimeoutMs;
     this.#usesOrigin = usesOrigin;
     this.#remedies = remedies;
+    this.#isPool = 'connect' in target.place.target;
   }
 
   /** Reads in a transaction of its own. */
@@ -44,7 +50,7 @@ export class TargetAccess {
   /** Writes in a transaction that waits for no lock for long, and has the origin of write-back where that is used. */
   write<T>(work: (executor: SqlExecutor) => Promise<T>, options: CallOptions): Promise<T> {
     return this.#run('written', options, () =>
-      this.session.transaction(async (executor) => {
+      this.#soon(options.signal, async (executor) => {
         await prepareToWrite(executor, options.signal);
         await executor.query(
           "SELECT pg_catalog.set_config('lock_timeout', $1, true)",
@@ -54,8 +60,39 @@ export class TargetAccess {
         await executor.query(WRITING_SQL, [], options);
         if (this.#usesOrigin) await executor.query(USE_ORIGIN_SQL, [], options);
         return work(executor);
-      }, options),
+      }),
     );
+  }
+
+  /**
+   * A transaction that has its connection soon or not at all: one of the ledger is held meanwhile, and who has the last one
+   * of a pool and waits for another would wait for ever.
+   */
+  async #soon<T>(signal: AbortSignal, work: (executor: SqlExecutor) => Promise<T>): Promise<T> {
+    if (!this.#isPool) return this.session.transaction(work, { signal });
+    signal.throwIfAborted();
+    const either = new AbortController();
+    const forget = onAbort(signal, () => either.abort(signal.reason));
+    const timer = setTimeout(() => {
+      either.abort(
+        new SourceConnectionError(
+          'SOURCE_UNREACHABLE',
+          `the pool had no connection to spare within ${String(LONGEST_WAIT_MS)} ms; each write-back needs two of it, one for the ledger`,
+        ),
+      );
+    }, LONGEST_WAIT_MS);
+    try {
+      return await this.session.transaction(
+        (executor) => {
+          clearTimeout(timer);
+          return work(executor);
+        },
+        { signal: either.signal },
+      );
+    } finally {
+      clearTimeout(timer);
+      forget();
+    }
   }
 
   async #run<T>(done: string, { signal }: CallOptions, work: () => Promise<T>): Promise<T> {

@@ -16,6 +16,7 @@ import {
   type TypeRegistry,
 } from '@certyo-cdc/postgres';
 
+import { type KeyOperators, readKeyOperators } from './key-operators.ts';
 import { namesOf, type StatusColumns } from './status-columns.ts';
 import { hasTriggerSql } from './status-trigger.ts';
 
@@ -35,6 +36,8 @@ export interface TargetTable {
   readonly info: TableInfo;
   readonly registry: TypeRegistry;
   readonly key: readonly string[];
+  /** Of the key's columns, in its order. */
+  readonly keyOperators: readonly KeyOperators[];
   readonly missing: MissingValues;
   readonly status: StatusColumns;
   /** Status columns that it does not have. */
@@ -97,6 +100,7 @@ export async function describeTarget(
     info: tableInfo(description, keyNames, database?.name ?? ''),
     registry,
     key: keyNames,
+    keyOperators: await readKeyOperators(executor, description.oid, keyNames, options),
     missing: new Map(rows.map((row) => [row.name, row.value])),
     status,
     absent: namesOf(status).filter((column) => !names.has(column)),

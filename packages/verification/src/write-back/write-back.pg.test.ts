@@ -193,6 +193,30 @@ describe('createWriteBack', () => {
     expect(await it.statuses()).toEqual({ [id]: 'anchored' });
   });
 
+  test('a status that the table does not take stops it, and stays queued', async () => {
+    await using it = await writtenBack(
+      `CREATE TABLE public.items (id int PRIMARY KEY, note text, certyo_record_hash varchar(10));
+       CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW.id / (NEW.id - 3); END'`,
+    );
+    await it.database.query(`INSERT INTO items VALUES (1, 'a'), (3, 'a')`);
+    await it.store([{ recordId: '1', payload: { id: 1, note: 'a' } }]);
+    const first = await it.make();
+    await it.queue(first);
+    await first.start();
+    expect(await first.closed).toMatchObject({ code: 'WRITE_BACK', retryable: false });
+    await it.database.query('ALTER TABLE items ALTER certyo_record_hash TYPE text');
+    const second = await it.make();
+    expect(await second.runOnce()).toMatchObject({ written: 1 });
+    await it.database.query(
+      'CREATE TRIGGER fail AFTER UPDATE ON items FOR EACH ROW EXECUTE FUNCTION fail()',
+    );
+    await it.store([{ recordId: '3', payload: { id: 3, note: 'a' } }]);
+    await it.queue(second);
+    await expect(second.runOnce()).rejects.toMatchObject({ code: 'WRITE_BACK' });
+    expect(await second.backlog({ signal })).toMatchObject({ queued: 2 });
+    expect(await it.statuses()).toEqual({ 1: 'anchored', 3: 'pending' });
+  });
+
   test('other tables, deletes and records that are not rows go into the side table only', async () => {
     await using it = await writtenBack();
     const writeBack = await it.make();
