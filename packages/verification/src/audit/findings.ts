@@ -48,16 +48,16 @@ export class Findings {
 
   /** A row that is what we have recorded is not always what Certyo has. */
   async #afterCertyo(
-    { judgement, newest, row }: Settled,
+    { judgement, newest }: Settled,
     options: { readonly signal: AbortSignal },
   ): Promise<Settled['judgement']> {
     const { questions } = this.#parts;
-    const isToAsk =
-      this.#asksAll && judgement.type === 'unchanged' && judgement.state === 'anchored';
-    if (!isToAsk || questions === null || row?.rendering.type !== 'record') return judgement;
-    const answer = await questions.ask(row.rendering.row, newest?.recordVersion, options);
-    return answer === null || answer.verified
+    if (!this.#asksAll || judgement.type !== 'unchanged' || questions === null) return judgement;
+    const { row, state } = judgement;
+    if (state !== 'anchored' || row === null) return judgement;
+    const certyo = await questions.ask(row, newest?.recordVersion, options);
+    return certyo === null || certyo.verified
       ? judgement
-      : { type: 'wrong', kind: 'changed', reason: 'Certyo does not verify the row' };
+      : { type: 'wrong', kind: 'changed', reason: 'Certyo does not verify the row', certyo };
   }
 }

@@ -3,18 +3,30 @@ import { CdcError, ConfigurationError } from '@certyo-cdc/core';
 import type { ReceiptState } from '../receipts/kept-receipt.ts';
 import type { LedgerTable, NewestReceipt } from './newest-receipts.ts';
 import { OldColumns } from './old-columns.ts';
-import type { AuditFindingKind } from './report-schema.ts';
+import type { AuditAnswer, AuditFindingKind } from './report-schema.ts';
 import type { RenderedRow, RowRenderer } from './row-renderer.ts';
 import { matchParts } from './unseen-values.ts';
 
 /** What follows from a row, or from there being none, and the newest receipt of its record. */
 export type Judgement =
-  | { readonly type: 'unchanged'; readonly state: ReceiptState; readonly isPartial: boolean }
+  | {
+      readonly type: 'unchanged';
+      readonly state: ReceiptState;
+      readonly isPartial: boolean;
+      /** The row as its newest record has it, which may be under other columns than it has now; null where that is not at hand. */
+      readonly row: RenderedRow | null;
+    }
   | { readonly type: 'gone' }
   | { readonly type: 'by-rule' }
   | { readonly type: 'outside-span' }
   | { readonly type: 'not-comparable'; readonly reason: string }
-  | { readonly type: 'wrong'; readonly kind: AuditFindingKind; readonly reason: string };
+  | {
+      readonly type: 'wrong';
+      readonly kind: AuditFindingKind;
+      readonly reason: string;
+      /** What Certyo has said, where that is what is wrong. */
+      readonly certyo?: AuditAnswer;
+    };
 
 /** A row as far as it could be made into a record. */
 export type Rendering =
@@ -72,16 +84,17 @@ export class Judge {
     if (isTruncated(newest, truncate)) {
       return wrong('missing-record', 'there is no receipt of the row since its table was emptied');
     }
-    if (newest.fingerprint === fingerprint) return this.#equal(newest, false);
+    if (newest.fingerprint === fingerprint) return this.#equal(newest, rendering.row, false);
     const { now } = this.renderer;
     const old = this.#oldColumns(newest.tableId, rendering.row.table.fingerprint);
     if (old === null) {
-      return matchParts(this.renderer, now, texts, newest.fingerprint)
-        ? this.#equal(newest, true)
-        : wrong('changed', 'the row is not what its newest receipt says');
+      const part = matchParts(this.renderer, now, texts, newest.fingerprint);
+      return part === null
+        ? wrong('changed', 'the row is not what its newest receipt says')
+        : this.#equal(newest, part, true);
     }
     const match = old.match(texts, newest.fingerprint);
-    if (match !== null) return this.#equal(newest, match.isPartial);
+    if (match !== null) return this.#equal(newest, match.row, match.isPartial);
     const { obstacle } = old;
     return obstacle === null
       ? wrong('changed', 'the row is not what its newest receipt says')
@@ -102,14 +115,14 @@ export class Judge {
     return this.#tables.get(tableId)?.fingerprint !== rendered?.table.fingerprint;
   }
 
-  #equal(newest: NewestReceipt, isPartial: boolean): Judgement {
+  #equal(newest: NewestReceipt, row: RenderedRow, isPartial: boolean): Judgement {
     if (newest.isOutOfOrder) {
       return wrong('out-of-order', 'an older version was accepted after the newest one');
     }
     if (newest.state === 'failed') {
       return wrong('not-anchored', 'Certyo could not anchor the newest version');
     }
-    return { type: 'unchanged', state: newest.state, isPartial };
+    return { type: 'unchanged', state: newest.state, isPartial, row };
   }
 
   /** Null where the receipt was made of the columns that there are now. */

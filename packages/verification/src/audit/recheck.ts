@@ -49,7 +49,7 @@ interface Look {
 const BATCH = 500;
 /** It does not belong to what is audited, or not any more. */
 const GONE: Judgement = { type: 'gone' };
-const RECORDED: Judgement = { type: 'unchanged', state: 'pending', isPartial: false };
+const RECORDED: Judgement = { type: 'unchanged', state: 'pending', isPartial: false, row: null };
 
 /**
  * Looks at suspects again until each is settled: a row is looked at, then everything that was committed gets its receipt, then

@@ -6,7 +6,6 @@ import { type Audited, readRecorded } from './audited.ts';
 import type { CertyoQuestions } from './explain.ts';
 import type { Judgement, Rendering } from './judge.ts';
 import type { NewestReceipt } from './newest-receipts.ts';
-import type { RenderedRow } from './row-renderer.ts';
 import { runAll } from './run-all.ts';
 import { boundariesSql, type KeyRange, rowsSql, textsOf } from './rows-sql.ts';
 import { inSnapshot } from './snapshot.ts';
@@ -159,11 +158,11 @@ async function judgeRows(
   if (records.length === 0) return;
   const isRefused = async (
     judgement: Judgement,
-    row: RenderedRow,
     receipt: NewestReceipt | null,
   ): Promise<boolean> => {
     if (questions === null || judgement.type !== 'unchanged') return false;
-    if (judgement.state !== 'anchored') return false;
+    const { row, state } = judgement;
+    if (state !== 'anchored' || row === null) return false;
     return (await questions.ask(row, receipt?.recordVersion, options))?.verified === false;
   };
   const items = records.map(({ rendering }) => rendering.row.item);
@@ -173,10 +172,7 @@ async function judgeRows(
     seen.add(recordKey(item));
     if (!isNamedByKey) audited.isNamedByKey = false;
     const judgement = judge.row(texts, rendering, { newest: newest[index] ?? null, truncate });
-    if (
-      !(await isRefused(judgement, rendering.row, newest[index] ?? null)) &&
-      countSettled(tally, judgement)
-    )
+    if (!(await isRefused(judgement, newest[index] ?? null)) && countSettled(tally, judgement))
       continue;
     const { collection, database, recordId } = item;
     const key = shape.key.map((column) => texts[column.index] ?? '');
