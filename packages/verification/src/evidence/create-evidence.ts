@@ -118,7 +118,7 @@ async function windowsOf(
 ): Promise<readonly FoundWindow[]> {
   if (windows === undefined) return [];
   const found: FoundWindow[] = [];
-  for (const pipeline of pipelines ?? (await windows.pipelines({ signal }))) {
+  for (const pipeline of new Set(pipelines ?? (await windows.pipelines({ signal })))) {
     let before: FoundWindow | null = null;
     let wasCovering = false;
     for (let after = 0; ;) {

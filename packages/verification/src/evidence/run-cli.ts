@@ -95,6 +95,14 @@ function parse(args: readonly string[]): Request | 'help' | (string & {}) {
   }
 }
 
+/** What stands in a file must not write lines of its own, nor control the terminal: shown as an escape. */
+function printable(line: string): string {
+  return line.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
 const SIGNS: Readonly<Record<EvidenceStep['state'], string>> = {
   passed: 'ok    ',
   failed: 'FAILED',
@@ -103,9 +111,8 @@ const SIGNS: Readonly<Record<EvidenceStep['state'], string>> = {
 };
 
 function reportText({ complete, ok, steps }: EvidenceReport, isOnline: boolean): string {
-  const lines = steps.map(
-    ({ about, detail, state, step }) =>
-      `${SIGNS[state]}  ${step}${about === '' ? '' : ` (${about})`}: ${detail}`,
+  const lines = steps.map(({ about, detail, state, step }) =>
+    printable(`${SIGNS[state]}  ${step}${about === '' ? '' : ` (${about})`}: ${detail}`),
   );
   const count = (state: EvidenceStep['state']): string =>
     String(steps.filter((step) => step.state === state).length);
