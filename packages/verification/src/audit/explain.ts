@@ -98,13 +98,13 @@ export interface ExplainParts {
 
 /** Tells of something that is wrong what can be known about it. */
 export async function explain(
-  { audited, judgement, newest, row, suspect }: Settled,
+  { audited, judgement, key, newest, row, suspect }: Settled,
   { ledger, questions, recordedPayload, values }: ExplainParts,
   options: CallOptions,
 ): Promise<AuditException> {
   if (judgement.type !== 'wrong') throw new TypeError('Nothing is wrong.');
   let { kind, reason } = judgement;
-  const { collection, database, key, recordId, table } = suspect;
+  const { collection, database, recordId, table } = suspect;
   const rendered = row?.rendering.type === 'record' ? row.rendering.row : null;
   const equal =
     rendered === null || newest === null

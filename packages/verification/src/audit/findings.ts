@@ -29,16 +29,16 @@ export class Findings {
     const { audited, suspect } = settled;
     const { tally } = audited;
     const judgement = await this.#afterCertyo(settled, options);
-    if (judgement.type === 'not-comparable') {
-      tally.notComparable += 1;
-      countReason(audited, judgement.reason);
-    } else if (judgement.type === 'wrong') {
+    if (judgement.type === 'wrong') {
       const exception = await explain({ ...settled, judgement }, this.#parts, options);
       tally.exceptions[exception.kind] += 1;
       if (this.exceptions.length < this.#most) this.exceptions.push(exception);
       else this.leftOut += 1;
     } else if (!suspect.wasRead) {
-      // Not among the rows that were counted: it has come since.
+      // Counted when rows were read, or not among those that were: then it has come since.
+    } else if (judgement.type === 'not-comparable') {
+      tally.notComparable += 1;
+      countReason(audited, judgement.reason);
     } else if (judgement.type === 'gone') {
       tally.rows -= 1;
     } else {

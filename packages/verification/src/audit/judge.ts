@@ -76,17 +76,22 @@ export class Judge {
     if (rendering.type === 'refused') return { type: 'not-comparable', reason: rendering.reason };
     if (newest === null) return wrong('missing-record', 'there is no receipt of the row');
     if (!this.#isInSpan(newest)) return { type: 'outside-span' };
-    const { fingerprint } = rendering.row;
-    const { softDelete } = this.renderer.shape.settings;
-    if (newest.operation === 'delete' && !(softDelete && newest.fingerprint === fingerprint)) {
-      return wrong('missing-record', 'the newest receipt says that the row was deleted');
-    }
+    const deleted = wrong('missing-record', 'the newest receipt says that the row was deleted');
+    const isDelete = newest.operation === 'delete';
+    if (isDelete && !this.renderer.shape.settings.softDelete) return deleted;
     if (isTruncated(newest, truncate)) {
       return wrong('missing-record', 'there is no receipt of the row since its table was emptied');
     }
-    if (newest.fingerprint === fingerprint) return this.#equal(newest, rendering.row, false);
+    const judgement = this.#compare(texts, rendering.row, newest);
+    const isOther = judgement.type === 'wrong' && judgement.kind === 'changed';
+    return isDelete && isOther ? deleted : judgement;
+  }
+
+  /** With its newest receipt, under the columns that this was made of. */
+  #compare(texts: readonly (string | null)[], row: RenderedRow, newest: NewestReceipt): Judgement {
+    if (newest.fingerprint === row.fingerprint) return this.#equal(newest, row, false);
     const { now } = this.renderer;
-    const old = this.#oldColumns(newest.tableId, rendering.row.table.fingerprint);
+    const old = this.#oldColumns(newest.tableId, row.table.fingerprint);
     if (old === null) {
       const part = matchParts(this.renderer, now, texts, newest.fingerprint);
       return part === null

@@ -2,7 +2,7 @@ import type { SqlSession } from '@certyo-cdc/postgres';
 
 import type { LedgerAccess } from '../receipts/ledger-access.ts';
 import { recordKey } from '../receipts/record-key.ts';
-import { type Audited, readRecorded } from './audited.ts';
+import { type Audited, mayBeWithoutRecord, readRecorded } from './audited.ts';
 import type { Judgement, Rendering } from './judge.ts';
 import { type FoundRow, lookUp } from './lookup.ts';
 import { type NewestReceipt, versionWith } from './newest-receipts.ts';
@@ -14,6 +14,8 @@ export interface Settled {
   readonly suspect: Suspect;
   readonly judgement: Judgement;
   readonly newest: NewestReceipt | null;
+  /** The key of the row as PostgreSQL's text; null where it cannot be told. */
+  readonly key: readonly string[] | null;
   /** The row as it is now; null where there is none. */
   readonly row: {
     readonly texts: readonly (string | null)[];
@@ -49,6 +51,8 @@ interface Look {
 const BATCH = 500;
 /** It does not belong to what is audited, or not any more. */
 const GONE: Judgement = { type: 'gone' };
+const MAY_BE_SKIPPED =
+  'the newest receipt says that there is a row, and none was found: it may be one that no record is made of now';
 const RECORDED: Judgement = { type: 'unchanged', state: 'pending', isPartial: false, row: null };
 
 /**
@@ -73,7 +77,7 @@ export async function recheck(
     await parts.wait();
     const moved: Suspect[] = [];
     for (const group of grouped(looks)) moved.push(...(await secondLook(group, parts, options)));
-    hopeless.push(...moved.filter(({ key }) => key === null));
+    for (const each of moved) if (each.key === null) hopeless.push(each);
     left = moved.filter(({ key }) => key !== null);
   }
   return [...left, ...hopeless];
@@ -115,7 +119,7 @@ async function secondLook(
     const { suspect } = look;
     const row = found[index] ?? null;
     const recorded = { newest: newest[index] ?? null, truncate };
-    const settled = { audited, suspect, newest: recorded.newest };
+    const settled = { audited, suspect, newest: recorded.newest, key: row?.key ?? null };
     if (row === null || row.texts === null) {
       const judgement = audited.judge.gone(recorded);
       const isOurs = row === null ? !isCut(audited) : row.isAudited;
@@ -129,7 +133,10 @@ async function secondLook(
           ? // Only its record is known: it was there before the rows were read, so the row should have been among them.
             audited.isWholeSeen && (recorded.newest?.storedAt ?? '') < parts.since
           : look.fingerprint === null && look.writer === null);
-      if (isSettled) await parts.onSettled({ ...settled, judgement, row: null });
+      // Nobody knows which row it was: what is certain is that no row makes this record now.
+      const isUnsure = judgement.type === 'wrong' && mayBeWithoutRecord(audited);
+      const said = isUnsure ? { ...judgement, reason: MAY_BE_SKIPPED } : judgement;
+      if (isSettled) await parts.onSettled({ ...settled, judgement: said, row: null });
       else moved.push(suspect);
       continue;
     }

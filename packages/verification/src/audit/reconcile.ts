@@ -77,19 +77,20 @@ export async function reconcileWith(
 }
 
 /** Null where sending would not help, or nobody knows which row it is. */
-function toEvent({ audited, judgement, newest, row, suspect }: Settled): RowChange | null {
+function toEvent({ audited, judgement, key, newest, row, suspect }: Settled): RowChange | null {
   if (judgement.type === 'wrong' && judgement.kind === 'not-anchored') return null;
   const { renderer } = audited.judge;
   const version = versionAbove(newest);
   if (row !== null) return renderer.event(row.texts, renderer.now, version);
-  const { key } = suspect;
   if (key === null) return null;
   const { columns, key: keyColumns } = audited.shape;
   const texts = columns.map((_, index) => {
     const at = keyColumns.findIndex((column) => column.index === index);
     return at < 0 ? NOT_SENT : (key[at] ?? '');
   });
-  return renderer.goneEvent(texts, version);
+  const event = renderer.goneEvent(texts, version);
+  // Where a mapping names records, the key may only look like one.
+  return renderer.recordIdOf(event) === suspect.recordId ? event : null;
 }
 
 /** Sorts right behind the newest version, and before whatever a source gives later. */
