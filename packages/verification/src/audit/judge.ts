@@ -157,7 +157,18 @@ const POSITIONED = /^\d{6}-[0-9A-Fa-f]+-/u;
 /** Truncates and rows of a table are accepted in their order; versions that a mapping makes have another one. */
 export function isTruncated(newest: NewestReceipt, truncate: NewestReceipt | null): boolean {
   if (truncate === null) return false;
-  return POSITIONED.test(newest.recordVersion) && POSITIONED.test(truncate.recordVersion)
+  return arePositioned(newest, truncate)
     ? newest.recordVersion < truncate.recordVersion
     : newest.acceptedAt < truncate.acceptedAt;
+}
+
+/** The version above which a record of the row has to stand. */
+export function versionBelow(newest: NewestReceipt, truncate: NewestReceipt | null): string {
+  const isTruncate =
+    truncate !== null && arePositioned(newest, truncate) && isTruncated(newest, truncate);
+  return (isTruncate ? truncate : newest).recordVersion;
+}
+
+function arePositioned(...receipts: readonly NewestReceipt[]): boolean {
+  return receipts.every(({ recordVersion }) => POSITIONED.test(recordVersion));
 }

@@ -14,6 +14,8 @@ export interface Settled {
   readonly suspect: Suspect;
   readonly judgement: Judgement;
   readonly newest: NewestReceipt | null;
+  /** The newest receipt that says that the whole table was emptied. */
+  readonly truncate: NewestReceipt | null;
   /** The key of the row as PostgreSQL's text; null where it cannot be told. */
   readonly key: readonly string[] | null;
   /** The row as it is now; null where there is none. */
@@ -119,7 +121,7 @@ async function secondLook(
     const { suspect } = look;
     const row = found[index] ?? null;
     const recorded = { newest: newest[index] ?? null, truncate };
-    const settled = { audited, suspect, newest: recorded.newest, key: row?.key ?? null };
+    const settled = { audited, suspect, ...recorded, key: row?.key ?? null };
     if (row === null || row.texts === null) {
       const judgement = audited.judge.gone(recorded);
       const isOurs = row === null ? !isCut(audited) : row.isAudited;

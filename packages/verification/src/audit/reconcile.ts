@@ -10,6 +10,7 @@ import { NOT_SENT } from '@certyo-cdc/postgres';
 import type { AuditSession } from './audit-session.ts';
 import type { Audited } from './audited.ts';
 import { waitForReceipts } from './catch-up.ts';
+import { versionBelow } from './judge.ts';
 import { ledgerNow, type NewestReceipt, RECONCILED } from './newest-receipts.ts';
 import type { NormalizedAuditOptions } from './options.ts';
 import { recheck, type Settled } from './recheck.ts';
@@ -77,10 +78,11 @@ export async function reconcileWith(
 }
 
 /** Null where sending would not help, or nobody knows which row it is. */
-function toEvent({ audited, judgement, key, newest, row, suspect }: Settled): RowChange | null {
+function toEvent(settled: Settled): RowChange | null {
+  const { audited, judgement, key, newest, row, suspect, truncate } = settled;
   if (judgement.type === 'wrong' && judgement.kind === 'not-anchored') return null;
   const { renderer } = audited.judge;
-  const version = versionAbove(newest);
+  const version = versionAbove(newest, truncate);
   if (row !== null) return renderer.event(row.texts, renderer.now, version);
   if (key === null) return null;
   const { columns, key: keyColumns } = audited.shape;
@@ -93,10 +95,10 @@ function toEvent({ audited, judgement, key, newest, row, suspect }: Settled): Ro
   return renderer.recordIdOf(event) === suspect.recordId ? event : null;
 }
 
-/** Sorts right behind the newest version, and before whatever a source gives later. */
-function versionAbove(newest: NewestReceipt | null): string {
+/** Sorts right behind the newest version, also behind the emptying of the table, and before whatever a source gives later. */
+function versionAbove(newest: NewestReceipt | null, truncate: NewestReceipt | null): string {
   if (newest === null) return `${LOWEST}${RECONCILED}`;
-  return `${newest.recordVersion}${RECONCILED}`;
+  return `${versionBelow(newest, truncate)}${RECONCILED}`;
 }
 
 async function send(
