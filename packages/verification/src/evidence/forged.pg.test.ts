@@ -164,6 +164,31 @@ describe('verifyEvidence, of files that nobody would make', () => {
     expect(failures(report)).toContain('form');
   });
 
+  test('who interrupts the command is not told that something failed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'evidence-'));
+    try {
+      const file = join(folder, 'evidence.json');
+      await writeFile(file, JSON.stringify(evidence));
+      const stop = new AbortController();
+      it.emulator.faults.add({ kind: 'hold', match: { path: '/api/v1/verify' } });
+      let err = '';
+      const running = runCli({
+        args: ['verify', file],
+        env: { ...it.emulator.environment },
+        stdout: () => {},
+        stderr: (text) => (err += text),
+        signal: stop.signal,
+      });
+      const timer = setTimeout(() => stop.abort(), 200);
+      expect(await running).toBe(130);
+      clearTimeout(timer);
+      expect(err).toContain('interrupted');
+    } finally {
+      it.emulator.faults.clear();
+      await rm(folder, { recursive: true });
+    }
+  });
+
   test('what stands in a file cannot write lines of the report, nor control a terminal', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'evidence-'));
     try {

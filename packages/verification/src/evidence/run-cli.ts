@@ -17,7 +17,7 @@ Options:
   --json      print the report as one JSON object
   --help      print this
 
-Exit code: 0 nothing failed, 1 something failed, 2 wrong usage, 3 Certyo could not be asked.
+Exit code: 0 nothing failed, 1 something failed, 2 wrong usage, 3 Certyo could not be asked, 130 interrupted.
 `;
 
 /** What the command uses of its surroundings. */
@@ -52,6 +52,7 @@ export async function runCli(surroundings: CliSurroundings): Promise<number> {
   try {
     text = await readFile(request.file, { encoding: 'utf8', signal });
   } catch {
+    if (signal.aborted) return interrupted(stderr);
     stderr(`certyo-evidence: ${request.file} cannot be read.\n`);
     return 2;
   }
@@ -65,12 +66,21 @@ export async function runCli(surroundings: CliSurroundings): Promise<number> {
     );
     return report.ok ? 0 : 1;
   } catch (error) {
+    if (signal.aborted) return interrupted(stderr);
     if (!CdcError.is(error)) throw error;
     stderr(`certyo-evidence: ${error.message}\n`);
     return 3;
   } finally {
     await client?.close();
   }
+}
+
+/** As shells tell it. */
+const INTERRUPTED = 130;
+
+function interrupted(stderr: CliSurroundings['stderr']): number {
+  stderr('certyo-evidence: interrupted.\n');
+  return INTERRUPTED;
 }
 
 function parse(args: readonly string[]): Request | 'help' | (string & {}) {
