@@ -184,7 +184,7 @@ describe('verifyEvidence, of files that nobody would make', () => {
       clearTimeout(timer);
       expect(err).toContain('interrupted');
     } finally {
-      it.emulator.faults.clear();
+      await it.emulator.faults.clear();
       await rm(folder, { recursive: true });
     }
   });
