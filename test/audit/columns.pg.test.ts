@@ -122,5 +122,13 @@ describe('an audit that asks Certyo about all', () => {
       { kind: 'changed', recordId: '7', certyo: { verified: false, reason: 'payload_mismatch' } },
     ]);
     expect(forged.certyo).toEqual({ asked: 20, verified: 19, notVerified: 1, unanswered: 0 });
+    // For the ledger it is right, so that nothing of it would be sent; right it is not.
+    const before = rig.emulator.records().length;
+    expect(await rig.audit(asking).reconcile(forged)).toEqual({
+      sent: 0,
+      alreadyRight: 0,
+      left: 1,
+    });
+    expect(rig.emulator.records()).toHaveLength(before);
   });
 });

@@ -29,11 +29,12 @@ export interface Audited {
 }
 
 /**
- * Whether a record whose row was not seen may be that of a row which makes no record now. By its key such a row is found; where a
- * mapping makes the recordId, or no record has shown what makes it, nobody knows which one it was.
+ * Whether a record whose row was not seen may be that of a row which makes no record now, or which the condition leaves out. By its
+ * key such a row is found; where a mapping makes the recordId, or no record has shown what makes it, nobody knows which one it was.
  */
-export function mayBeWithoutRecord({ isNamedByKey, seen, withoutRecord }: Audited): boolean {
-  return withoutRecord > 0 && (!isNamedByKey || seen.size === 0);
+export function mayBeWithoutRecord({ isNamedByKey, seen, shape, withoutRecord }: Audited): boolean {
+  const hasOthers = withoutRecord > 0 || shape.settings.where !== null;
+  return hasOthers && (!isNamedByKey || seen.size === 0);
 }
 
 /** The versions of this table among those of the ledger. */

@@ -6,6 +6,9 @@ import type { AuditException } from './report-schema.ts';
 import { countReason } from './scan.ts';
 import { countSettled } from './tally.ts';
 
+/** Why a row is wrong that is what its newest receipt says. */
+export const DENIED = 'Certyo does not verify the row';
+
 /** Counts what became of suspects, and lists what is wrong. */
 export class Findings {
   readonly exceptions: AuditException[] = [];
@@ -58,6 +61,6 @@ export class Findings {
     const certyo = await questions.ask(row, newest?.recordVersion, options);
     return certyo === null || certyo.verified
       ? judgement
-      : { type: 'wrong', kind: 'changed', reason: 'Certyo does not verify the row', certyo };
+      : { type: 'wrong', kind: 'changed', reason: DENIED, certyo };
   }
 }

@@ -11,6 +11,7 @@ import type { AuditSession } from './audit-session.ts';
 import type { Audited } from './audited.ts';
 import { waitForReceipts } from './catch-up.ts';
 import { versionBelow } from './judge.ts';
+import { DENIED } from './findings.ts';
 import { ledgerNow, type NewestReceipt, RECONCILED } from './newest-receipts.ts';
 import type { NormalizedAuditOptions } from './options.ts';
 import { recheck, type Settled } from './recheck.ts';
@@ -23,7 +24,10 @@ export interface ReconcileResult {
   readonly sent: number;
   /** Exceptions that are none any more. */
   readonly alreadyRight: number;
-  /** Exceptions about which nothing can be sent: the key of the row is not known, it kept changing, or Certyo failed to anchor it. */
+  /**
+   * Exceptions about which nothing can be sent: the key of the row is not known, it kept changing, Certyo failed to anchor it, or
+   * the receipt says what Certyo denies.
+   */
   readonly left: number;
 }
 
@@ -40,7 +44,8 @@ export async function reconcileWith(
 ): Promise<ReconcileResult> {
   const { catchUp, maxLooks, sink, time } = options;
   const byLabel = new Map(tables.map((table) => [table.shape.label, table]));
-  const wanted = exceptions.filter(({ table }) => byLabel.has(table));
+  // What only Certyo denies is right for the ledger, and a sink would send nothing.
+  const wanted = exceptions.filter(({ reason, table }) => byLabel.has(table) && reason !== DENIED);
   const suspects = wanted.map(({ collection, database, key, recordId, table }) => ({
     table,
     database,
