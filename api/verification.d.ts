@@ -5,7 +5,7 @@
 // index.d.ts
 
 import { z } from 'zod';
-import { RecordVersionName, OperationType, TableVersionColumn, ReceiptStore, ReceiptCallOptions, RecordName, Sink, CertyoItem, CertyoClient, PipelineTime, QueryParameters, JsonValue, SpanSource, EventCounts, TextRange, WindowStore, PipelineEvent, Pipeline, RecordMapper, ColumnPolicies } from '@certyo-cdc/core';
+import { RecordVersionName, OperationType, TableVersionColumn, ReceiptStore, ReceiptCallOptions, RecordName, Sink, CertyoItem, CertyoClient, PipelineTime, QueryParameters, JsonValue, SpanSource, EventCounts, TextRange, WindowStore, StoredCheckpoint, CheckpointStore, PipelineEvent, Pipeline, RecordMapper, ColumnPolicies } from '@certyo-cdc/core';
 import { PostgresStoreOptions, RunSetupOptions, SqlExecutor, QualifiedName, RecordKeys } from '@certyo-cdc/postgres';
 
 /** What an audit can find wrong. */
@@ -177,6 +177,11 @@ interface AuditState {
         /** Whether the record of a row is named by its key. */
         readonly isNamedByKey: boolean;
         readonly totals: AuditTableTotals;
+        /** Why rows could not be compared, and how many. */
+        readonly notComparable: readonly {
+            readonly reason: string;
+            readonly rows: number;
+        }[];
     }>>;
     readonly suspects: readonly Suspect[];
 }
@@ -629,6 +634,8 @@ interface PostgresWindowStore extends WindowStore, AsyncDisposable {
     }): Promise<readonly StoredWindow[]>;
     /** Where the chain of a pipeline ends; null where it has none. */
     end(pipeline: string, options: CallOptions$3): Promise<ChainEnd | null>;
+    /** Whether the chain of a pipeline, with what is staged behind its end, leads to this checkpoint of the pipeline. */
+    leadsTo(pipeline: string, stored: StoredCheckpoint | null, options: CallOptions$3): Promise<boolean>;
     /**
      * Closes the open window of a pipeline of this process at its newest saved checkpoint, whatever its age; with `ifDue` only when
      * it is old enough. Gives what was closed.
@@ -765,7 +772,7 @@ interface EvidenceOptions {
 declare function createEvidence(options: EvidenceOptions): Promise<EvidenceBundle>;
 
 /** The steps of a verification, in their order. */
-declare const EVIDENCE_STEPS: readonly ["form", "digest", "versions", "payloads", "windows", "window-receipts", "coverage", "merkle-proofs", "certyo", "anchors"];
+declare const EVIDENCE_STEPS: readonly ["form", "digest", "versions", "payloads", "windows", "window-receipts", "coverage", "merkle-proofs", "certyo", "anchors", "history"];
 type EvidenceStepName = (typeof EVIDENCE_STEPS)[number];
 /** What one step has found. */
 interface EvidenceStep {
@@ -800,7 +807,8 @@ interface VerifyEvidenceOptions {
  *
  * Without a client nobody is asked: the form, the digest, the order of the versions, the fingerprints of payloads, the chain of
  * windows, that windows have the hashes of their receipts, and that a window is there for each version. What needs Certyo is
- * named, step by step: that a version was anchored as it is said to be, and its Merkle proof, whose form is not public.
+ * named, step by step: that a version was anchored as it is said to be, in the batch that it names, its Merkle proof, whose form is
+ * not public, and that no version was left out.
  *
  * @throws {CdcError} Certyo refuses the key, or is away.
  * @example
@@ -1055,11 +1063,12 @@ interface WindowProblem {
     readonly number: number;
     /**
      * `removed`: it is not there. `altered`: it is not what was closed, as its hash, the window behind it, the end of the chain or its
-     * receipt says. `misplaced`: it stands where another one belongs. `hole`: it does not begin where the one before ends.
-     * `unbalanced`: its counts do not add up. `end-missing`: nothing says where the chain ends. `refuted`: Certyo says that it is
-     * not what was anchored.
+     * receipt says. `misplaced`: it stands where another one belongs, or behind the end of the chain. `hole`: it does not begin where
+     * the one before ends. `unbalanced`: its counts do not add up. `end-missing`: nothing says where the chain ends. `end-moved`: the
+     * chain ends at another position than it, its last one. `unreached`: from there on nothing leads to the checkpoint of the pipeline.
+     * `refuted`: Certyo says that it is not what was anchored, or has another one too.
      */
-    readonly kind: 'removed' | 'altered' | 'misplaced' | 'hole' | 'unbalanced' | 'end-missing' | 'refuted';
+    readonly kind: 'removed' | 'altered' | 'misplaced' | 'hole' | 'unbalanced' | 'end-missing' | 'end-moved' | 'unreached' | 'refuted';
     /** A sentence for people. */
     readonly detail: string;
 }
@@ -1070,7 +1079,15 @@ interface CheckWindowsOptions {
     readonly pipeline: string;
     /** Where the receipts of the windows are. Without them a chain that was written anew as a whole looks intact. */
     readonly receipts?: Pick<PostgresReceiptStore, 'history'> | undefined;
-    /** Asks Certyo about each window that has a receipt, one request each. Finds also what was altered with its receipt. */
+    /**
+     * Where the pipeline keeps its checkpoint. Finds also an end of the chain that was cut off with its receipts: nothing then leads
+     * to where the pipeline is.
+     */
+    readonly checkpoints?: Pick<CheckpointStore, 'load'> | undefined;
+    /**
+     * Asks Certyo which windows it has, and about each of these, one request each. Finds also what was altered with its receipt, or
+     * removed with it.
+     */
     readonly client?: CertyoClient | undefined;
     /** `database` of the windows' records. @default the name of the pipeline */
     readonly database?: string | undefined;
@@ -1104,7 +1121,8 @@ interface WindowCheck {
  * Recomputes the chain of windows of a pipeline and names the first one that was altered or removed.
  *
  * Checked are each window's hash, the hashes by which windows name the ones before them, that each begins where the one before
- * ends, that counts add up, where the chain ends, and, as far as given, that receipts and Certyo say the same.
+ * ends, that counts add up, where the chain ends, and, as far as given, that receipts, the checkpoint of the pipeline and Certyo
+ * say the same.
  *
  * @throws {WindowError} The windows could not be read.
  * @throws {ReceiptError} The receipts could not be read.

@@ -92,3 +92,43 @@ describe('an audit under the schema that receipts were made with', () => {
     expect(report.totals.notComparable).toBe(300);
   });
 });
+
+describe('an audit that asks Certyo about all', () => {
+  test('asks with the payload that was recorded, whatever columns the table has now', async () => {
+    // Not as canonical JSON would sort the members of the value.
+    const document = `ALTER TABLE public.orders ADD COLUMN document json DEFAULT '{"b": 1, "a": {"d": 2, "c": 3}}'`;
+    await using rig = await auditRig({ rows: 20, statements: [document] });
+    await rig.anchor();
+    await rig.db.query("ALTER TABLE public.orders ADD COLUMN region text DEFAULT 'north'");
+    await rig.db.query('ALTER TABLE public.orders RENAME COLUMN customer TO client');
+    await rig.pipeline.caughtUp();
+    const asking = { client: rig.client, verify: 'all', maxRequestsPerSecond: false } as const;
+    const report = await rig.run(asking);
+    expect(found(report)).toEqual([]);
+    expect(report).toMatchObject({
+      verdict: 'passed',
+      certyo: { asked: 20, verified: 20, notVerified: 0, unanswered: 0 },
+    });
+    // A receipt that was written to match: only Certyo can tell.
+    await rig.unseen("UPDATE public.orders SET client = 'thief' WHERE id = 7");
+    const [exception] = (await rig.run()).exceptions;
+    const now = exception?.foundFingerprint ?? '';
+    await rig.db.query(
+      `UPDATE certyo.receipts SET fingerprint = decode($1, 'hex'), table_id = (SELECT max(id) FROM certyo.receipt_tables) WHERE record_id = '7'`,
+      [now],
+    );
+    const forged = await rig.run(asking);
+    expect(forged.exceptions).toMatchObject([
+      { kind: 'changed', recordId: '7', certyo: { verified: false, reason: 'payload_mismatch' } },
+    ]);
+    expect(forged.certyo).toEqual({ asked: 20, verified: 19, notVerified: 1, unanswered: 0 });
+    // For the ledger it is right, so that nothing of it would be sent; right it is not.
+    const before = rig.emulator.records().length;
+    expect(await rig.audit(asking).reconcile(forged)).toEqual({
+      sent: 0,
+      alreadyRight: 0,
+      left: 1,
+    });
+    expect(rig.emulator.records()).toHaveLength(before);
+  });
+});

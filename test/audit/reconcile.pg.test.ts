@@ -30,6 +30,19 @@ describe('what an audit does about exceptions', () => {
     expect(history.map(({ operationType }) => operationType)).toEqual(['insert', 'delete']);
   });
 
+  test('a row that is there although its table was emptied since its newest record', async () => {
+    await using rig = await auditRig({ rows: 20 });
+    await rig.db.query('TRUNCATE public.orders');
+    await rig.pipeline.caughtUp();
+    await rig.unseen("INSERT INTO public.orders VALUES (5, 'customer 5', 6.25, 'new', now())");
+    const audit = rig.audit();
+    const report = await audit.run();
+    expect(found(report)).toEqual(['missing-record 5']);
+    expect(await audit.reconcile(report)).toEqual({ sent: 1, alreadyRight: 0, left: 0 });
+    expect(found(await audit.run())).toEqual([]);
+    expect(await audit.reconcile(report)).toEqual({ sent: 0, alreadyRight: 1, left: 0 });
+  });
+
   test('Certyo is asked, columns and values are told where the payloads are kept', async () => {
     await using rig = await auditRig({ rows: 60 });
     await rig.anchor();

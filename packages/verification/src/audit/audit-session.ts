@@ -93,6 +93,7 @@ export class AuditSession implements AsyncDisposable {
         tally: newTally(),
         seen: new SeenRecords(),
         notComparable: new Map(),
+        withoutRecord: 0,
         isNamedByKey: true,
         isWholeSeen: true,
       };

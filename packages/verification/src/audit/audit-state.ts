@@ -21,6 +21,7 @@ export const auditStateSchema: z.ZodType<AuditState> = z.strictObject({
       isDone: z.boolean(),
       isNamedByKey: z.boolean(),
       totals: auditTableTotalsSchema,
+      notComparable: z.array(z.strictObject({ reason: z.string(), rows: z.int().nonnegative() })),
     }),
   ),
   suspects: z.array(suspectSchema),
@@ -41,6 +42,8 @@ export interface AuditState {
         /** Whether the record of a row is named by its key. */
         readonly isNamedByKey: boolean;
         readonly totals: AuditTableTotals;
+        /** Why rows could not be compared, and how many. */
+        readonly notComparable: readonly { readonly reason: string; readonly rows: number }[];
       }
     >
   >;

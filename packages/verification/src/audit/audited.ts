@@ -20,10 +20,21 @@ export interface Audited {
   readonly seen: SeenRecords;
   /** Reasons why rows could not be compared. */
   readonly notComparable: Map<string, number>;
+  /** Rows that were read and make no record: a rule leaves them out, or they cannot be made into one. */
+  withoutRecord: number;
   /** False as soon as a record was seen whose id is not the key of its row. */
   isNamedByKey: boolean;
   /** False where an earlier part of the audit has seen rows which this one has not. */
   isWholeSeen: boolean;
+}
+
+/**
+ * Whether a record whose row was not seen may be that of a row which makes no record now, or which the condition leaves out. By its
+ * key such a row is found; where a mapping makes the recordId, or no record has shown what makes it, nobody knows which one it was.
+ */
+export function mayBeWithoutRecord({ isNamedByKey, seen, shape, withoutRecord }: Audited): boolean {
+  const hasOthers = withoutRecord > 0 || shape.settings.where !== null;
+  return hasOthers && (!isNamedByKey || seen.size === 0);
 }
 
 /** The versions of this table among those of the ledger. */

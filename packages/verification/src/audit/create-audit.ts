@@ -168,7 +168,7 @@ class StandardAudit implements Audit {
             chunkRows,
             questions: verify === 'all' ? questions : null,
             onPart: async (upTo, suspects) => {
-              progress.suspects.push(...suspects);
+              progress.suspect(suspects);
               const { label } = audited.shape;
               const of = audited.shape.estimate;
               const { length } = progress.suspects;
@@ -195,7 +195,7 @@ class StandardAudit implements Audit {
       session.workers.map(({ ledger }) => ledger),
       async (records, suspects) => {
         done += records;
-        progress.suspects.push(...suspects);
+        progress.suspect(suspects);
         this.#progress('receipts', null, done, null, progress.suspects.length);
       },
       options,

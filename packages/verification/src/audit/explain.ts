@@ -9,6 +9,7 @@ import {
 import { payloadOf } from '@certyo-cdc/core/internal';
 
 import type { LedgerAccess } from '../receipts/ledger-access.ts';
+import { recordKey } from '../receipts/record-key.ts';
 import { LookInterrupted, type Requests } from '../verifier/requests.ts';
 import { versionWith } from './newest-receipts.ts';
 import type { Settled } from './recheck.ts';
@@ -27,6 +28,8 @@ export class CertyoQuestions {
   verified = 0;
   notVerified = 0;
   unanswered = 0;
+  /** What is not verified is looked at again: it is asked about, and counted, once. */
+  readonly #refused = new Map<string, AuditAnswer>();
 
   constructor(requests: Requests) {
     this.#requests = requests;
@@ -34,14 +37,18 @@ export class CertyoQuestions {
 
   /** Null where there is no answer. */
   async ask(
-    { item }: RenderedRow,
+    { fingerprint, item }: RenderedRow,
     recordVersion: string | undefined,
     options: CallOptions,
   ): Promise<AuditAnswer | null> {
-    this.asked += 1;
     const { collection, database, recordId } = item;
-    const payload = parseJson(payloadOf(item).toString());
-    const request = { database, collection, recordId, recordVersion, payload };
+    const question = JSON.stringify([recordKey(item), recordVersion, fingerprint]);
+    const known = this.#refused.get(question);
+    if (known !== undefined) return known;
+    this.asked += 1;
+    // To the letter: written anew, the members of a json column would come in another order.
+    const payloadText = payloadOf(item).toString();
+    const request = { database, collection, recordId, recordVersion, payloadText };
     let answer: AuditAnswer | null;
     try {
       answer = await this.#requests.ask(
@@ -54,7 +61,10 @@ export class CertyoQuestions {
     }
     if (answer === null) this.unanswered += 1;
     else if (answer.verified) this.verified += 1;
-    else this.notVerified += 1;
+    else {
+      this.notVerified += 1;
+      this.#refused.set(question, answer);
+    }
     return answer;
   }
 }
@@ -88,18 +98,20 @@ export interface ExplainParts {
 
 /** Tells of something that is wrong what can be known about it. */
 export async function explain(
-  { audited, judgement, newest, row, suspect }: Settled,
+  { audited, judgement, key, newest, row, suspect }: Settled,
   { ledger, questions, recordedPayload, values }: ExplainParts,
   options: CallOptions,
 ): Promise<AuditException> {
   if (judgement.type !== 'wrong') throw new TypeError('Nothing is wrong.');
   let { kind, reason } = judgement;
-  const { collection, database, key, recordId, table } = suspect;
+  const { collection, database, recordId, table } = suspect;
   const rendered = row?.rendering.type === 'record' ? row.rendering.row : null;
-  const equalsVersion =
+  const equal =
     rendered === null || newest === null
       ? null
       : await versionWith(ledger, suspect, rendered.fingerprint, null, options);
+  // The newest one itself, where it is Certyo that says something else.
+  const equalsVersion = equal === newest?.recordVersion ? null : equal;
   if (kind === 'changed' && equalsVersion !== null) {
     kind = 'out-of-order';
     reason = 'the row is what an older version of it was';
@@ -140,9 +152,10 @@ export async function explain(
     columns,
     values: values ? pick(shown, columns) : null,
     certyo:
-      questions === null || rendered === null
+      judgement.certyo ??
+      (questions === null || rendered === null
         ? null
-        : await questions.ask(rendered, newest?.recordVersion, options),
+        : await questions.ask(rendered, newest?.recordVersion, options)),
   };
 }
 

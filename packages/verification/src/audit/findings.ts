@@ -6,6 +6,9 @@ import type { AuditException } from './report-schema.ts';
 import { countReason } from './scan.ts';
 import { countSettled } from './tally.ts';
 
+/** Why a row is wrong that is what its newest receipt says. */
+export const DENIED = 'Certyo does not verify the row';
+
 /** Counts what became of suspects, and lists what is wrong. */
 export class Findings {
   readonly exceptions: AuditException[] = [];
@@ -29,16 +32,16 @@ export class Findings {
     const { audited, suspect } = settled;
     const { tally } = audited;
     const judgement = await this.#afterCertyo(settled, options);
-    if (judgement.type === 'not-comparable') {
-      tally.notComparable += 1;
-      countReason(audited, judgement.reason);
-    } else if (judgement.type === 'wrong') {
+    if (judgement.type === 'wrong') {
       const exception = await explain({ ...settled, judgement }, this.#parts, options);
       tally.exceptions[exception.kind] += 1;
       if (this.exceptions.length < this.#most) this.exceptions.push(exception);
       else this.leftOut += 1;
     } else if (!suspect.wasRead) {
-      // Not among the rows that were counted: it has come since.
+      // Counted when rows were read, or not among those that were: then it has come since.
+    } else if (judgement.type === 'not-comparable') {
+      tally.notComparable += 1;
+      countReason(audited, judgement.reason);
     } else if (judgement.type === 'gone') {
       tally.rows -= 1;
     } else {
@@ -48,16 +51,16 @@ export class Findings {
 
   /** A row that is what we have recorded is not always what Certyo has. */
   async #afterCertyo(
-    { judgement, newest, row }: Settled,
+    { judgement, newest }: Settled,
     options: { readonly signal: AbortSignal },
   ): Promise<Settled['judgement']> {
     const { questions } = this.#parts;
-    const isToAsk =
-      this.#asksAll && judgement.type === 'unchanged' && judgement.state === 'anchored';
-    if (!isToAsk || questions === null || row?.rendering.type !== 'record') return judgement;
-    const answer = await questions.ask(row.rendering.row, newest?.recordVersion, options);
-    return answer === null || answer.verified
+    if (!this.#asksAll || judgement.type !== 'unchanged' || questions === null) return judgement;
+    const { row, state } = judgement;
+    if (state !== 'anchored' || row === null) return judgement;
+    const certyo = await questions.ask(row, newest?.recordVersion, options);
+    return certyo === null || certyo.verified
       ? judgement
-      : { type: 'wrong', kind: 'changed', reason: 'Certyo does not verify the row' };
+      : { type: 'wrong', kind: 'changed', reason: DENIED, certyo };
   }
 }

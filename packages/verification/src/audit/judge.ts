@@ -3,18 +3,30 @@ import { CdcError, ConfigurationError } from '@certyo-cdc/core';
 import type { ReceiptState } from '../receipts/kept-receipt.ts';
 import type { LedgerTable, NewestReceipt } from './newest-receipts.ts';
 import { OldColumns } from './old-columns.ts';
-import type { AuditFindingKind } from './report-schema.ts';
+import type { AuditAnswer, AuditFindingKind } from './report-schema.ts';
 import type { RenderedRow, RowRenderer } from './row-renderer.ts';
 import { matchParts } from './unseen-values.ts';
 
 /** What follows from a row, or from there being none, and the newest receipt of its record. */
 export type Judgement =
-  | { readonly type: 'unchanged'; readonly state: ReceiptState; readonly isPartial: boolean }
+  | {
+      readonly type: 'unchanged';
+      readonly state: ReceiptState;
+      readonly isPartial: boolean;
+      /** The row as its newest record has it, which may be under other columns than it has now; null where that is not at hand. */
+      readonly row: RenderedRow | null;
+    }
   | { readonly type: 'gone' }
   | { readonly type: 'by-rule' }
   | { readonly type: 'outside-span' }
   | { readonly type: 'not-comparable'; readonly reason: string }
-  | { readonly type: 'wrong'; readonly kind: AuditFindingKind; readonly reason: string };
+  | {
+      readonly type: 'wrong';
+      readonly kind: AuditFindingKind;
+      readonly reason: string;
+      /** What Certyo has said, where that is what is wrong. */
+      readonly certyo?: AuditAnswer;
+    };
 
 /** A row as far as it could be made into a record. */
 export type Rendering =
@@ -64,24 +76,30 @@ export class Judge {
     if (rendering.type === 'refused') return { type: 'not-comparable', reason: rendering.reason };
     if (newest === null) return wrong('missing-record', 'there is no receipt of the row');
     if (!this.#isInSpan(newest)) return { type: 'outside-span' };
-    const { fingerprint } = rendering.row;
-    const { softDelete } = this.renderer.shape.settings;
-    if (newest.operation === 'delete' && !(softDelete && newest.fingerprint === fingerprint)) {
-      return wrong('missing-record', 'the newest receipt says that the row was deleted');
-    }
+    const deleted = wrong('missing-record', 'the newest receipt says that the row was deleted');
+    const isDelete = newest.operation === 'delete';
+    if (isDelete && !this.renderer.shape.settings.softDelete) return deleted;
     if (isTruncated(newest, truncate)) {
       return wrong('missing-record', 'there is no receipt of the row since its table was emptied');
     }
-    if (newest.fingerprint === fingerprint) return this.#equal(newest, false);
+    const judgement = this.#compare(texts, rendering.row, newest);
+    const isOther = judgement.type === 'wrong' && judgement.kind === 'changed';
+    return isDelete && isOther ? deleted : judgement;
+  }
+
+  /** With its newest receipt, under the columns that this was made of. */
+  #compare(texts: readonly (string | null)[], row: RenderedRow, newest: NewestReceipt): Judgement {
+    if (newest.fingerprint === row.fingerprint) return this.#equal(newest, row, false);
     const { now } = this.renderer;
-    const old = this.#oldColumns(newest.tableId, rendering.row.table.fingerprint);
+    const old = this.#oldColumns(newest.tableId, row.table.fingerprint);
     if (old === null) {
-      return matchParts(this.renderer, now, texts, newest.fingerprint)
-        ? this.#equal(newest, true)
-        : wrong('changed', 'the row is not what its newest receipt says');
+      const part = matchParts(this.renderer, now, texts, newest.fingerprint);
+      return part === null
+        ? wrong('changed', 'the row is not what its newest receipt says')
+        : this.#equal(newest, part, true);
     }
     const match = old.match(texts, newest.fingerprint);
-    if (match !== null) return this.#equal(newest, match.isPartial);
+    if (match !== null) return this.#equal(newest, match.row, match.isPartial);
     const { obstacle } = old;
     return obstacle === null
       ? wrong('changed', 'the row is not what its newest receipt says')
@@ -102,14 +120,14 @@ export class Judge {
     return this.#tables.get(tableId)?.fingerprint !== rendered?.table.fingerprint;
   }
 
-  #equal(newest: NewestReceipt, isPartial: boolean): Judgement {
+  #equal(newest: NewestReceipt, row: RenderedRow, isPartial: boolean): Judgement {
     if (newest.isOutOfOrder) {
       return wrong('out-of-order', 'an older version was accepted after the newest one');
     }
     if (newest.state === 'failed') {
       return wrong('not-anchored', 'Certyo could not anchor the newest version');
     }
-    return { type: 'unchanged', state: newest.state, isPartial };
+    return { type: 'unchanged', state: newest.state, isPartial, row };
   }
 
   /** Null where the receipt was made of the columns that there are now. */
@@ -139,7 +157,18 @@ const POSITIONED = /^\d{6}-[0-9A-Fa-f]+-/u;
 /** Truncates and rows of a table are accepted in their order; versions that a mapping makes have another one. */
 export function isTruncated(newest: NewestReceipt, truncate: NewestReceipt | null): boolean {
   if (truncate === null) return false;
-  return POSITIONED.test(newest.recordVersion) && POSITIONED.test(truncate.recordVersion)
+  return arePositioned(newest, truncate)
     ? newest.recordVersion < truncate.recordVersion
     : newest.acceptedAt < truncate.acceptedAt;
+}
+
+/** The version above which a record of the row has to stand. */
+export function versionBelow(newest: NewestReceipt, truncate: NewestReceipt | null): string {
+  const isTruncate =
+    truncate !== null && arePositioned(newest, truncate) && isTruncated(newest, truncate);
+  return (isTruncate ? truncate : newest).recordVersion;
+}
+
+function arePositioned(...receipts: readonly NewestReceipt[]): boolean {
+  return receipts.every(({ recordVersion }) => POSITIONED.test(recordVersion));
 }

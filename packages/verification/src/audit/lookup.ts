@@ -10,6 +10,8 @@ export interface FoundRow {
   readonly texts: readonly (string | null)[] | null;
   /** The transaction that wrote it last: the same as long as nobody writes it. */
   readonly writer: string | null;
+  /** The key as PostgreSQL's text: a recordId has it as JSON does. */
+  readonly key: readonly string[];
   /** Whether it belongs to what is audited. */
   readonly isAudited: boolean;
 }
@@ -39,6 +41,7 @@ export async function lookUp(
       return {
         texts: isFound ? textsOf(shape, row) : null,
         writer: row.writer,
+        key: shape.key.map((_, index) => row[`certyo_k${String(index)}`] ?? ''),
         isAudited: row.isInRange === 'true' && (!isFound || row.isInScope === 'true'),
       };
     });

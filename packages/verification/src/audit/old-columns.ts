@@ -4,7 +4,7 @@ import { CdcError } from '@certyo-cdc/core';
 import { type ColumnDescription, OWN_COLUMNS } from '@certyo-cdc/postgres';
 
 import type { LedgerTable } from './newest-receipts.ts';
-import type { RowRenderer, RowView, ViewColumn } from './row-renderer.ts';
+import type { RenderedRow, RowRenderer, RowView, ViewColumn } from './row-renderer.ts';
 import { matchParts } from './unseen-values.ts';
 
 /** The columns of an older version of the table, as they may be found in it now. */
@@ -15,6 +15,8 @@ interface Candidate {
 }
 
 export interface OldMatch {
+  /** The row as the record has it: under the columns of then. */
+  readonly row: RenderedRow;
   /** Whether the record shows less than the row has now. */
   readonly isPartial: boolean;
 }
@@ -67,13 +69,15 @@ export class OldColumns {
   /** Whether the row is what a record of this version says. */
   match(texts: readonly (string | null)[], fingerprint: string): OldMatch | null {
     for (const candidate of this.#candidates) {
-      if (this.#fingerprint(texts, candidate) === fingerprint) {
+      const row = this.#render(texts, candidate);
+      if (row?.fingerprint === fingerprint) {
         this.#note(candidate, texts);
-        return { isPartial: this.#isPartial };
+        return { row, isPartial: this.#isPartial };
       }
     }
     for (const { view } of this.#candidates) {
-      if (matchParts(this.#renderer, view, texts, fingerprint)) return { isPartial: true };
+      const row = matchParts(this.#renderer, view, texts, fingerprint);
+      if (row !== null) return { row, isPartial: true };
     }
     return null;
   }
@@ -101,9 +105,9 @@ export class OldColumns {
     };
   }
 
-  #fingerprint(texts: readonly (string | null)[], { view }: Candidate): string | null {
+  #render(texts: readonly (string | null)[], { view }: Candidate): RenderedRow | null {
     try {
-      return this.#renderer.render(texts, view)?.fingerprint ?? null;
+      return this.#renderer.render(texts, view);
     } catch (error) {
       // A mapping, or a policy, that does not know the old columns.
       if (CdcError.is(error)) return null;

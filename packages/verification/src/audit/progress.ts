@@ -5,6 +5,7 @@ import type { PipelineTime } from '@certyo-cdc/core';
 import { type AuditState, auditStateSchema, type AuditStateStore } from './audit-state.ts';
 import type { Audited } from './audited.ts';
 import type { NormalizedAuditOptions } from './options.ts';
+import { countReason } from './scan.ts';
 import type { Suspect } from './suspect.ts';
 import { addTally } from './tally.ts';
 
@@ -19,7 +20,7 @@ interface Place {
 export class AuditProgress {
   readonly startedAt: string;
   readonly snapshots: string[];
-  readonly suspects: Suspect[];
+  #suspects: Suspect[];
   readonly #store: AuditStateStore | null;
   readonly #scope: string;
   readonly #time: PipelineTime;
@@ -34,7 +35,16 @@ export class AuditProgress {
     this.#earlier = earlier;
     this.startedAt = earlier?.startedAt ?? new Date(options.time.now()).toISOString();
     this.snapshots = [...(earlier?.snapshots ?? [])];
-    this.suspects = [...(earlier?.suspects ?? [])];
+    this.#suspects = [...(earlier?.suspects ?? [])];
+  }
+
+  get suspects(): readonly Suspect[] {
+    return this.#suspects;
+  }
+
+  /** Any number of them: more than a call takes arguments. */
+  suspect(more: readonly Suspect[]): void {
+    for (const each of more) this.#suspects.push(each);
   }
 
   /** What another audit has left is passed over. */
@@ -56,10 +66,10 @@ export class AuditProgress {
     const isToRepeat = kept !== undefined && !kept.isNamedByKey;
     if (isToRepeat) {
       Object.assign(place, { after: null, isDone: false });
-      const others = this.suspects.filter(({ table }) => table !== audited.shape.label);
-      this.suspects.splice(0, this.suspects.length, ...others);
+      this.#suspects = this.#suspects.filter(({ table }) => table !== audited.shape.label);
     } else if (kept !== undefined) {
       addTally(audited.tally, kept.totals);
+      for (const { reason, rows } of kept.notComparable) countReason(audited, reason, rows);
       audited.isWholeSeen = false;
     }
     this.#places.set(audited, place);
@@ -82,9 +92,14 @@ export class AuditProgress {
       startedAt: this.startedAt,
       snapshots: this.snapshots,
       tables: Object.fromEntries(
-        [...this.#places].map(([{ isNamedByKey, shape, tally }, place]) => [
+        [...this.#places].map(([{ isNamedByKey, notComparable, shape, tally }, place]) => [
           shape.label,
-          { ...place, isNamedByKey, totals: structuredClone(tally) },
+          {
+            ...place,
+            isNamedByKey,
+            totals: structuredClone(tally),
+            notComparable: [...notComparable].map(([reason, rows]) => ({ reason, rows })),
+          },
         ]),
       ),
       suspects: this.suspects,

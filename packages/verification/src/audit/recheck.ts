@@ -2,7 +2,7 @@ import type { SqlSession } from '@certyo-cdc/postgres';
 
 import type { LedgerAccess } from '../receipts/ledger-access.ts';
 import { recordKey } from '../receipts/record-key.ts';
-import { type Audited, readRecorded } from './audited.ts';
+import { type Audited, mayBeWithoutRecord, readRecorded } from './audited.ts';
 import type { Judgement, Rendering } from './judge.ts';
 import { type FoundRow, lookUp } from './lookup.ts';
 import { type NewestReceipt, versionWith } from './newest-receipts.ts';
@@ -14,6 +14,10 @@ export interface Settled {
   readonly suspect: Suspect;
   readonly judgement: Judgement;
   readonly newest: NewestReceipt | null;
+  /** The newest receipt that says that the whole table was emptied. */
+  readonly truncate: NewestReceipt | null;
+  /** The key of the row as PostgreSQL's text; null where it cannot be told. */
+  readonly key: readonly string[] | null;
   /** The row as it is now; null where there is none. */
   readonly row: {
     readonly texts: readonly (string | null)[];
@@ -49,7 +53,9 @@ interface Look {
 const BATCH = 500;
 /** It does not belong to what is audited, or not any more. */
 const GONE: Judgement = { type: 'gone' };
-const RECORDED: Judgement = { type: 'unchanged', state: 'pending', isPartial: false };
+const MAY_BE_SKIPPED =
+  'the newest receipt says that there is a row, and none was found: it may be one that no record is made of now';
+const RECORDED: Judgement = { type: 'unchanged', state: 'pending', isPartial: false, row: null };
 
 /**
  * Looks at suspects again until each is settled: a row is looked at, then everything that was committed gets its receipt, then
@@ -73,7 +79,7 @@ export async function recheck(
     await parts.wait();
     const moved: Suspect[] = [];
     for (const group of grouped(looks)) moved.push(...(await secondLook(group, parts, options)));
-    hopeless.push(...moved.filter(({ key }) => key === null));
+    for (const each of moved) if (each.key === null) hopeless.push(each);
     left = moved.filter(({ key }) => key !== null);
   }
   return [...left, ...hopeless];
@@ -115,7 +121,7 @@ async function secondLook(
     const { suspect } = look;
     const row = found[index] ?? null;
     const recorded = { newest: newest[index] ?? null, truncate };
-    const settled = { audited, suspect, newest: recorded.newest };
+    const settled = { audited, suspect, ...recorded, key: row?.key ?? null };
     if (row === null || row.texts === null) {
       const judgement = audited.judge.gone(recorded);
       const isOurs = row === null ? !isCut(audited) : row.isAudited;
@@ -129,7 +135,10 @@ async function secondLook(
           ? // Only its record is known: it was there before the rows were read, so the row should have been among them.
             audited.isWholeSeen && (recorded.newest?.storedAt ?? '') < parts.since
           : look.fingerprint === null && look.writer === null);
-      if (isSettled) await parts.onSettled({ ...settled, judgement, row: null });
+      // Nobody knows which row it was: what is certain is that no row makes this record now.
+      const isUnsure = judgement.type === 'wrong' && mayBeWithoutRecord(audited);
+      const said = isUnsure ? { ...judgement, reason: MAY_BE_SKIPPED } : judgement;
+      if (isSettled) await parts.onSettled({ ...settled, judgement: said, row: null });
       else moved.push(suspect);
       continue;
     }

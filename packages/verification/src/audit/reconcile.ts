@@ -10,6 +10,8 @@ import { NOT_SENT } from '@certyo-cdc/postgres';
 import type { AuditSession } from './audit-session.ts';
 import type { Audited } from './audited.ts';
 import { waitForReceipts } from './catch-up.ts';
+import { versionBelow } from './judge.ts';
+import { DENIED } from './findings.ts';
 import { ledgerNow, type NewestReceipt, RECONCILED } from './newest-receipts.ts';
 import type { NormalizedAuditOptions } from './options.ts';
 import { recheck, type Settled } from './recheck.ts';
@@ -22,7 +24,10 @@ export interface ReconcileResult {
   readonly sent: number;
   /** Exceptions that are none any more. */
   readonly alreadyRight: number;
-  /** Exceptions about which nothing can be sent: the key of the row is not known, it kept changing, or Certyo failed to anchor it. */
+  /**
+   * Exceptions about which nothing can be sent: the key of the row is not known, it kept changing, Certyo failed to anchor it, or
+   * the receipt says what Certyo denies.
+   */
   readonly left: number;
 }
 
@@ -39,7 +44,8 @@ export async function reconcileWith(
 ): Promise<ReconcileResult> {
   const { catchUp, maxLooks, sink, time } = options;
   const byLabel = new Map(tables.map((table) => [table.shape.label, table]));
-  const wanted = exceptions.filter(({ table }) => byLabel.has(table));
+  // What only Certyo denies is right for the ledger, and a sink would send nothing.
+  const wanted = exceptions.filter(({ reason, table }) => byLabel.has(table) && reason !== DENIED);
   const suspects = wanted.map(({ collection, database, key, recordId, table }) => ({
     table,
     database,
@@ -77,25 +83,27 @@ export async function reconcileWith(
 }
 
 /** Null where sending would not help, or nobody knows which row it is. */
-function toEvent({ audited, judgement, newest, row, suspect }: Settled): RowChange | null {
+function toEvent(settled: Settled): RowChange | null {
+  const { audited, judgement, key, newest, row, suspect, truncate } = settled;
   if (judgement.type === 'wrong' && judgement.kind === 'not-anchored') return null;
   const { renderer } = audited.judge;
-  const version = versionAbove(newest);
+  const version = versionAbove(newest, truncate);
   if (row !== null) return renderer.event(row.texts, renderer.now, version);
-  const { key } = suspect;
   if (key === null) return null;
   const { columns, key: keyColumns } = audited.shape;
   const texts = columns.map((_, index) => {
     const at = keyColumns.findIndex((column) => column.index === index);
     return at < 0 ? NOT_SENT : (key[at] ?? '');
   });
-  return renderer.goneEvent(texts, version);
+  const event = renderer.goneEvent(texts, version);
+  // Where a mapping names records, the key may only look like one.
+  return renderer.recordIdOf(event) === suspect.recordId ? event : null;
 }
 
-/** Sorts right behind the newest version, and before whatever a source gives later. */
-function versionAbove(newest: NewestReceipt | null): string {
+/** Sorts right behind the newest version, also behind the emptying of the table, and before whatever a source gives later. */
+function versionAbove(newest: NewestReceipt | null, truncate: NewestReceipt | null): string {
   if (newest === null) return `${LOWEST}${RECONCILED}`;
-  return `${newest.recordVersion}${RECONCILED}`;
+  return `${versionBelow(newest, truncate)}${RECONCILED}`;
 }
 
 async function send(

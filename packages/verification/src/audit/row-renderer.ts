@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 
 import {
+  CdcError,
   type CertyoItem,
   type ColumnInfo,
   ConfigurationError,
@@ -120,6 +121,17 @@ export class RowRenderer {
       before: tupleFromTexts(this.now.places.map((place) => texts[place] ?? null)),
       after: null,
     });
+  }
+
+  /** The id of an event's record; null where there is none. */
+  recordIdOf(event: RowChange): string | null {
+    try {
+      return this.#prepare(event)?.recordId ?? null;
+    } catch (error) {
+      // A mapping that reads what is not shown.
+      if (CdcError.is(error)) return null;
+      throw error;
+    }
   }
 
   /** Where the records of the table are, and the one that says that it was emptied. */

@@ -31,7 +31,7 @@ export function rowsSql(shape: TableShape, range: KeyRange): string {
 
 /**
  * Rows by their keys, as they are now. One array of texts for each column of the key; one row for each, in order: whether there is
- * one, whether it is audited, its last writer, its columns.
+ * one, whether it is audited, its last writer, the key as its types print it, its columns.
  */
 export function lookupSql(shape: TableShape): string {
   const arrays = shape.key.map((_, index) => `pg_catalog.unnest($${String(index + 1)}::text[])`);
@@ -47,6 +47,7 @@ export function lookupSql(shape: TableShape): string {
   return `SELECT (t.${quoteIdentifier(shape.key[0]?.name ?? '')} IS NOT NULL)::text AS found, t.xmin::text AS writer,
   (${range.length === 0 ? 'true' : range.join(' AND ')})::text AS "isInRange",
   (${condition === null ? 'true' : `coalesce((${condition}), false)`})::text AS "isInScope",
+  ${shape.key.map((_, index) => `k.certyo_k${String(index)}`).join(', ')},
   ${columnList(shape)}
 FROM (SELECT u.certyo_number, ${keys.join(', ')}
   FROM ROWS FROM (${arrays.join(', ')}) WITH ORDINALITY AS u(${names.join(', ')}, certyo_number)) AS k

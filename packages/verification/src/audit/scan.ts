@@ -6,7 +6,6 @@ import { type Audited, readRecorded } from './audited.ts';
 import type { CertyoQuestions } from './explain.ts';
 import type { Judgement, Rendering } from './judge.ts';
 import type { NewestReceipt } from './newest-receipts.ts';
-import type { RenderedRow } from './row-renderer.ts';
 import { runAll } from './run-all.ts';
 import { boundariesSql, type KeyRange, rowsSql, textsOf } from './rows-sql.ts';
 import { inSnapshot } from './snapshot.ts';
@@ -26,7 +25,9 @@ export interface Worker {
 /** What one part of a table gave. */
 interface Part {
   readonly tally: Tally;
-  readonly suspects: readonly Suspect[];
+  readonly suspects: Suspect[];
+  /** Why rows could not be compared. */
+  readonly reasons: Map<string, number>;
 }
 
 export interface ScanOptions extends CallOptions {
@@ -69,6 +70,7 @@ export async function scanTable(
     for (let part = finished.get(told); part !== undefined; part = finished.get(told)) {
       finished.delete(told);
       addTally(audited.tally, part.tally);
+      for (const [reason, rows] of part.reasons) countReason(audited, reason, rows);
       const { upTo } = ranges[told] ?? { upTo: null };
       told += 1;
       await options.onPart(upTo, part.suspects);
@@ -112,7 +114,7 @@ async function scanPart(
 ): Promise<Part> {
   const { executor } = tools;
   const { shape } = audited;
-  const part = { tally: newTally(), suspects: [] as Suspect[] };
+  const part: Part = { tally: newTally(), suspects: [], reasons: new Map() };
   await executor.query(
     `DECLARE certyo_audit NO SCROLL CURSOR FOR ${rowsSql(shape, range)}`,
     [],
@@ -135,7 +137,7 @@ async function judgeRows(
   audited: Audited,
   { ledger, questions }: Tools,
   rows: readonly (readonly (string | null)[])[],
-  { suspects, tally }: { readonly tally: Tally; readonly suspects: Suspect[] },
+  { reasons, suspects, tally }: Part,
   options: CallOptions,
 ): Promise<void> {
   const { judge, shape, seen } = audited;
@@ -149,21 +151,22 @@ async function judgeRows(
     if (rendering.type === 'record') {
       records.push({ texts, rendering });
     } else {
+      audited.withoutRecord += 1;
       const judgement = judge.row(texts, rendering, { newest: null, truncate: null });
       if (!countSettled(tally, judgement) && judgement.type === 'not-comparable') {
         tally.notComparable += 1;
-        countReason(audited, judgement.reason);
+        reasons.set(judgement.reason, (reasons.get(judgement.reason) ?? 0) + 1);
       }
     }
   }
   if (records.length === 0) return;
   const isRefused = async (
     judgement: Judgement,
-    row: RenderedRow,
     receipt: NewestReceipt | null,
   ): Promise<boolean> => {
     if (questions === null || judgement.type !== 'unchanged') return false;
-    if (judgement.state !== 'anchored') return false;
+    const { row, state } = judgement;
+    if (state !== 'anchored' || row === null) return false;
     return (await questions.ask(row, receipt?.recordVersion, options))?.verified === false;
   };
   const items = records.map(({ rendering }) => rendering.row.item);
@@ -173,10 +176,7 @@ async function judgeRows(
     seen.add(recordKey(item));
     if (!isNamedByKey) audited.isNamedByKey = false;
     const judgement = judge.row(texts, rendering, { newest: newest[index] ?? null, truncate });
-    if (
-      !(await isRefused(judgement, rendering.row, newest[index] ?? null)) &&
-      countSettled(tally, judgement)
-    )
+    if (!(await isRefused(judgement, newest[index] ?? null)) && countSettled(tally, judgement))
       continue;
     const { collection, database, recordId } = item;
     const key = shape.key.map((column) => texts[column.index] ?? '');
@@ -184,8 +184,8 @@ async function judgeRows(
   }
 }
 
-export function countReason({ notComparable }: Audited, reason: string): void {
-  notComparable.set(reason, (notComparable.get(reason) ?? 0) + 1);
+export function countReason({ notComparable }: Audited, reason: string, rows: number = 1): void {
+  notComparable.set(reason, (notComparable.get(reason) ?? 0) + rows);
 }
 
 function sizeOf(row: readonly (string | null)[]): number {

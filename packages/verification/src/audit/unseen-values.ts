@@ -1,22 +1,22 @@
 import { CdcError } from '@certyo-cdc/core';
 import { UNAVAILABLE } from '@certyo-cdc/postgres';
 
-import type { RowRenderer, RowView } from './row-renderer.ts';
+import type { RenderedRow, RowRenderer, RowView } from './row-renderer.ts';
 
 /** Shorter values stand in the row itself, and are always sent. */
 const SHORTEST = 100;
 const MOST_COLUMNS = 4;
 
 /**
- * Whether a record is of this row without some of its large values: a change that leaves them alone does not show them, where the
- * replica identity is not FULL. What they were is then not said by the newest record.
+ * The record of this row without some of its large values that has the fingerprint, or null: a change that leaves them alone does
+ * not show them, where the replica identity is not FULL. What they were is then not said by the newest record.
  */
 export function matchParts(
   renderer: RowRenderer,
   view: RowView,
   texts: readonly (string | null)[],
   fingerprint: string,
-): boolean {
+): RenderedRow | null {
   const large = view.places
     .filter((place) => renderer.shape.columns[place]?.mayBeToasted === true)
     .filter((place) => (texts[place]?.length ?? 0) >= SHORTEST)
@@ -26,11 +26,12 @@ export function matchParts(
     const hidden = new Set(large.filter((_place, bit) => (subset & (1 << bit)) !== 0));
     const seen = texts.map((text, place) => (hidden.has(place) ? UNAVAILABLE : text));
     try {
-      if (renderer.render(seen, view)?.fingerprint === fingerprint) return true;
+      const row = renderer.render(seen, view);
+      if (row?.fingerprint === fingerprint) return row;
     } catch (error) {
       // A mapping that reads a value which is not shown.
       if (!CdcError.is(error)) throw error;
     }
   }
-  return false;
+  return null;
 }

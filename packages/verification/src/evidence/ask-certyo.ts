@@ -1,10 +1,12 @@
 import { canonicalJson, type CertyoClient, type JsonValue } from '@certyo-cdc/core';
 
+import { listedVersions } from '../online/listed-versions.ts';
 import { type OnlineFinding, Questions } from '../online/questions.ts';
 import { defaultAnchoringCodec, type SeenBatch } from '../verifier/anchoring-codec.ts';
 import { windowRecord } from '../windows/window.ts';
 import type { EvidenceBundle, EvidenceReceipt } from './bundle.ts';
 import { aboutVersion, aboutWindow } from './offline-checks.ts';
+import { judgeHistory } from './history.ts';
 import type { Findings } from './report.ts';
 
 interface Subject {
@@ -43,8 +45,13 @@ export async function askCertyo(
         'That batches have the root, block and transaction that stand here: GET /batches. Give an API key.',
       );
     }
-    for (const { about, payload } of subjects) {
-      const asked = payload === null ? 'the hash, the payload not being here' : 'the payload';
+    for (const { about, payload, receipt } of subjects) {
+      const asked =
+        payload !== null
+          ? 'the payload'
+          : receipt.recordHash !== null
+            ? 'the hash, the payload not being here'
+            : 'its name alone, neither payload nor hash being here, which does not show its content';
       findings.open(
         'certyo',
         'needs-certyo',
@@ -52,9 +59,15 @@ export async function askCertyo(
         about,
       );
     }
+    findings.open(
+      'history',
+      'needs-certyo',
+      'That no version was left out, and that none came later: GET /snapshots. Give an API key.',
+    );
     return;
   }
   const questions = new Questions(client);
+  const roots = new Map<Subject, string | null>();
   try {
     for (const subject of subjects) {
       const { about, payload, receipt, record } = subject;
@@ -64,6 +77,7 @@ export async function askCertyo(
         { signal },
       );
       judge(subject, found, findings, about);
+      roots.set(subject, found.merkleRoot);
     }
     if (findings.hasOnly('certyo', 'passed')) {
       findings.passed(
@@ -73,7 +87,8 @@ export async function askCertyo(
     } else {
       findings.open('merkle-proofs', 'needs-certyo', 'Certyo has not confirmed all of them.');
     }
-    await askAboutBatches(subjects, findings, questions, signal);
+    await askAboutBatches(subjects, roots, findings, questions, signal);
+    judgeHistory(evidence, await listedVersions(questions, evidence.record, { signal }), findings);
   } finally {
     questions.release();
   }
@@ -123,42 +138,89 @@ function judge(
     findings.failed('certyo', 'Certyo has another record hash.', about);
   } else if (isOther(anchor.merkleRoot, merkleRoot)) {
     findings.failed('certyo', 'Certyo has it under another Merkle root.', about);
+  } else if (answer === 'anchored' && payload === null && receipt.recordHash === null) {
+    const detail =
+      'Certyo has a version of this name on the chain; its content cannot be asked about without payload or hash.';
+    findings.open('certyo', 'not-possible', detail, about);
   } else if (answer === 'anchored') {
-    const what = payload === null ? 'a record of this hash' : 'this very payload';
+    const what =
+      payload === null
+        ? "a record of this hash, which is Certyo's and not the fingerprint,"
+        : 'this very payload';
     findings.passed('certyo', `Certyo confirms that ${what} is on the chain.`, about);
+  } else if (answer === 'unclear') {
+    findings.open('certyo', 'needs-certyo', "Certyo's answer does not tell.", about);
   } else if (state === 'anchored') {
     findings.failed('certyo', 'It counts as anchored, and Certyo does not say so.', about);
+  } else if (answer === 'failed') {
+    findings.open('certyo', 'needs-certyo', 'Certyo could not anchor it.', about);
   } else {
     findings.open('certyo', 'needs-certyo', 'Certyo has not anchored it yet.', about);
   }
 }
 
-/** Whether the batches are what the evidence says of them: root, block, transaction. */
+/**
+ * Whether the batches are what the evidence says of them: root, block, transaction; and whether they are those that the versions
+ * lie in: another batch of the tenant is as real, and of another time.
+ */
 async function askAboutBatches(
   subjects: readonly Subject[],
+  roots: ReadonlyMap<Subject, string | null>,
   findings: Findings,
   questions: Questions,
   signal: AbortSignal,
 ): Promise<void> {
-  const batches = new Map<string, SeenBatch | null>();
-  for (const { about, receipt } of subjects) {
-    const { batch, batchId, merkleRoot } = receipt.anchor;
-    if (batchId === null) continue;
+  const batches = new Map<string, SeenBatch | 'none' | null>();
+  for (const subject of subjects) {
+    const { about, receipt } = subject;
+    const { batch, batchId } = receipt.anchor;
+    if (batchId === null) {
+      if (batch !== null) {
+        findings.failed('anchors', 'It says block or transaction, and not of which batch.', about);
+      } else if (receipt.state === 'anchored') {
+        findings.open('anchors', 'not-possible', 'It does not say in which batch it lies.', about);
+      }
+      continue;
+    }
     let seen = batches.get(batchId);
     if (seen === undefined) {
       const answer = await questions.batch(batchId, { signal });
-      seen = answer === null ? null : defaultAnchoringCodec.batch(answer.raw);
+      seen =
+        answer === null || answer === 'none' ? answer : defaultAnchoringCodec.batch(answer.raw);
       batches.set(batchId, seen);
     }
-    if (seen === null) {
-      findings.failed('anchors', 'Certyo has no such batch.', about);
-    } else if (isOther(merkleRoot, seen.merkleRoot)) {
-      findings.failed('anchors', 'Certyo has another Merkle root for its batch.', about);
-    } else if (batch !== null && canonicalJson(batch) !== canonicalJson(plainDetail(seen.detail))) {
-      findings.failed('anchors', 'Certyo says another block or transaction of its batch.', about);
-    } else {
-      findings.passed('anchors', 'Certyo says the same of its batch.', about);
-    }
+    judgeBatch(subject, seen, roots.get(subject) ?? null, findings);
+  }
+}
+
+function judgeBatch(
+  { about, receipt }: Subject,
+  seen: SeenBatch | 'none' | null,
+  root: string | null,
+  findings: Findings,
+): void {
+  const { batch, merkleRoot, snapshotId } = receipt.anchor;
+  const members = seen === null || seen === 'none' ? null : seen.snapshotIds;
+  if (seen === 'none') {
+    findings.failed('anchors', 'Certyo has no such batch.', about);
+  } else if (seen === null) {
+    findings.open('anchors', 'needs-certyo', "Certyo's answer does not tell.", about);
+  } else if (isOther(merkleRoot, seen.merkleRoot)) {
+    findings.failed('anchors', 'Certyo has another Merkle root for its batch.', about);
+  } else if (
+    isOther(root, seen.merkleRoot) ||
+    (members !== null && snapshotId !== null && !members.includes(snapshotId))
+  ) {
+    const isAnchored = receipt.state === 'anchored';
+    if (isAnchored) findings.failed('anchors', 'It lies in another batch than it says.', about);
+    else findings.open('anchors', 'not-possible', 'It has gone to another batch since.', about);
+  } else if (batch !== null && canonicalJson(batch) !== canonicalJson(plainDetail(seen.detail))) {
+    findings.failed('anchors', 'Certyo says another block or transaction of its batch.', about);
+  } else if (root === null && (members === null || snapshotId === null)) {
+    const detail = 'Certyo says the same of the batch, and not whether it lies in it.';
+    findings.open('anchors', 'needs-certyo', detail, about);
+  } else {
+    findings.passed('anchors', 'Certyo says the same of its batch.', about);
   }
 }
 

@@ -11,6 +11,7 @@ import type { PostgresReceiptStore } from '../receipts/postgres-receipt-store.ts
 import { type AnchoringCodec, defaultAnchoringCodec } from '../verifier/anchoring-codec.ts';
 import type { PostgresWindowStore } from '../windows/postgres-window-store.ts';
 import {
+  type CompletenessWindow,
   readWindow,
   type StoredWindow,
   windowHash,
@@ -118,7 +119,7 @@ async function windowsOf(
 ): Promise<readonly FoundWindow[]> {
   if (windows === undefined) return [];
   const found: FoundWindow[] = [];
-  for (const pipeline of pipelines ?? (await windows.pipelines({ signal }))) {
+  for (const pipeline of new Set(pipelines ?? (await windows.pipelines({ signal })))) {
     let before: FoundWindow | null = null;
     let wasCovering = false;
     for (let after = 0; ;) {
@@ -128,7 +129,8 @@ async function windowsOf(
         signal,
       });
       for (const window of page) {
-        const covers = new Set(history.filter((receipt) => canHold(window, receipt)));
+        const content = readWindow(window.content);
+        const covers = new Set(history.filter((receipt) => canHold(content, receipt)));
         const each = { window, covers };
         if (covers.size > 0) {
           if (before !== null) found.push(before);
@@ -146,8 +148,10 @@ async function windowsOf(
 }
 
 /** By version and table. Where a mapper makes versions of its own, no window can be told. */
-function canHold({ content }: StoredWindow, { recordVersion, table }: KeptReceipt): boolean {
-  const window = readWindow(content);
+function canHold(
+  window: CompletenessWindow | null,
+  { recordVersion, table }: KeptReceipt,
+): boolean {
   if (window === null || window.versions === null) return false;
   const { first, last } = window.versions;
   if (recordVersion < first || recordVersion > last) return false;

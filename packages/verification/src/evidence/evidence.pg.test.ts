@@ -145,7 +145,9 @@ describe('verifyEvidence', () => {
     expect(report).toMatchObject({ ok: true, complete: false });
     const open = report.steps.filter(({ state }) => state !== 'passed');
     expect(new Set(open.map(({ state, step }) => `${step} ${state}`))).toEqual(
-      new Set(['merkle-proofs needs-certyo', 'certyo needs-certyo', 'anchors needs-certyo']),
+      new Set(
+        ['merkle-proofs', 'certyo', 'anchors', 'history'].map((step) => `${step} needs-certyo`),
+      ),
     );
     expect(open.filter(({ step }) => step === 'certyo')).toHaveLength(3 + 5);
   });
@@ -234,6 +236,7 @@ describe('verifyEvidence', () => {
         ...['versions', 'windows.receipt'].flatMap((of) =>
           [
             'merkleRoot',
+            'snapshotId',
             'batchId',
             'batch.blockNumber',
             'batch.network',
@@ -245,7 +248,7 @@ describe('verifyEvidence', () => {
       ]),
     );
     // Nobody can tell these anew; the digest, noted elsewhere, is what protects them.
-    const receipt = ['acceptedAt', 'anchor.anchoredAt', 'anchor.snapshotId', 'eventId', 'replayed'];
+    const receipt = ['acceptedAt', 'anchor.anchoredAt', 'eventId', 'replayed'];
     expect(new Set(believed)).toEqual(
       new Set([
         'createdAt',
@@ -300,7 +303,7 @@ describe('certyo-evidence', () => {
     const offline = await run(['verify', file]);
     expect(offline).toMatchObject({ code: 0, err: '' });
     expect(offline.out).toContain('Nothing failed.');
-    expect(offline.out).toContain('10 steps need Certyo, which was not asked');
+    expect(offline.out).toContain('11 steps need Certyo, which was not asked');
     const environment = { ...it.emulator.environment };
     const online = await run(['verify', file], environment);
     expect(online.out).toContain('Certyo confirms that this very payload is on the chain.');

@@ -6,7 +6,7 @@ import type { EvidenceBundle, EvidenceReceipt, EvidenceVersion, EvidenceWindow }
 import type { Findings } from './report.ts';
 
 /** How a version is named in a report. */
-export function aboutVersion({ recordVersion }: EvidenceReceipt): string {
+export function aboutVersion({ recordVersion }: Pick<EvidenceReceipt, 'recordVersion'>): string {
   return `version ${recordVersion}`;
 }
 
@@ -89,6 +89,10 @@ export function checkWindowChains({ windows }: EvidenceBundle, findings: Finding
       findings.passed('window-receipts', 'Its hash is the fingerprint of its receipt.', about);
     }
   }
+  for (const window of outOfOrder(windows)) {
+    // Nothing would join it to the others.
+    findings.failed('windows', 'It does not stand in its order.', aboutWindow(window));
+  }
   let runs = 0;
   for (const run of runsOf(windows)) {
     runs += 1;
@@ -123,6 +127,18 @@ export function checkWindowChains({ windows }: EvidenceBundle, findings: Finding
       `${String(windows.length)} windows have their hashes, name the ones before them, begin where those end, and add up.`,
     );
   }
+}
+
+/** Windows that stand behind one with a greater number, or apart from those of their pipeline. */
+function outOfOrder(windows: readonly EvidenceWindow[]): readonly EvidenceWindow[] {
+  const seen = new Set<string>();
+  return windows.filter(({ number, pipeline }, index) => {
+    const before = windows[index - 1];
+    const isNext = before?.pipeline === pipeline;
+    const isOdd = isNext ? before.number >= number : seen.has(pipeline);
+    seen.add(pipeline);
+    return isOdd;
+  });
 }
 
 /** Windows that follow each other. */

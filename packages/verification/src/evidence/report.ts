@@ -10,6 +10,7 @@ export const EVIDENCE_STEPS = [
   'merkle-proofs',
   'certyo',
   'anchors',
+  'history',
 ] as const;
 
 export type EvidenceStepName = (typeof EVIDENCE_STEPS)[number];

@@ -17,7 +17,7 @@ Options:
   --json      print the report as one JSON object
   --help      print this
 
-Exit code: 0 nothing failed, 1 something failed, 2 wrong usage, 3 Certyo could not be asked.
+Exit code: 0 nothing failed, 1 something failed, 2 wrong usage, 3 Certyo could not be asked, 130 interrupted.
 `;
 
 /** What the command uses of its surroundings. */
@@ -52,6 +52,7 @@ export async function runCli(surroundings: CliSurroundings): Promise<number> {
   try {
     text = await readFile(request.file, { encoding: 'utf8', signal });
   } catch {
+    if (signal.aborted) return interrupted(stderr);
     stderr(`certyo-evidence: ${request.file} cannot be read.\n`);
     return 2;
   }
@@ -65,12 +66,21 @@ export async function runCli(surroundings: CliSurroundings): Promise<number> {
     );
     return report.ok ? 0 : 1;
   } catch (error) {
+    if (signal.aborted) return interrupted(stderr);
     if (!CdcError.is(error)) throw error;
     stderr(`certyo-evidence: ${error.message}\n`);
     return 3;
   } finally {
     await client?.close();
   }
+}
+
+/** As shells tell it. */
+const INTERRUPTED = 130;
+
+function interrupted(stderr: CliSurroundings['stderr']): number {
+  stderr('certyo-evidence: interrupted.\n');
+  return INTERRUPTED;
 }
 
 function parse(args: readonly string[]): Request | 'help' | (string & {}) {
@@ -95,6 +105,14 @@ function parse(args: readonly string[]): Request | 'help' | (string & {}) {
   }
 }
 
+/** What stands in a file must not write lines of its own, nor control the terminal: shown as an escape. */
+function printable(line: string): string {
+  return line.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
+}
+
 const SIGNS: Readonly<Record<EvidenceStep['state'], string>> = {
   passed: 'ok    ',
   failed: 'FAILED',
@@ -103,9 +121,8 @@ const SIGNS: Readonly<Record<EvidenceStep['state'], string>> = {
 };
 
 function reportText({ complete, ok, steps }: EvidenceReport, isOnline: boolean): string {
-  const lines = steps.map(
-    ({ about, detail, state, step }) =>
-      `${SIGNS[state]}  ${step}${about === '' ? '' : ` (${about})`}: ${detail}`,
+  const lines = steps.map(({ about, detail, state, step }) =>
+    printable(`${SIGNS[state]}  ${step}${about === '' ? '' : ` (${about})`}: ${detail}`),
   );
   const count = (state: EvidenceStep['state']): string =>
     String(steps.filter((step) => step.state === state).length);

@@ -1,13 +1,14 @@
 import type { CertyoClient } from '@certyo-cdc/core';
 
 import { askCertyo } from './ask-certyo.ts';
-import { bundleDigest, type EvidenceBundle, wrongIn } from './bundle.ts';
+import { bundleDigest } from './bundle.ts';
 import {
   checkCoverage,
   checkPayloads,
   checkVersions,
   checkWindowChains,
 } from './offline-checks.ts';
+import { readEvidence } from './read-evidence.ts';
 import { type EvidenceReport, Findings } from './report.ts';
 
 /** Options of `verifyEvidence`. */
@@ -22,7 +23,8 @@ export interface VerifyEvidenceOptions {
  *
  * Without a client nobody is asked: the form, the digest, the order of the versions, the fingerprints of payloads, the chain of
  * windows, that windows have the hashes of their receipts, and that a window is there for each version. What needs Certyo is
- * named, step by step: that a version was anchored as it is said to be, and its Merkle proof, whose form is not public.
+ * named, step by step: that a version was anchored as it is said to be, in the batch that it names, its Merkle proof, whose form is
+ * not public, and that no version was left out.
  *
  * @throws {CdcError} Certyo refuses the key, or is away.
  * @example
@@ -35,8 +37,13 @@ export async function verifyEvidence(
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
   const findings = new Findings();
-  const bundle = read(evidence, findings);
-  if (bundle === null) return findings.report();
+  const read = readEvidence(evidence);
+  if (read.type === 'none') {
+    findings.failed('form', read.why);
+    return findings.report();
+  }
+  const { bundle } = read;
+  findings.passed('form', 'It is evidence of this format.');
   if (bundleDigest(bundle) === bundle.digest) {
     findings.passed('digest', 'The digest is that of everything else in the file.');
   } else findings.failed('digest', 'The digest is not that of everything else in the file.');
@@ -46,26 +53,4 @@ export async function verifyEvidence(
   checkCoverage(bundle, findings);
   await askCertyo(bundle, findings, { client: options.client, signal });
   return findings.report();
-}
-
-function read(evidence: unknown, findings: Findings): EvidenceBundle | null {
-  let value = evidence;
-  if (typeof evidence === 'string') {
-    try {
-      value = JSON.parse(evidence) as unknown;
-    } catch {
-      findings.failed('form', 'It is not JSON.');
-      return null;
-    }
-  }
-  const wrong = wrongIn(value, 'evidence');
-  if (wrong !== null) {
-    findings.failed(
-      'form',
-      `It is not evidence of this format: ${wrong} is missing or not as it has to be.`,
-    );
-    return null;
-  }
-  findings.passed('form', 'It is evidence of this format.');
-  return value as EvidenceBundle;
 }

@@ -2,7 +2,11 @@ import {
   CdcError,
   type CertyoClient,
   type CertyoDocument,
+  type CertyoPage,
+  HttpStatusError,
+  type QueryParameters,
   type RecordVersionName,
+  type Snapshot,
   type Verification,
 } from '@certyo-cdc/core';
 import { asObject, GatedCalls, sleep, SYSTEM_TIME, textMember } from '@certyo-cdc/core/internal';
@@ -10,10 +14,10 @@ import { asObject, GatedCalls, sleep, SYSTEM_TIME, textMember } from '@certyo-cd
 import { LookInterrupted, Requests } from '../verifier/requests.ts';
 
 /**
- * What Certyo says of a record version: anchored as it is said to be, not yet, another one or none, or nothing that this
- * version understands.
+ * What Certyo says of a record version: anchored as it is said to be, not yet, that this has failed, another one or none, or nothing
+ * that this version understands.
  */
-export type OnlineAnswer = 'anchored' | 'pending' | 'differs' | 'unclear';
+export type OnlineAnswer = 'anchored' | 'pending' | 'failed' | 'differs' | 'unclear';
 
 /** What is asked about. */
 export interface OnlineQuestion extends RecordVersionName {
@@ -33,6 +37,9 @@ export interface OnlineFinding {
 const MAX_PER_SECOND = 10;
 const TRIES = 5;
 const FIRST_PAUSE_MS = 500;
+const NOT_FOUND = 404;
+/** The API has no such thing, other than when it does not take the question. */
+const NONE = 'none';
 
 /** Asks Certyo about record versions, one after the other, through the gate of the key. */
 export class Questions {
@@ -60,7 +67,8 @@ export class Questions {
             : client.verifyRecord(name, within),
       options,
     );
-    if (answer === null) return { answer: 'differs', recordHash: null, merkleRoot: null };
+    if (answer === NONE) return { answer: 'differs', recordHash: null, merkleRoot: null };
+    if (answer === null) return { answer: 'unclear', recordHash: null, merkleRoot: null };
     const raw = asObject(answer.raw);
     const merkleRoot = raw === null ? null : textMember(raw, 'onChainMerkleRoot');
     return { answer: toAnswer(answer), recordHash: answer.recordHash, merkleRoot };
@@ -70,21 +78,37 @@ export class Questions {
     this.#calls.release();
   }
 
-  /** What `GET /batches/{id}` answers; null where there is no such batch. */
+  /** What `GET /batches/{id}` answers; null where it gives none. */
   async batch(
     batchId: string,
     options: { readonly signal: AbortSignal },
-  ): Promise<CertyoDocument | null> {
+  ): Promise<CertyoDocument | 'none' | null> {
     return this.#patiently((client, within) => client.getBatch(batchId, within), options);
   }
 
+  /** A page of `GET /snapshots`; null where it gives none. */
+  async snapshots(
+    query: QueryParameters,
+    options: { readonly signal: AbortSignal },
+  ): Promise<CertyoPage<Snapshot> | null> {
+    const page = await this.#patiently(
+      (client, within) => client.listSnapshots(query, within),
+      options,
+    );
+    return page === NONE ? null : page;
+  }
+
+  /** Null where the API says that this cannot be asked, or what nobody can read. */
   async #patiently<T>(
     request: (client: CertyoClient, options: { readonly signal: AbortSignal }) => Promise<T>,
     options: { readonly signal: AbortSignal },
-  ): Promise<T | null> {
+  ): Promise<T | typeof NONE | null> {
     for (let tried = 1; ; tried += 1) {
       try {
-        return await this.#requests.ask(request, options);
+        return await this.#requests.ask(
+          (client, within) => orNone(request(client, within)),
+          options,
+        );
       } catch (error) {
         if (!(error instanceof LookInterrupted)) throw error;
         const { cause } = error;
@@ -95,6 +119,15 @@ export class Questions {
   }
 }
 
+async function orNone<T>(answer: Promise<T>): Promise<T | typeof NONE> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof HttpStatusError && error.status === NOT_FOUND) return NONE;
+    throw error;
+  }
+}
+
 function toAnswer({
   anchored,
   reasonCategory,
@@ -102,6 +135,7 @@ function toAnswer({
   verified,
 }: Verification): OnlineAnswer {
   if (anchored) return 'anchored';
+  if (reasonCategory === 'anchoring_failed') return 'failed';
   if (verified || verificationStatus === 'pending' || reasonCategory === 'not_yet_anchored') {
     return 'pending';
   }

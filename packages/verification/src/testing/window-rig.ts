@@ -1,6 +1,7 @@
 import {
   certyoSink,
   type ChangeEvent,
+  type CheckpointStore,
   createCertyoClient,
   createPipeline,
   type CertyoClient,
@@ -41,6 +42,7 @@ export interface WindowRig extends AsyncDisposable {
   readonly client: CertyoClient;
   readonly receipts: PostgresReceiptStore;
   readonly windows: PostgresWindowStore;
+  readonly checkpoints: CheckpointStore;
   readonly source: MemorySource;
   /** A pipeline that is started. */
   start(options?: PipelineOptions): Promise<Pipeline>;
@@ -88,6 +90,7 @@ export async function windowRig(
     client,
     receipts,
     windows,
+    checkpoints,
     source,
     start,
     async fill(count) {

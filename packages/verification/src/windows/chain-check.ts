@@ -1,3 +1,4 @@
+import type { ChainEnd } from './fold.ts';
 import { readWindow, type StoredWindow, unbalanced, windowHash } from './window.ts';
 
 /** What is wrong with a window. */
@@ -5,9 +6,10 @@ export interface WindowProblem {
   readonly number: number;
   /**
    * `removed`: it is not there. `altered`: it is not what was closed, as its hash, the window behind it, the end of the chain or its
-   * receipt says. `misplaced`: it stands where another one belongs. `hole`: it does not begin where the one before ends.
-   * `unbalanced`: its counts do not add up. `end-missing`: nothing says where the chain ends. `refuted`: Certyo says that it is
-   * not what was anchored.
+   * receipt says. `misplaced`: it stands where another one belongs, or behind the end of the chain. `hole`: it does not begin where
+   * the one before ends. `unbalanced`: its counts do not add up. `end-missing`: nothing says where the chain ends. `end-moved`: the
+   * chain ends at another position than it, its last one. `unreached`: from there on nothing leads to the checkpoint of the pipeline.
+   * `refuted`: Certyo says that it is not what was anchored, or has another one too.
    */
   readonly kind:
     | 'removed'
@@ -16,6 +18,8 @@ export interface WindowProblem {
     | 'hole'
     | 'unbalanced'
     | 'end-missing'
+    | 'end-moved'
+    | 'unreached'
     | 'refuted';
   /** A sentence for people. */
   readonly detail: string;
@@ -27,7 +31,7 @@ export interface ChainEvidence {
   /** Fingerprints of the receipts by window number. */
   readonly receipts: ReadonlyMap<number, string>;
   /** Where the chain ends; null where that is gone, undefined where it is not known. */
-  readonly end: { readonly number: number; readonly hash: string | null } | null | undefined;
+  readonly end: Pick<ChainEnd, 'number' | 'hash' | 'position'> | null | undefined;
   /** True when the first window that is given need not be number 1. */
   readonly isPart?: boolean | undefined;
 }
@@ -103,7 +107,7 @@ export class ChainCheck {
       }
       expected = link.number + 1;
     }
-    problems.push(...this.#endProblems(expected));
+    problems.push(...this.#endProblems(expected, altered.at(-1) === null));
     return problems.sort((one, other) => one.number - other.number);
   }
 
@@ -168,10 +172,13 @@ export class ChainCheck {
     return link?.number === number ? link : undefined;
   }
 
-  #endProblems(expected: number): readonly WindowProblem[] {
+  #endProblems(expected: number, isLastIntact: boolean): readonly WindowProblem[] {
     const { end, isPart, receipts } = this.#evidence;
     const last = this.#links.at(-1);
-    const newestReceipt = isPart === true ? 0 : Math.max(0, ...receipts.keys());
+    let newestReceipt = 0;
+    if (isPart !== true) {
+      for (const number of receipts.keys()) newestReceipt = Math.max(newestReceipt, number);
+    }
     if (end === undefined) return removed(expected, newestReceipt);
     if (end === null) {
       const missing = removed(expected, newestReceipt);
@@ -184,7 +191,11 @@ export class ChainCheck {
         },
       ];
     }
-    return removed(expected, Math.max(end.number, newestReceipt));
+    const missing = removed(expected, Math.max(end.number, newestReceipt));
+    if (missing.length > 0 || last === undefined || !isLastIntact) return missing;
+    if (last.to === end.position) return [];
+    const detail = 'The chain ends at another position than this window, its last one.';
+    return [{ number: last.number, kind: 'end-moved', detail }];
   }
 }
 

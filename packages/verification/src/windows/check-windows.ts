@@ -1,10 +1,12 @@
-import type { CertyoClient, EventCounts } from '@certyo-cdc/core';
+import type { CertyoClient, CheckpointStore, EventCounts } from '@certyo-cdc/core';
 
+import { type ListedVersion, listedVersions } from '../online/listed-versions.ts';
 import { Questions } from '../online/questions.ts';
 import type { KeptReceipt } from '../receipts/kept-receipt.ts';
 import type { PostgresReceiptStore } from '../receipts/postgres-receipt-store.ts';
 import { ChainCheck, type WindowProblem } from './chain-check.ts';
 import type { PostgresWindowStore } from './postgres-window-store.ts';
+import { checkReach } from './reached.ts';
 import { readWindow, type StoredWindow, windowRecord, windowVersion } from './window.ts';
 
 /** Options of `checkWindows`. */
@@ -13,7 +15,15 @@ export interface CheckWindowsOptions {
   readonly pipeline: string;
   /** Where the receipts of the windows are. Without them a chain that was written anew as a whole looks intact. */
   readonly receipts?: Pick<PostgresReceiptStore, 'history'> | undefined;
-  /** Asks Certyo about each window that has a receipt, one request each. Finds also what was altered with its receipt. */
+  /**
+   * Where the pipeline keeps its checkpoint. Finds also an end of the chain that was cut off with its receipts: nothing then leads
+   * to where the pipeline is.
+   */
+  readonly checkpoints?: Pick<CheckpointStore, 'load'> | undefined;
+  /**
+   * Asks Certyo which windows it has, and about each of these, one request each. Finds also what was altered with its receipt, or
+   * removed with it.
+   */
   readonly client?: CertyoClient | undefined;
   /** `database` of the windows' records. @default the name of the pipeline */
   readonly database?: string | undefined;
@@ -51,7 +61,8 @@ const PAGE = 1000;
  * Recomputes the chain of windows of a pipeline and names the first one that was altered or removed.
  *
  * Checked are each window's hash, the hashes by which windows name the ones before them, that each begins where the one before
- * ends, that counts add up, where the chain ends, and, as far as given, that receipts and Certyo say the same.
+ * ends, that counts add up, where the chain ends, and, as far as given, that receipts, the checkpoint of the pipeline and Certyo
+ * say the same.
  *
  * @throws {WindowError} The windows could not be read.
  * @throws {ReceiptError} The receipts could not be read.
@@ -59,7 +70,29 @@ const PAGE = 1000;
  * const { ok, first } = await checkWindows({ windows, receipts, pipeline: 'orders', signal });
  */
 export async function checkWindows(options: CheckWindowsOptions): Promise<WindowCheck> {
-  const { client, pipeline, signal, windows } = options;
+  const { checkpoints, client, pipeline, signal, windows } = options;
+  const questions = client === undefined ? null : new Questions(client);
+  try {
+    // Before the chain is read: what was anchored by then is in it.
+    const record = windowRecord(pipeline, options.database);
+    const listed = questions === null ? null : await listedVersions(questions, record, { signal });
+    const found = await checkChain(options, questions, byNumber(listed));
+    if (checkpoints === undefined || !found.ok) return found;
+    const unreached = await checkReach(windows, checkpoints, pipeline, { signal });
+    return unreached === null
+      ? found
+      : { ...found, ok: false, first: unreached, problems: [unreached] };
+  } finally {
+    questions?.release();
+  }
+}
+
+async function checkChain(
+  options: CheckWindowsOptions,
+  questions: Questions | null,
+  listed: ReadonlyMap<number, ListedVersion>,
+): Promise<WindowCheck> {
+  const { database, pipeline, signal, windows } = options;
   const receipts = await receiptsOf(options);
   const end = await windows.end(pipeline, { signal });
   const check = new ChainCheck({
@@ -70,39 +103,59 @@ export async function checkWindows(options: CheckWindowsOptions): Promise<Window
     end,
   });
   const totals = new Totals();
-  const questions = client === undefined ? null : new Questions(client);
-  const refuted: WindowProblem[] = [];
+  const others: WindowProblem[] = [];
+  const refuted = (number: number, detail: string): void => {
+    others.push({ number, kind: 'refuted', detail });
+  };
+  const states = { anchored: 0, pending: 0, failed: 0, withoutReceipt: 0 };
+  const later: number[] = [];
   let [confirmed, count] = [0, 0];
-  try {
-    for (let after = 0; ;) {
-      const page = await windows.list(pipeline, { after, limit: PAGE, signal });
-      for (const window of page) {
-        // Closed while this runs.
-        if (end !== null && window.number > end.number) continue;
-        count += 1;
-        check.add(window);
-        totals.add(window);
-        const receipt = receipts.get(window.number);
-        if (questions === null || receipt === undefined) continue;
-        const { answer } = await questions.ask({ ...receipt, payload: window.content }, { signal });
-        if (answer === 'anchored') confirmed += 1;
-        if (answer === 'differs') {
-          const detail = 'Certyo says that it is not what was anchored.';
-          refuted.push({ number: window.number, kind: 'refuted', detail });
-        }
+  for (let after = 0; ;) {
+    const page = await windows.list(pipeline, { after, limit: PAGE, signal });
+    for (const window of page) {
+      const { number } = window;
+      if (end !== null && number > end.number) {
+        later.push(number);
+        continue;
       }
-      const last = page.at(-1);
-      if (last === undefined || page.length < PAGE) break;
-      after = last.number;
+      count += 1;
+      check.add(window);
+      totals.add(window);
+      const receipt = receipts.get(number);
+      states[receipt?.state ?? 'withoutReceipt'] += 1;
+      const known = listed.get(number);
+      if (questions === null || (receipt === undefined && known === undefined)) continue;
+      if ((known?.hashes.size ?? 0) > 1) {
+        refuted(number, 'Certyo has two records of it, which are not the same.');
+        continue;
+      }
+      const question = {
+        ...windowRecord(pipeline, database),
+        recordVersion: windowVersion(number),
+        recordHash: receipt?.recordHash ?? null,
+        payload: window.content,
+      };
+      const { answer } = await questions.ask(question, { signal });
+      if (answer === 'anchored') confirmed += 1;
+      if (answer === 'differs') refuted(number, 'Certyo says that it is not what was anchored.');
     }
-  } finally {
-    questions?.release();
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) break;
+    after = last.number;
   }
-  const problems = [...check.problems(), ...refuted].sort(
-    (one, other) => one.number - other.number,
-  );
-  const states = (state: KeptReceipt['state']): number =>
-    [...receipts.values()].filter((receipt) => receipt.state === state).length;
+  const newest = Math.max(end?.number ?? 0, check.newest?.number ?? 0);
+  const [lost] = [...listed.keys()]
+    .filter((number) => number > newest)
+    .sort((one, two) => one - two);
+  const [first] = await behindEnd(options, later);
+  if (first !== undefined) {
+    const detail = 'It stands behind the end of the chain.';
+    others.push({ number: first, kind: 'misplaced', detail });
+  } else if (lost !== undefined) {
+    const detail = 'It is not there, and Certyo has it.';
+    others.push({ number: lost, kind: 'removed', detail });
+  }
+  const problems = distinct([...check.problems(), ...others]);
   return {
     pipeline,
     windows: count,
@@ -110,18 +163,39 @@ export async function checkWindows(options: CheckWindowsOptions): Promise<Window
     first: problems[0] ?? null,
     problems,
     uncounted: check.uncounted,
-    anchoring:
-      options.receipts === undefined
-        ? null
-        : {
-            anchored: states('anchored'),
-            pending: states('pending'),
-            failed: states('failed'),
-            withoutReceipt: Math.max(count - receipts.size, 0),
-          },
+    anchoring: options.receipts === undefined ? null : states,
     confirmed: questions === null ? null : confirmed,
     totals: totals.counts(),
   };
+}
+
+/** Windows of which Certyo has versions. */
+function byNumber(
+  listed: ReadonlyMap<string, ListedVersion> | null,
+): ReadonlyMap<number, ListedVersion> {
+  const versions = [...(listed?.values() ?? [])];
+  return new Map(
+    versions.flatMap((version) => {
+      const number = Number(version.recordVersion);
+      return version.recordVersion === windowVersion(number) ? [[number, version] as const] : [];
+    }),
+  );
+}
+
+/** Those that were not closed while this runs: what is closed moves the end of the chain in the same transaction. */
+async function behindEnd(
+  { pipeline, signal, windows }: CheckWindowsOptions,
+  later: readonly number[],
+): Promise<readonly number[]> {
+  if (later.length === 0) return [];
+  const number = (await windows.end(pipeline, { signal }))?.number ?? 0;
+  return later.filter((each) => each > number);
+}
+
+/** In the order of the windows; of each what was found first. */
+function distinct(problems: readonly WindowProblem[]): readonly WindowProblem[] {
+  const byWindow = new Map(problems.toReversed().map((problem) => [problem.number, problem]));
+  return [...byWindow.values()].sort((one, other) => one.number - other.number);
 }
 
 async function receiptsOf({

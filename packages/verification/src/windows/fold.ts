@@ -41,6 +41,22 @@ export function spansTo(
   return path.reverse();
 }
 
+/** Whether spans lead from where a chain ends to a checkpoint, also by the positions that they name. */
+export function leadsTo(
+  spans: readonly StagedSpan[],
+  end: Pick<ChainEnd, 'revision' | 'position'>,
+  checkpoint: Pick<ChainEnd, 'revision' | 'position'>,
+): boolean {
+  const path = spansTo(spans, end.revision, checkpoint.revision);
+  if (path === null) return false;
+  const [first] = path;
+  const last = path.at(-1);
+  return (
+    (first === undefined || first.from === end.position) &&
+    (last === undefined ? end.position : last.to) === checkpoint.position
+  );
+}
+
 /** The spans behind a checkpoint of which it is certain that theirs was saved: another one replaces it. */
 export function certainSpans(
   spans: readonly StagedSpan[],

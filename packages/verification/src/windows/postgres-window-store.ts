@@ -2,6 +2,7 @@ import {
   type BeginWindowsOptions,
   type CheckpointSpan,
   ConfigurationError,
+  type StoredCheckpoint,
   WindowError,
   type WindowStore,
 } from '@certyo-cdc/core';
@@ -9,7 +10,7 @@ import { roleOf, runSetup, type RunSetupOptions, openStoreSession } from '@certy
 
 import { StoreAccess, type StoreFailures } from '../store/store-access.ts';
 import { type ChainRow, toChainEnd, WindowChain } from './chain.ts';
-import type { ChainEnd } from './fold.ts';
+import { type ChainEnd, leadsTo, type StagedSpan } from './fold.ts';
 import {
   normalizeWindowStoreOptions,
   type NormalizedWindowStoreOptions,
@@ -18,6 +19,7 @@ import {
 import {
   chainSql,
   pipelinesSql,
+  reachSql,
   stageSql,
   windowGrantSql,
   windowSetupSql,
@@ -49,6 +51,12 @@ export interface PostgresWindowStore extends WindowStore, AsyncDisposable {
   ): Promise<readonly StoredWindow[]>;
   /** Where the chain of a pipeline ends; null where it has none. */
   end(pipeline: string, options: CallOptions): Promise<ChainEnd | null>;
+  /** Whether the chain of a pipeline, with what is staged behind its end, leads to this checkpoint of the pipeline. */
+  leadsTo(
+    pipeline: string,
+    stored: StoredCheckpoint | null,
+    options: CallOptions,
+  ): Promise<boolean>;
   /**
    * Closes the open window of a pipeline of this process at its newest saved checkpoint, whatever its age; with `ifDue` only when
    * it is old enough. Gives what was closed.
@@ -65,6 +73,10 @@ interface OpenWindow {
   dueAtMs: number;
   /** Saved since the last window was closed, as far as this life knows. */
   checkpoints: number;
+}
+
+interface SpanRow {
+  readonly span: string | null;
 }
 
 const MOST_WINDOWS = 10_000;
@@ -185,6 +197,28 @@ class Store implements PostgresWindowStore {
   async end(pipeline: string, options: CallOptions): Promise<ChainEnd | null> {
     const [row] = await this.#reading.rows<ChainRow>(chainSql(this.#schema), [pipeline], options);
     return row === undefined ? null : toChainEnd(row);
+  }
+
+  async leadsTo(
+    pipeline: string,
+    stored: StoredCheckpoint | null,
+    options: CallOptions,
+  ): Promise<boolean> {
+    const rows = await this.#reading.rows<Pick<ChainRow, 'revision' | 'position'> & SpanRow>(
+      reachSql(this.#schema),
+      [pipeline],
+      options,
+    );
+    const [end] = rows;
+    if (end === undefined) return stored === null;
+    // Written by this package, see stage().
+    const spans = rows.flatMap(({ span }) =>
+      span === null ? [] : [JSON.parse(span) as StagedSpan],
+    );
+    return leadsTo(spans, end, {
+      revision: stored?.revision ?? null,
+      position: stored?.checkpoint.position ?? null,
+    });
   }
 
   async setup(options: RunSetupOptions): Promise<readonly string[]> {

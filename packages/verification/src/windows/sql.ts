@@ -57,7 +57,9 @@ export function windowReadGrantSql(
   schema: string = DEFAULT_SCHEMA,
 ): readonly string[] {
   const to = quoteIdentifier(role);
-  const tables = [ledgerTable(schema, 'windows'), ledgerTable(schema, 'window_chains')];
+  const tables = ['windows', 'window_chains', 'window_spans'].map((name) =>
+    ledgerTable(schema, name),
+  );
   return [
     `GRANT USAGE ON SCHEMA ${quoteIdentifier(schema)} TO ${to};`,
     `GRANT SELECT ON ${tables.join(', ')} TO ${to};`,
@@ -81,6 +83,12 @@ export function lockChainSql(schema: string): string {
 /** $1 pipeline. */
 export function chainSql(schema: string): string {
   return `SELECT ${CHAIN} FROM ${ledgerTable(schema, 'window_chains')} WHERE pipeline = $1`;
+}
+
+/** $1 pipeline. Where its chain ends, with each span that is staged: all of one moment. */
+export function reachSql(schema: string): string {
+  return `SELECT c.revision, c.position, s.span FROM ${ledgerTable(schema, 'window_chains')} AS c
+LEFT JOIN ${ledgerTable(schema, 'window_spans')} AS s ON s.pipeline = c.pipeline WHERE c.pipeline = $1`;
 }
 
 /** All pipelines that have a chain. */

@@ -137,6 +137,10 @@ describe('checkWindows', () => {
       'DELETE FROM certyo.windows WHERE number > 6',
       'UPDATE certyo.window_chains SET number = 6, hash = (SELECT hash FROM certyo.windows WHERE number = 6)',
     ];
+    expect((await after(cut)).first).toMatchObject({ number: 6, kind: 'end-moved' });
+    cut.push(
+      `UPDATE certyo.window_chains SET position = (SELECT content::json->>'to' FROM certyo.windows WHERE number = 6)`,
+    );
     expect(await after(cut)).toMatchObject({ ok: true, windows: 6 });
     const check = await after(cut, { receipts: true });
     expect(check.first).toMatchObject({ number: 7, kind: 'removed' });

@@ -9,14 +9,8 @@ const LEFT = 56;
 const BOTTOM = 26;
 const TOP = 10;
 const STATES = ['anchored', 'pending', 'failed'] as const;
-const STEP_MS = {
-  minute: 60_000,
-  hour: 3_600_000,
-  day: 86_400_000,
-  week: 604_800_000,
-  month: 0,
-  year: 0,
-} as const;
+const STEP_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000, week: 604_800_000 } as const;
+const MONTHS = 12;
 const GRID_LINES = 4;
 const WIDEST_BAR = 48;
 const MOST_BARS = 1_000;
@@ -65,16 +59,23 @@ function spread(
   points: Timeline['points'],
   bucket: Timeline['bucket'],
 ): readonly (Timeline['points'][number] | null)[] {
-  const stepMs = STEP_MS[bucket];
   const [first] = points;
   const last = points.at(-1);
-  if (stepMs === 0 || first === undefined || last === undefined) return points;
-  const begin = Date.parse(first.at);
-  const count = Math.round((Date.parse(last.at) - begin) / stepMs) + 1;
+  if (first === undefined || last === undefined) return points;
+  const begin = placeOf(first.at, bucket);
+  const count = placeOf(last.at, bucket) - begin + 1;
   if (!(count > 0 && count <= MOST_BARS)) return points;
   const slots: (Timeline['points'][number] | null)[] = Array.from({ length: count }, () => null);
-  for (const point of points) slots[Math.round((Date.parse(point.at) - begin) / stepMs)] = point;
+  for (const point of points) slots[placeOf(point.at, bucket) - begin] = point;
   return slots;
+}
+
+/** The number of a time among all of its kind. */
+function placeOf(at: string, bucket: Timeline['bucket']): number {
+  const time = new Date(at);
+  if (bucket === 'year') return time.getUTCFullYear();
+  if (bucket === 'month') return time.getUTCFullYear() * MONTHS + time.getUTCMonth();
+  return Math.floor(time.getTime() / STEP_MS[bucket]);
 }
 
 function grid(top: number, step: number, scale: number): string {

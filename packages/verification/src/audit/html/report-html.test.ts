@@ -100,6 +100,18 @@ describe('timelineChart', () => {
     expect(many).not.toContain('NaN');
   });
 
+  test.each([
+    ['month', '2026-05-01T00:00:00.000000Z', 5],
+    ['year', '2030-01-01T00:00:00.000000Z', 5],
+    ['week', '2026-01-29T00:00:00.000000Z', 5],
+  ] as const)('a %s without receipts keeps its place', (bucket, at, slots) => {
+    const counts = { pending: 0, anchored: 7, failed: 0 };
+    const points = ['2026-01-01T00:00:00.000000Z', at].map((each) => ({ at: each, ...counts }));
+    const bars = [...timelineChart({ bucket, points }).matchAll(/<rect [^>]* x="([\d.]+)"/gu)];
+    const [one = 0, other = 0] = bars.map(([, x]) => Number(x));
+    expect(other - one).toBeCloseTo((844 / slots) * (slots - 1), 0);
+  });
+
   test('numbers are grouped', () => {
     expect([0, 999, 1000, 1234567].map(wholeNumber)).toEqual([
       '0',
