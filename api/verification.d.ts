@@ -462,7 +462,10 @@ interface ReconcileResult {
     readonly sent: number;
     /** Exceptions that are none any more. */
     readonly alreadyRight: number;
-    /** Exceptions about which nothing can be sent: the key of the row is not known, it kept changing, or Certyo failed to anchor it. */
+    /**
+     * Exceptions about which nothing can be sent: the key of the row is not known, it kept changing, Certyo failed to anchor it, or
+     * the receipt says what Certyo denies.
+     */
     readonly left: number;
 }
 
@@ -1262,7 +1265,7 @@ interface ColumnTargetOptions extends PostgresStoreOptions {
      */
     readonly batchSize?: number | undefined;
     /**
-     * Longest wait for a lock on a table, milliseconds. Rows that are locked are never waited for.
+     * Longest wait for a lock on a table, milliseconds, 10,000 at most. Rows that are locked are never waited for.
      *
      * @default 500
      */

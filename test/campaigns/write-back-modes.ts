@@ -43,7 +43,7 @@ async function writtenBack(
   await it.pipeline.caughtUp();
   const { rowCount: updated } = await changed(
     db,
-    "UPDATE public.orders SET note = 2 WHERE id % 10 = 0",
+    'UPDATE public.orders SET note = 2 WHERE id % 10 = 0',
   );
   await it.pipeline.caughtUp();
   const { rowCount: deleted } = await changed(db, 'DELETE FROM public.orders WHERE id % 100 = 1');

@@ -42,7 +42,7 @@ describe('certyoSink: mapping', () => {
       idempotencyKey: expect.stringMatching(/^public\.orders-1001-[0-9a-f]{32}$/u) as string,
       recordPayload: { id: '1001', total: '49.50' },
     });
-    expect(prepared?.lane).toBe('["shop","public.orders"]1001');
+    expect(prepared?.lane).toBe('["shop","public.orders","1001"]');
     expect(prepared?.bytes).toBeGreaterThanOrEqual(prepared?.item.body.length ?? 0);
     // I4: redelivered, it is the same to the byte.
     expect(sink.prepare(event)).toEqual([prepared]);

@@ -62,6 +62,14 @@ const SAMPLES: readonly (readonly [string, codes.ErrorCode, Error])[] = [
   ],
   ['ReceiptError', 'RECEIPT_STORE', new core.ReceiptError('message', { retryable: true })],
   ['WindowError', 'WINDOW_STORE', new core.WindowError('message', { retryable: true })],
+  ...(['WRITE_BACK', 'WRITE_BACK_LOOP'] as const).map(
+    (code) =>
+      [
+        'WriteBackError',
+        code,
+        new core.WriteBackError(code, 'message', { retryable: false }),
+      ] as const,
+  ),
 ];
 
 describe('errors', () => {
