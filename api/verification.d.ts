@@ -462,7 +462,10 @@ interface ReconcileResult {
     readonly sent: number;
     /** Exceptions that are none any more. */
     readonly alreadyRight: number;
-    /** Exceptions about which nothing can be sent: the key of the row is not known, it kept changing, or Certyo failed to anchor it. */
+    /**
+     * Exceptions about which nothing can be sent: the key of the row is not known, it kept changing, Certyo failed to anchor it, or
+     * the receipt says what Certyo denies.
+     */
     readonly left: number;
 }
 
