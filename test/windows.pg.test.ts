@@ -1,6 +1,7 @@
+import { postgresCheckpointStore } from '@certyo-cdc/postgres';
 import { startCertyoEmulator, type TestDatabase } from '@certyo-cdc/testing';
 import { testDatabase } from '@certyo-cdc/testing/vitest';
-import { checkWindows, postgresWindowStore } from '@certyo-cdc/verification';
+import { checkWindows, postgresWindowStore, type WindowCheck } from '@certyo-cdc/verification';
 import { describe, expect, test } from 'vitest';
 import { KillablePipeline } from './switching/killable-pipeline.ts';
 import { makeSource, SWITCHABLE } from './switching/sources.ts';
@@ -49,6 +50,9 @@ describe('windows of completeness of pipelines that are killed', () => {
     );
     const windows = postgresWindowStore({ connection: db.url });
     await windows.setup({ signal });
+    const checkpoints = postgresCheckpointStore({ connection: db.url });
+    const check = (): Promise<WindowCheck> =>
+      checkWindows({ windows, checkpoints, pipeline: 'switched', signal });
     const source = makeSource(name, db.url);
     await source.setup();
     const stop = new AbortController();
@@ -60,7 +64,10 @@ describe('windows of completeness of pipelines that are killed', () => {
         const pipeline = await start();
         const before = certyo.counters.effects;
         await expect.poll(() => certyo.counters.effects - before).toBeGreaterThan(50 + kill * 10);
+        // The chain leads to the checkpoint, while it goes on and after it was killed.
+        expect((await check()).first).toBeNull();
         await pipeline.kill();
+        expect((await check()).first).toBeNull();
       }
       const last = await start();
       stop.abort();
@@ -72,12 +79,7 @@ describe('windows of completeness of pipelines that are killed', () => {
       await db.query("INSERT INTO public.orders VALUES (-1, 'last')");
       await closing.caughtUp();
       await closing.drain();
-      const {
-        first,
-        totals,
-        uncounted,
-        windows: count,
-      } = await checkWindows({ windows, pipeline: 'switched', signal });
+      const { first, totals, uncounted, windows: count } = await check();
       expect(first).toBeNull();
       expect(uncounted).toEqual([]);
       expect(count).toBeGreaterThan(1);
@@ -95,7 +97,7 @@ describe('windows of completeness of pipelines that are killed', () => {
       }
     } finally {
       stop.abort();
-      await windows.close();
+      await Promise.all([windows.close(), checkpoints.close()]);
       await source.teardown();
     }
   });
