@@ -25,7 +25,13 @@ export function maintainFunctionSql(shape: LedgerShape, schema: string): string 
       : `
   kept_from := now() - interval '${String(retentionDays)} days';
   FOR old IN SELECT p.name FROM ${partitions} AS p WHERE p.to_at <= kept_from ORDER BY p.from_at LOOP
-    EXECUTE format('SELECT EXISTS (SELECT FROM %I.%I WHERE state = ''pending'')', ${name}, old.name) INTO is_busy;
+    check_sql := format('SELECT EXISTS (SELECT FROM %I.%I WHERE state = ''pending'')', ${name}, old.name);
+    EXECUTE check_sql INTO is_busy;
+    CONTINUE WHEN is_busy;
+    -- Who writes into it now is waited for, and counts.
+    LOCK TABLE ONLY ${receipts} IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('LOCK TABLE %I.%I IN ACCESS EXCLUSIVE MODE', ${name}, old.name);
+    EXECUTE check_sql INTO is_busy;
     CONTINUE WHEN is_busy;
     EXECUTE format('DROP TABLE %I.%I', ${name}, old.name);
     DELETE FROM ${partitions} AS p WHERE p.name = old.name;
@@ -43,6 +49,7 @@ DECLARE
   name text;
   old record;
   is_busy boolean;
+  check_sql text;
 BEGIN
   PERFORM pg_advisory_xact_lock(${SETUP_LOCK});
   SELECT max(p.to_at) INTO begins FROM ${partitions} AS p;

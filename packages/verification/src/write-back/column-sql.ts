@@ -65,12 +65,22 @@ export function writeStatusSql(table: TargetTable): string {
 FROM ${wanted(table, 3, more)} AS w(${keyNames(table)}, status, record_hash, n) WHERE ${isWanted(table)}`;
 }
 
-/** $1 most rows, $2 and following the key texts of the last row seen, where there is one. Rows that are not known to be anchored. */
+/** Rows that one statement of a pass goes through: nearly all of a large table may be anchored. */
+export const SCANNED_ROWS = 5_000;
+
+/**
+ * $1 most rows, $2 and following the key texts of the last row seen, where there is one. Rows that are not known to be anchored, and
+ * the last one that was gone through where there may be more, with `n`, its number, and `is_open`.
+ */
 export function openRowsSql(table: TargetTable, isContinued: boolean): string {
   const status = `t.${quoteIdentifier(table.status.status)}::text`;
-  const behind = isContinued ? ` AND ${behindSql(table)}` : '';
-  return `SELECT ${columnList(table)} FROM ${qualifiedName(table.name)} AS t
-WHERE ${status} IS DISTINCT FROM 'anchored'${behind} ORDER BY ${order(table)} LIMIT $1::int4`;
+  const behind = isContinued ? ` WHERE ${behindSql(table)}` : '';
+  const most = String(SCANNED_ROWS);
+  return `SELECT p.* FROM (
+  SELECT ${columnList(table)}, (${status} IS DISTINCT FROM 'anchored')::text AS is_open,
+    pg_catalog.row_number() OVER (ORDER BY ${order(table)}) AS n
+  FROM ${qualifiedName(table.name)} AS t${behind} ORDER BY ${order(table)} LIMIT ${most}) AS p
+WHERE p.is_open = 'true' OR p.n = ${most} ORDER BY p.n LIMIT $1::int4`;
 }
 
 /** Behind the row whose key texts are $2 and following. Built-in operators compare row-wise, which an index answers. */

@@ -1,6 +1,6 @@
 import type { RecordDraft } from '@certyo-cdc/core/internal';
 
-import { openRowsSql } from './column-sql.ts';
+import { openRowsSql, SCANNED_ROWS } from './column-sql.ts';
 import type { ColumnWriter } from './column-writer.ts';
 import type { TargetAccess } from './target-access.ts';
 import { readRow, textOf } from './target-table.ts';
@@ -24,14 +24,17 @@ export async function* openRows(
 ): AsyncGenerator<readonly OpenRow[], void, undefined> {
   writer.forget();
   let after: readonly string[] | null = null;
-  for (;;) {
-    const page: readonly OpenRow[] = await readPage(access, writer, pageSize, after, options);
-    const last: OpenRow | undefined = page.at(-1);
-    if (last === undefined) return;
-    yield page;
-    if (page.length < pageSize) return;
-    after = last.key;
-  }
+  do {
+    const page: Page = await readPage(access, writer, pageSize, after, options);
+    if (page.rows.length > 0) yield page.rows;
+    after = page.next;
+  } while (after !== null);
+}
+
+interface Page {
+  readonly rows: readonly OpenRow[];
+  /** The key behind which to go on, or null. */
+  readonly next: readonly string[] | null;
 }
 
 function readPage(
@@ -40,7 +43,7 @@ function readPage(
   pageSize: number,
   after: readonly string[] | null,
   options: CallOptions,
-): Promise<readonly OpenRow[]> {
+): Promise<Page> {
   return access.read(async (executor) => {
     const table = await writer.table(executor, options);
     const payloads = writer.payloads(table);
@@ -49,12 +52,17 @@ function readPage(
       [pageSize, ...(after ?? [])],
       options,
     );
-    return rows.map((found) => {
+    const keyOf = (found: (typeof rows)[number]): readonly string[] => {
       const row = readRow(table, found);
-      return {
-        key: table.key.map((column) => textOf(table, row, column) ?? ''),
-        draft: payloads.now(row),
-      };
-    });
+      return table.key.map((column) => textOf(table, row, column) ?? '');
+    };
+    const last = rows.at(-1);
+    const isMore = rows.length === pageSize || Number(last?.['n']) === SCANNED_ROWS;
+    return {
+      rows: rows
+        .filter((found) => found['is_open'] === 'true')
+        .map((found) => ({ key: keyOf(found), draft: payloads.now(readRow(table, found)) })),
+      next: isMore && last !== undefined ? keyOf(last) : null,
+    };
   }, options);
 }
