@@ -2,6 +2,7 @@ import type { GapError } from '@certyo-cdc/core';
 import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { captured, sourceOf } from '../testing/captured.ts';
+import { readFirstPart } from '../testing/first-part.ts';
 
 const WIDE = [
   'CREATE TABLE t (id int PRIMARY KEY, v text)',
@@ -14,15 +15,8 @@ describe('recover by accept in the middle of a first copy', () => {
   test('what was left to copy is still copied', async () => {
     await using it = await captured(WIDE, SLOW);
     const given = new Set<unknown>();
-    let after;
-    {
-      await using reader = await openReader(it.source);
-      const parts = (): number => reader.batches.filter(({ end }) => end !== null).length;
-      await expect.poll(parts).toBeGreaterThanOrEqual(2);
-      reader.pause();
-      after = await reader.acknowledge();
-      for (const row of reader.rows) given.add(row.key['id']);
-    }
+    const { after, rows } = await readFirstPart(it.source);
+    for (const row of rows) given.add(row.key['id']);
     expect(after.state).toHaveProperty('copy');
     await it.db.query('ALTER PUBLICATION certyo_cdc DROP TABLE t');
     await it.db.query('ALTER PUBLICATION certyo_cdc ADD TABLE t');

@@ -1,6 +1,7 @@
-import { openReader, type StreamReader, type TestDatabase } from '@certyo-cdc/testing';
+import { openReader, type TestDatabase } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 import { type Captured, captured, sourceOf } from '../testing/captured.ts';
+import { type FirstPart, readFirstPart } from '../testing/first-part.ts';
 
 const OPTIONS = {
   tables: ['t'],
@@ -40,7 +41,7 @@ async function moveRows(db: TestDatabase): Promise<void> {
 }
 
 /** Keys of the rows whose large value was handed over. */
-function whole(...readers: readonly Pick<StreamReader, 'rows'>[]): Set<unknown> {
+function whole(...readers: readonly Pick<FirstPart, 'rows'>[]): Set<unknown> {
   const rows = readers.flatMap((reader) => reader.rows);
   return new Set(
     rows.filter((row) => !row.unavailable.includes('large')).map((row) => row.key['id']),
@@ -50,17 +51,10 @@ function whole(...readers: readonly Pick<StreamReader, 'rows'>[]): Set<unknown> 
 describe('a row that moves to a part that was copied already keeps its large value, which its change does not tell', () => {
   test('S-06: when a later life goes on, which reads no more than it has to', async () => {
     await using it = await capturedTable(OPTIONS);
-    await using first = await openReader(it.source);
-    await expect
-      .poll(() => first.batches.filter(({ end }) => end !== null).length)
-      .toBeGreaterThanOrEqual(2);
-    first.pause();
-    const after = await first.acknowledge();
-    const before = { rows: first.rows };
+    const before = await readFirstPart(it.source);
     expect(whole(before)).not.toContain(4_950);
-    await first[Symbol.asyncDispose]();
     await moveRows(it.db);
-    await using second = await openReader(sourceOf(it.db, OPTIONS), { after });
+    await using second = await openReader(sourceOf(it.db, OPTIONS), { after: before.after });
     await second.caughtUp();
     expect(whole(before, second).size).toBe(ROWS);
     const copied = second.rows.filter((row) => row.operation === 'snapshot');
@@ -82,7 +76,7 @@ describe('a row that moves to a part that was copied already keeps its large val
   test('S-02: when the copy goes on beside the stream after its connection was lost', async () => {
     await using it = await capturedTable(OPTIONS);
     await using reader = await openReader(it.source, { pauseAfter: 40 });
-    await expect.poll(() => reader.batches.length).toBe(40);
+    await expect.poll(() => reader.batches.length).toBeGreaterThanOrEqual(40);
     const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND query LIKE 'COPY%'`;
     await expect.poll(async () => (await it.db.query(terminate)).length).toBeGreaterThan(0);

@@ -1,6 +1,7 @@
 import { openReader } from '@certyo-cdc/testing';
 import { describe, expect, inject, test } from 'vitest';
 import { captured, sourceOf } from '../testing/captured.ts';
+import { readFirstPart } from '../testing/first-part.ts';
 
 const OPTIONS = { schemas: ['s'], copy: { parallel: 1 }, maxBufferedBytes: 65_536 } as const;
 const TABLES = [
@@ -18,14 +19,7 @@ describe.runIf(inject('postgresMajor') >= 15)(
   () => {
     test('between two lives', async () => {
       await using it = await captured(TABLES, OPTIONS);
-      await using first = await openReader(it.source);
-      await expect
-        .poll(() => first.batches.filter(({ end }) => end !== null).length)
-        .toBeGreaterThanOrEqual(2);
-      first.pause();
-      const after = await first.acknowledge();
-      const before = [...first.rows];
-      await first[Symbol.asyncDispose]();
+      const { after, rows: before } = await readFirstPart(it.source);
       await it.db.query('ALTER TABLE s.t RENAME TO u');
       await using second = await openReader(sourceOf(it.db, OPTIONS), { after });
       await second.caughtUp();
