@@ -79,7 +79,7 @@ describe('RecordWriter', () => {
               createHash('sha256').update(named).digest('hex').slice(0, 32),
             );
             expect(payloadOf(item).toString()).toBe(one.payload);
-            expect(laneOf(item)).toBe(`${JSON.stringify([database, collection])}${recordId}`);
+            expect(laneOf(item)).toBe(JSON.stringify([database, collection, recordId]));
           }
         },
       ),

@@ -151,7 +151,7 @@ function withoutReceipts(
     {
       retryable: false,
       remedy: `Keep receipts; or leave the columns their default names${
-        kind === 'replication' ? `, and run: ${showOldRowsSql(hiding)}` : '.'
+        kind === 'replication' && hiding.length > 0 ? `, and run: ${showOldRowsSql(hiding)}` : '.'
       }`,
     },
   );
