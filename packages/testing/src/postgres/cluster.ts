@@ -132,19 +132,11 @@ export class Cluster extends ServerAccess implements PostgresServer {
   }
 
   async promote(): Promise<void> {
-    const { pid } = this;
-    if (pid === null) throw new Error('The standby does not run.');
-    const trigger = join(this.dataDirectory, 'promote');
-    await writeFile(trigger, '');
-    giveToServer(trigger);
-    process.kill(pid, 'SIGUSR1');
-    for (;;) {
-      const [row] = await this.query<{ standby: boolean }>(
-        'SELECT pg_catalog.pg_is_in_recovery() AS standby',
-      );
-      if (row?.standby === false) return;
-      await sleep(10);
-    }
+    if (this.pid === null) throw new Error('The standby does not run.');
+    const [row] = await this.query<{ promoted: boolean }>(
+      'SELECT pg_catalog.pg_promote() AS promoted',
+    );
+    if (row?.promoted !== true) throw new Error('The standby was not promoted within a minute.');
   }
 
   log(): string {

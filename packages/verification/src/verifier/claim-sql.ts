@@ -13,6 +13,12 @@ function time(parameter: string): string {
   return `'epoch'::timestamptz + ${parameter}::int8 * '1 microsecond'::interval`;
 }
 
+/** What was claimed by one that died is free again as soon as its time is over, whether or not anybody has dropped the claim. */
+function isUnclaimed(schema: string): string {
+  return `NOT EXISTS (SELECT FROM ${claims(schema)} AS c
+    WHERE r.due_at BETWEEN c.from_due AND c.to_due AND c.expires_at > pg_catalog.clock_timestamp())`;
+}
+
 /** Claims are taken one after the other. */
 export function lockClaimsSql(schema: string): string {
   return `LOCK TABLE ${claims(schema)} IN SHARE ROW EXCLUSIVE MODE`;
@@ -39,7 +45,7 @@ export function dueSql(schema: string): string {
   ${micros('r.failed_at')} AS failed_us, (r.raised_at IS NOT NULL)::text AS is_raised
 FROM ${ledgerTable(schema, 'receipts')} AS r
 WHERE r.state = 'pending' AND r.due_at <= ${time('$2')}
-  AND NOT EXISTS (SELECT FROM ${claims(schema)} AS c WHERE r.due_at BETWEEN c.from_due AND c.to_due)
+  AND ${isUnclaimed(schema)}
 ORDER BY r.due_at LIMIT $1::int4`;
 }
 
@@ -77,6 +83,6 @@ export function backlogSql(schema: string): string {
   pg_catalog.floor(extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.min(due_at)) * 1000)::int8::text AS late_ms
 FROM (SELECT r.due_at FROM ${ledgerTable(schema, 'receipts')} AS r
   WHERE r.state = 'pending' AND r.due_at <= pg_catalog.clock_timestamp()
-  AND NOT EXISTS (SELECT FROM ${claims(schema)} AS c WHERE r.due_at BETWEEN c.from_due AND c.to_due)
+  AND ${isUnclaimed(schema)}
   ORDER BY r.due_at LIMIT $1::int4) AS due`;
 }

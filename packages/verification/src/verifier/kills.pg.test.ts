@@ -99,4 +99,16 @@ describe('createVerifier, stopped in the middle', () => {
     expect(await verifier.runOnce()).toMatchObject({ looked: 0 });
     await expect.poll(() => verifier.runOnce()).toMatchObject({ anchored: 10 });
   });
+
+  test('a claim of one that died ends by itself also where nothing else is due', async () => {
+    await using it = await rig();
+    await it.handIn(10);
+    it.anchor();
+    await it.database.query(
+      `INSERT INTO certyo.verifier_claims SELECT gen_random_uuid(), min(due_at), max(due_at), 'dead',
+       clock_timestamp() + interval '500 ms' FROM certyo.receipts`,
+    );
+    await it.verifier().start();
+    await expect.poll(() => it.states(), { timeout: 10_000 }).toEqual({ anchored: 10 });
+  });
 });
