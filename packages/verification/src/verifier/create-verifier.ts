@@ -1,9 +1,7 @@
-import { setMaxListeners } from 'node:events';
-
-import { CdcError, PipelineStateError } from '@certyo-cdc/core';
-import { abortable, GatedCalls, settleWithin, sleep } from '@certyo-cdc/core/internal';
+import { GatedCalls } from '@certyo-cdc/core/internal';
 
 import { LedgerAccess } from '../receipts/ledger-access.ts';
+import { Service } from '../service/service.ts';
 import { Claims } from './claims.ts';
 import type { RoundResult, VerifierEvent, VerifierState } from './events.ts';
 import { Latencies, type LatencySummary } from './latencies.ts';
@@ -57,108 +55,78 @@ export interface Verifier extends AsyncDisposable {
   status(): VerifierStatus;
 }
 
-/** Longest wait in stopping for what does not heed its signal. */
-const STOP_GRACE_MS = 5_000;
 /** Receipts for which a round does not wait for more. */
 const ENOUGH_DUE = 1_000;
 const MAINTAIN_EVERY_MS = 3_600_000;
-const LONGEST_PAUSE_MS = 300_000;
 
 class StandardVerifier implements Verifier {
-  readonly closed: Promise<Error | null>;
   readonly #options: NormalizedVerifierOptions;
-  readonly #access: LedgerAccess;
-  readonly #calls: GatedCalls;
   readonly #parts: RoundParts;
-  readonly #abort = new AbortController();
-  readonly #draining = new AbortController();
+  readonly #service: Service<RoundResult>;
   readonly #totals = { rounds: 0, looked: 0, anchored: 0, failed: 0, resubmitted: 0, overdue: 0 };
-  #resolveClosed: (error: Error | null) => void = () => {};
-  #state: VerifierState = 'idle';
-  #error: Error | null = null;
-  #interruption: Error | null = null;
-  /** Rounds take turns: `runOnce` beside a running service is one of them. */
-  #turn: Promise<unknown> = Promise.resolve();
-  #loop: Promise<void> = Promise.resolve();
-  #isEnding = false;
+  #lastRoundAtMs = -Infinity;
   #maintainedAtMs = -Infinity;
 
   constructor(options: NormalizedVerifierOptions) {
-    const { client, codec, ledger, maxRequestsPerSecond, random, time } = options;
+    const { client, codec, intervalMs, ledger, maxRequestsPerSecond, random, time } = options;
     this.#options = options;
-    this.#access = new LedgerAccess(ledger, 'certyo-cdc verifier');
-    this.#calls = new GatedCalls(client.scope, time, random);
-    const requests = new Requests(client, this.#calls, time, maxRequestsPerSecond);
+    const access = new LedgerAccess(ledger, 'certyo-cdc verifier');
+    const calls = new GatedCalls(client.scope, time, random);
+    const requests = new Requests(client, calls, time, maxRequestsPerSecond);
     this.#parts = {
       options,
-      access: this.#access,
-      claims: new Claims(this.#access, options.claimMs),
+      access,
+      claims: new Claims(access, options.claimMs),
       looker: new Looker(requests, codec, options.maxSingles),
       requests,
       latencies: new Latencies(),
       emit: this.#emit,
     };
-    setMaxListeners(0, this.#abort.signal);
-    setMaxListeners(0, this.#draining.signal);
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
+    this.#service = new Service({
+      name: 'verifier',
+      time,
+      intervalMs,
+      prepare: async (signal) => {
+        // What is missing of the ledger is said at once.
+        await this.#parts.claims.backlog(1, { signal });
+      },
+      isDue: (signal) => this.#isDue(signal),
+      round: (signal) => this.#round(signal),
+      close: async () => {
+        calls.release();
+        await access.session.close();
+      },
+      changed: (from, to) => this.#emit({ type: 'verifier-state-changed', from, to }),
+      interrupted: (error, retryInMs) => this.#emit({ type: 'look-interrupted', error, retryInMs }),
     });
   }
 
-  async runOnce({ signal }: CallOptions = {}): Promise<RoundResult> {
-    signal?.throwIfAborted();
-    if (this.#isEnding) throw this.#error ?? this.#stateError('runOnce');
-    const within =
-      signal === undefined ? this.#abort.signal : AbortSignal.any([signal, this.#abort.signal]);
-    const round = this.#inTurn(() => this.#round(within));
-    try {
-      return await abortable(round, within);
-    } catch (error) {
-      throw error instanceof LookInterrupted ? error.cause : error;
-    }
+  get closed(): Promise<Error | null> {
+    return this.#service.closed;
   }
 
-  async start({ signal }: CallOptions = {}): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.#state !== 'idle') throw this.#stateError('start');
-    this.#transition('running');
-    try {
-      const within =
-        signal === undefined ? this.#abort.signal : AbortSignal.any([signal, this.#abort.signal]);
-      // What is missing of the ledger is said at once.
-      await this.#parts.claims.backlog(1, { signal: within });
-    } catch (error) {
-      this.#end(signal?.aborted === true ? 'stopped' : 'failed', error);
-      await this.closed;
-      signal?.throwIfAborted();
-      throw this.#error ?? this.#stateError('start');
-    }
-    if (!this.#isEnding) this.#loop = this.#run();
+  runOnce(options?: CallOptions): Promise<RoundResult> {
+    return this.#service.runOnce(options);
   }
 
-  async drain({ signal }: CallOptions = {}): Promise<void> {
-    signal?.throwIfAborted();
-    if (this.#state === 'running') {
-      this.#transition('draining');
-      this.#draining.abort(this.#stateError('the round'));
-      void this.#loop.then(() => this.#turn.catch(() => {})).then(() => this.#end('stopped', null));
-    } else if (this.#state === 'idle') {
-      this.#end('stopped', null);
-    }
-    const error = await abortable(this.closed, signal);
-    if (error !== null) throw error;
+  start(options?: CallOptions): Promise<void> {
+    return this.#service.start(options);
   }
 
-  async stop(): Promise<void> {
-    this.#end('stopped', null);
-    await this.closed;
+  drain(options?: CallOptions): Promise<void> {
+    return this.#service.drain(options);
+  }
+
+  stop(): Promise<void> {
+    return this.#service.stop();
   }
 
   status(): VerifierStatus {
+    const { error, interruption, state } = this.#service;
     return {
-      state: this.#state,
-      error: this.#error,
-      interruption: this.#interruption,
+      state,
+      error,
+      interruption,
       ...this.#totals,
       requests: this.#parts.requests.count,
       anchoredWithin: this.#parts.latencies.summary(),
@@ -174,50 +142,23 @@ class StandardVerifier implements Verifier {
     await this.closed;
   }
 
-  async #run(): Promise<void> {
-    const { gatherMs, intervalMs, time } = this.#options;
-    const pausing = AbortSignal.any([this.#abort.signal, this.#draining.signal]);
-    const { signal } = this.#abort;
-    let interruptions = 0;
-    let lastRoundAtMs = -Infinity;
-    while (!pausing.aborted) {
-      let pauseMs = intervalMs;
-      try {
-        await this.#maintain(signal);
-        const { due } = await this.#parts.claims.backlog(ENOUGH_DUE, { signal });
-        const hasGathered = time.now() - lastRoundAtMs >= gatherMs || due >= ENOUGH_DUE;
-        if (due > 0 && hasGathered) {
-          await this.#inTurn(() => this.#round(signal));
-          lastRoundAtMs = time.now();
-        }
-        interruptions = 0;
-      } catch (error) {
-        if (this.#isEnding) return;
-        const cause = error instanceof LookInterrupted ? error.cause : error;
-        if (!CdcError.is(cause) || !cause.retryable) {
-          this.#end('failed', cause);
-          return;
-        }
-        interruptions += 1;
-        pauseMs = Math.min(intervalMs * 2 ** Math.min(interruptions - 1, 20), LONGEST_PAUSE_MS);
-        this.#interruption = cause;
-        this.#emit({ type: 'look-interrupted', error: cause, retryInMs: pauseMs });
-      }
-      await sleep(time, pauseMs, pausing).catch(() => {});
-    }
+  /** A few receipts gather first: one request asks about a thousand. */
+  async #isDue(signal: AbortSignal): Promise<boolean> {
+    const { gatherMs, time } = this.#options;
+    await this.#maintain(signal);
+    const { due } = await this.#parts.claims.backlog(ENOUGH_DUE, { signal });
+    return due > 0 && (time.now() - this.#lastRoundAtMs >= gatherMs || due >= ENOUGH_DUE);
   }
 
   async #round(signal: AbortSignal): Promise<RoundResult> {
-    const result = await runRound(this.#parts, { signal });
-    this.#interruption = null;
-    this.#totals.rounds += 1;
-    return result;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work, work);
-    this.#turn = mine.catch(() => {});
-    return mine;
+    try {
+      const result = await runRound(this.#parts, { signal });
+      this.#totals.rounds += 1;
+      this.#lastRoundAtMs = this.#options.time.now();
+      return result;
+    } catch (error) {
+      throw error instanceof LookInterrupted ? error.cause : error;
+    }
   }
 
   /** Without new partitions receipts go into the default one: nothing is lost, so this stops nobody. */
@@ -246,35 +187,6 @@ class StandardVerifier implements Verifier {
       // An observer cannot break the verifier.
     }
   };
-
-  #end(to: 'stopped' | 'failed', cause: unknown): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    if (to === 'failed') {
-      this.#error =
-        cause instanceof Error ? cause : new Error('Something not an error was thrown.');
-    }
-    this.#transition(to);
-    this.#abort.abort(this.#error ?? this.#stateError('the call'));
-    void this.#release().then(() => this.#resolveClosed(this.#error));
-  }
-
-  async #release(): Promise<void> {
-    const { time } = this.#options;
-    await settleWithin([this.#loop, this.#turn], STOP_GRACE_MS, time);
-    this.#calls.release();
-    await settleWithin([this.#access.session.close()], STOP_GRACE_MS, time);
-  }
-
-  #transition(to: VerifierState): void {
-    const from = this.#state;
-    this.#state = to;
-    this.#emit({ type: 'verifier-state-changed', from, to });
-  }
-
-  #stateError(method: string): PipelineStateError {
-    return new PipelineStateError(`A verifier cannot do ${method}(): it is ${this.#state}.`);
-  }
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   type RunSetupOptions,
 } from '@certyo-cdc/postgres';
 
+import { Service } from '../service/service.ts';
 import type { VerifierState } from '../verifier/events.ts';
 import { LookInterrupted, Requests } from '../verifier/requests.ts';
 import type { ColumnWriter, StatusWrite } from './column-writer.ts';
@@ -28,7 +29,6 @@ import {
   type RowVerifierOptions,
   type RowVerifierRound,
 } from './row-verifier-options.ts';
-import { Service } from './service.ts';
 import { columnGrantSql, setUpColumns, tearDownColumns, withSetupSession } from './setup.ts';
 import { TargetAccess } from './target-access.ts';
 import { ColumnWriters } from './write-columns.ts';

@@ -1,6 +1,7 @@
 import { resolveTables, roleOf, type RunSetupOptions, runSetup } from '@certyo-cdc/postgres';
 
 import { LedgerAccess } from '../receipts/ledger-access.ts';
+import { Service } from '../service/service.ts';
 import type { VerifierState } from '../verifier/events.ts';
 import type { VerifierFollower } from '../verifier/follower.ts';
 import type { WriteBackEvent, WriteBackRound } from './events.ts';
@@ -13,7 +14,6 @@ import { chooseProtections, type ProtectionPlan } from './protection.ts';
 import { WriteBackQueue } from './queue.ts';
 import { backlogSql } from './queue-sql.ts';
 import { WriteBackRounds } from './round.ts';
-import { Service } from './service.ts';
 import {
   ledgerPart,
   ledgerTeardown,

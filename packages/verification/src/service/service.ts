@@ -13,6 +13,8 @@ export interface ServiceWork<Result> {
   readonly intervalMs: number;
   /** Looks whether it can work at all; before the first round of a service. */
   prepare(signal: AbortSignal): Promise<void>;
+  /** Whether the running service has a round to do now. @default always */
+  isDue?(signal: AbortSignal): Promise<boolean>;
   round(signal: AbortSignal): Promise<Result>;
   close(): Promise<void>;
   changed(from: VerifierState, to: VerifierState): void;
@@ -28,8 +30,9 @@ const STOP_GRACE_MS = 5_000;
 const LONGEST_PAUSE_MS = 300_000;
 
 /**
- * Rounds of work, one at a time, with the life of a pipeline: an error that may pass is waited out, ever longer; any other one ends
- * it.
+ * Rounds of work with the life of a pipeline: an error that may pass is waited out, ever longer; any other one ends it.
+ *
+ * Rounds take turns: `runOnce()` beside a running service is one of them.
  */
 export class Service<Result> {
   readonly closed: Promise<Error | null>;
@@ -69,12 +72,11 @@ export class Service<Result> {
 
   async runOnce({ signal }: CallOptions = {}): Promise<Result> {
     signal?.throwIfAborted();
-    if (this.#isEnding) throw this.#error ?? this.#stateError('runOnce');
+    if (this.#isEnding || this.#draining.signal.aborted) {
+      throw this.#error ?? this.#stateError('runOnce');
+    }
     const within = this.#within(signal);
-    return abortable(
-      this.#inTurn(() => this.#work.round(within)),
-      within,
-    );
+    return abortable(this.#round(within), within);
   }
 
   async start({ signal }: CallOptions = {}): Promise<void> {
@@ -94,12 +96,10 @@ export class Service<Result> {
 
   async drain({ signal }: CallOptions = {}): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#state === 'running') {
+    if (this.#state === 'running' || this.#state === 'idle') {
       this.#transition('draining');
       this.#draining.abort(this.#stateError('the round'));
-      void this.#loop.then(() => this.#turn.catch(() => {})).then(() => this.#end('stopped', null));
-    } else if (this.#state === 'idle') {
-      this.#end('stopped', null);
+      void this.#loop.then(() => this.#turn).then(() => this.#end('stopped', null));
     }
     const error = await abortable(this.closed, signal);
     if (error !== null) throw error;
@@ -123,9 +123,10 @@ export class Service<Result> {
     while (!pausing.aborted) {
       let pauseMs = intervalMs;
       try {
-        await this.#inTurn(() => this.#work.round(this.#abort.signal));
+        if ((await this.#work.isDue?.(this.#abort.signal)) ?? true) {
+          await this.#round(this.#abort.signal);
+        }
         interruptions = 0;
-        this.#interruption = null;
       } catch (error) {
         if (this.#isEnding) return;
         if (!CdcError.is(error) || !error.retryable) {
@@ -141,8 +142,13 @@ export class Service<Result> {
     }
   }
 
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work, work);
+  #round(signal: AbortSignal): Promise<Result> {
+    const mine = this.#turn.then(async () => {
+      signal.throwIfAborted();
+      const result = await this.#work.round(signal);
+      this.#interruption = null;
+      return result;
+    });
     this.#turn = mine.catch(() => {});
     return mine;
   }
