@@ -3,6 +3,14 @@ import { defineConfig, type TestProjectConfiguration, type ViteUserConfig } from
 const majors: number[] = (process.env['PG_MAJORS'] ?? '14,15,16,17,18').split(',').map(Number);
 
 const newest: number = Math.max(...majors);
+const oldest: number = Math.min(...majors);
+
+/** What speaks plain SQL to tables of its own: the oldest and the newest major say what there is to say. */
+const plainSql: string[] = [
+  'packages/verification/src/{audit,evidence,receipts,verifier,windows}/**',
+  'test/audit/**',
+  'test/{windows,payload-mode}.pg.test.ts',
+];
 
 const excluded: string[] = ['**/node_modules/**', '**/dist/**'];
 
@@ -70,6 +78,7 @@ const config: ViteUserConfig = defineConfig({
               '**/*.alone.pg.test.ts',
               // What does not depend on the major is tested on the newest only.
               ...(major === newest ? [] : ['**/*.once.pg.test.ts']),
+              ...(major === newest || major === oldest ? [] : plainSql),
             ],
           },
         ),
