@@ -11,7 +11,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; } h2 { font-size: 1
 p { margin: .3rem 0; } .soft { color: var(--soft); }
 .verdict { display: inline-block; margin: 1rem 0 0; padding: .45rem .9rem; border-radius: .4rem; border: 2px solid currentColor; font-weight: 650; }
 .passed { color: var(--good); } .exceptions { color: var(--bad); } .incomplete { color: var(--wait); }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .7rem; margin-top: 1.4rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: .7rem; margin-top: 1.4rem; }
 .card { border: 1px solid var(--line); border-radius: .5rem; padding: .7rem .9rem; background: var(--panel); }
 .card b { display: block; font-size: 1.45rem; line-height: 1.2; font-variant-numeric: tabular-nums; } .card span { color: var(--soft); font-size: .85rem; }
 .card.bad b { color: var(--bad); } .card.wait b { color: var(--wait); }
