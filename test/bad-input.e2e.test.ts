@@ -55,7 +55,7 @@ function run(
     const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
       cwd: ROOT,
       env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...env },
-      timeout: 30_000,
+      timeout: 120_000,
       killSignal: 'SIGKILL',
     });
     let stdout = '';

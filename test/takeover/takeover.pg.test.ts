@@ -120,7 +120,7 @@ describe('takeover', () => {
     expect([...new Set(delivered)].sort((a, b) => a - b)).toEqual(
       Array.from({ length: id }, (_, i) => i + 1),
     );
-  }, 120_000);
+  });
 
   test('R-27: a slot that somebody else reads is never taken, whether that one works or stands still', async () => {
     await using it = await deployment();
@@ -169,5 +169,5 @@ describe('takeover', () => {
       await streaming;
       await expect.poll(() => walsender(db)).toBeNull();
     }
-  }, 120_000);
+  });
 });

@@ -55,7 +55,7 @@ describe('caughtUp', () => {
         `INSERT INTO t SELECT i, repeat('x', 700) FROM generate_series($1::int, $2::int) i`,
         [i * 100, i * 100 + 50 + i],
       );
-      await reader.stream.caughtUp({ signal: AbortSignal.timeout(5_000) });
+      await reader.stream.caughtUp({ signal: AbortSignal.timeout(60_000) });
     }
     await open.query('ROLLBACK');
     expect(reader.events).toEqual([]);
@@ -146,7 +146,7 @@ describe('ending', () => {
     expect(reader.failure).toBeNull();
     await expect(reader.stream.lag()).rejects.toMatchObject({ code: 'PIPELINE_STATE' });
     await expect(
-      reader.stream.caughtUp({ signal: AbortSignal.timeout(1_000) }),
+      reader.stream.caughtUp({ signal: AbortSignal.timeout(60_000) }),
     ).rejects.toMatchObject({ code: 'PIPELINE_STATE' });
     await expect
       .poll(async () => {

@@ -18,7 +18,7 @@ import {
 
 const major = inject('postgresMajor');
 const STOPS_WITHIN_MS = 15_000;
-const TIME_MS = 120_000;
+const TIME_MS = 240_000;
 const LAST_ROW = 'SELECT max(id) AS id, count(*)::int AS n FROM t';
 
 interface Pair extends Watched, AsyncDisposable {
@@ -90,7 +90,7 @@ async function synced(it: Watched): Promise<void> {
   const slots = `SELECT slot_name::text AS slot FROM pg_replication_slots
     WHERE synced AND NOT temporary AND invalidation_reason IS NULL`;
   await expect
-    .poll(() => standby.query(slots), { timeout: 45_000, interval: 200 })
+    .poll(() => standby.query(slots), { timeout: 120_000, interval: 200 })
     .toEqual([{ slot: it.db.database }]);
 }
 

@@ -119,7 +119,7 @@ describe('shareSource over a slot', () => {
       }
     }
     expect(effectsOf(sinks.a).toSorted()).toEqual(effectsOf(sinks.b).toSorted());
-  }, 120_000);
+  });
 
   test('I1: the slot is confirmed as far as the slowest has acknowledged; one that is not started holds it', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
@@ -216,5 +216,5 @@ describe('shareSource over a slot', () => {
     expect(a.status().received).toBe(20_000);
     expect(b.status().received).toBe(20_000);
     await Promise.all([a.drain(), b.drain()]);
-  }, 60_000);
+  });
 });
