@@ -128,11 +128,13 @@ describe('ending', () => {
       // What other databases write comes as idle progress.
       for await (const batch of stream) expect(batch.events).toEqual([]);
     })();
+    await stream.caughtUp({ signal: abort.signal });
     const reason = new Error('stop');
-    setTimeout(() => abort.abort(reason), 1_000);
-    const startedAt = Date.now();
+    const abortedAt = performance.now();
+    abort.abort(reason);
     await expect(reading).rejects.toBe(reason);
-    expect(Date.now() - startedAt).toBeLessThan(1_500);
+    // Nothing else would wake it for half of wal_sender_timeout.
+    expect(performance.now() - abortedAt).toBeLessThan(10_000);
     await stream[Symbol.asyncDispose]();
   });
 
@@ -174,7 +176,7 @@ describe('ending', () => {
     proxy.set({ blackhole: 'both' });
     const startedAt = Date.now();
     await reader[Symbol.asyncDispose]();
-    expect(Date.now() - startedAt).toBeLessThan(5_000);
+    expect(Date.now() - startedAt).toBeLessThan(20_000);
     expect(reader.failure).toBeNull();
   });
 

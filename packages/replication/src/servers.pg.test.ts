@@ -66,13 +66,13 @@ describe('servers', () => {
   });
 
   test('R-08: a consumer that stands still for three times wal_sender_timeout loses neither connection nor row', async () => {
-    await using server = await startPostgres({ major, settings: { wal_sender_timeout: '1s' } });
+    await using server = await startPostgres({ major, settings: { wal_sender_timeout: '3s' } });
     await using it = await captured(TABLE, { tables: ['t'] }, server);
     await using reader = await openReader(it.source, { paused: true });
     const pid = await walsender(it.db);
     expect(pid).not.toBeNull();
     await it.db.query(`INSERT INTO t SELECT i, repeat('x', 300) FROM generate_series(1, 30000) i`);
-    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    await new Promise((resolve) => setTimeout(resolve, 9_500));
     expect(await walsender(it.db)).toBe(pid);
     reader.resume();
     await reader.caughtUp();
