@@ -64,7 +64,8 @@ function run(
     const interrupt = (): void => {
       interrupted = true;
       child.kill('SIGINT');
-      setTimeout(() => child.kill('SIGINT'), 700).unref();
+      // For an end that waits for an API which is away; any other is over by then.
+      setTimeout(() => child.kill('SIGINT'), 5_000).unref();
     };
     if (until instanceof Promise) void until.finally(interrupt);
     child.stdout.on('data', (data: Buffer) => {
