@@ -175,9 +175,7 @@ describe(openDoorbell, () => {
 
   test('N-15, N-05: the listening connection is never in a transaction, and no setting of its role ends it', async () => {
     await using database = await testDatabase();
-    await database.query(
-      `ALTER DATABASE "${database.database}" SET idle_session_timeout = '1s'`,
-    );
+    await database.query(`ALTER DATABASE "${database.database}" SET idle_session_timeout = '1s'`);
     await database.query(`ALTER DATABASE "${database.database}" SET statement_timeout = '100ms'`);
     const settings = normalizeListenerOptions({ ...QUICK, heartbeatMs: 2_500, selfTestMs: false });
     await using it = await open(database, { settings });
