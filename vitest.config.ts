@@ -45,8 +45,8 @@ const config: ViteUserConfig = defineConfig({
     // Most of the time is spent waiting for servers.
     maxWorkers: 3,
     // What is waited for comes in milliseconds; only a machine that is busy with other work as well needs longer.
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
     projects: [
       {
@@ -72,7 +72,7 @@ const config: ViteUserConfig = defineConfig({
           `pg-${major}`,
           major,
           ['{packages,examples}/*/src/**/*.pg.test.ts', 'test/**/*.pg.test.ts'],
-          90_000,
+          180_000,
           {
             alsoExcluded: [
               '**/*.alone.pg.test.ts',
@@ -88,7 +88,7 @@ const config: ViteUserConfig = defineConfig({
         'alone',
         newest,
         ['{packages,examples}/*/src/**/*.alone.pg.test.ts'],
-        90_000,
+        180_000,
         {
           isolate: true,
         },

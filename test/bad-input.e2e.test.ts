@@ -55,7 +55,7 @@ function run(
     const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
       cwd: ROOT,
       env: { PATH: process.env['PATH'], HOME: '/nonexistent', ...env },
-      timeout: 30_000,
+      timeout: 120_000,
       killSignal: 'SIGKILL',
     });
     let stdout = '';
@@ -64,7 +64,8 @@ function run(
     const interrupt = (): void => {
       interrupted = true;
       child.kill('SIGINT');
-      setTimeout(() => child.kill('SIGINT'), 700).unref();
+      // For an end that waits for an API which is away; any other is over by then.
+      setTimeout(() => child.kill('SIGINT'), 5_000).unref();
     };
     if (until instanceof Promise) void until.finally(interrupt);
     child.stdout.on('data', (data: Buffer) => {

@@ -134,7 +134,7 @@ beforeAll(async () => {
     emulator: { keys: [{ key: API_KEY, tenantId: 'test-tenant' }] },
   });
   ears.listen();
-}, 60_000);
+});
 
 afterAll(async () => {
   ears.leave();

@@ -63,7 +63,7 @@ export async function runClientKills(
     const last = await Client.start(environment(scenario, mutant));
     await last.started();
     last.askToDrain();
-    await last.ended(60_000);
+    await last.ended(180_000);
     const result = await scenario.compare();
     if (mutant === null) assertExact(result.counters, result.examples);
     return { ...counters, ...result.counters };
@@ -71,7 +71,7 @@ export async function runClientKills(
 }
 
 /** For a client to come to its moment, also on a machine that does much else. */
-const LIFE_MS = 60_000;
+const LIFE_MS = 180_000;
 
 async function oneLife(
   scenario: Scenario,

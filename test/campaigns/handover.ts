@@ -29,7 +29,7 @@ const LIFE_MS = 1_500;
 /** Longer than it takes to begin. */
 const START_MS = 30_000;
 /** Longer than any run takes. */
-const LAST_LIFE_MS = 60_000;
+const LAST_LIFE_MS = 180_000;
 
 /**
  * Tables are copied while they are written, and the process of the reader is killed while it copies. Every life goes on with

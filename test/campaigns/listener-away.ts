@@ -45,7 +45,7 @@ export const campaign: Campaign = {
           if (way === 'killed') await client.kill();
           else {
             client.askToStop();
-            await client.ended(20_000);
+            await client.ended(120_000);
           }
           client = null;
           await pause(lengthMs);
@@ -68,7 +68,7 @@ export const campaign: Campaign = {
       }
       if (!client.isAlive) await client.ended(0);
       client.askToDrain();
-      await client.ended(60_000);
+      await client.ended(180_000);
       const result = await scenario.compare();
       assertExact(result.counters, result.examples);
       return { ...counters, ...result.counters };

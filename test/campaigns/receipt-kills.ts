@@ -38,8 +38,8 @@ const MOMENTS: readonly Moment[] = [
 ];
 
 /** For a client to come to its moment, also on a machine that does much else. */
-const LIFE_MS = 60_000;
-const SETTLE_MS = 60_000;
+const LIFE_MS = 180_000;
+const SETTLE_MS = 180_000;
 
 interface Armed {
   moment: Moment | null;
@@ -84,7 +84,7 @@ async function runReceiptKills(options: CampaignOptions): Promise<CampaignResult
       const last = await Client.start(environment(scenario));
       await last.started();
       last.askToDrain();
-      await last.ended(60_000);
+      await last.ended(180_000);
       await scenario.emulator.faults.clear();
       const result = await scenario.compare();
       assertExact(result.counters, result.examples);

@@ -37,7 +37,7 @@ export const campaign: Campaign = {
       await scenario.stopWriters();
       if (!client.isAlive) await client.ended(0);
       client.askToDrain();
-      await client.ended(60_000);
+      await client.ended(180_000);
       const { counters, examples } = await scenario.compare();
       assertExact(counters, examples);
       return { kills: KILLS, ...counters };

@@ -13,7 +13,7 @@ const SOURCES: readonly Capture[] = [
 
 /** Longest pause in a transaction, milliseconds. */
 const SPREAD_MS = 20;
-const WAIT_MS = 60_000;
+const WAIT_MS = 180_000;
 const { signal } = new AbortController();
 
 interface Row {

@@ -11,4 +11,4 @@ test('docs/conformance.md says what this server and the library do', async () =>
   const documented = columnInDocument(await readDocument(), major);
   expect(found.size).toBeGreaterThan(50);
   expect(disagreements(found, documented)).toEqual([]);
-}, 120_000);
+});

@@ -68,7 +68,7 @@ test('a mistake in an example would be found', () => {
   expect(found).toEqual([expect.stringContaining('mistake.ts:1: Type')]);
 });
 
-test('the examples of the documentation type-check', { timeout: 60_000 }, () => {
+test('the examples of the documentation type-check', { timeout: 300_000 }, () => {
   expect(blocks.map(({ file }) => file)).toContain('README.md');
   const texts = new Map(
     blocks.map(({ file, line, code }) => [

@@ -93,5 +93,5 @@ describe('I6: one row version has one payload', () => {
     const others = new Map(ways);
     others.delete('replication');
     expect(differences(others)).toEqual([]);
-  }, 90_000);
+  });
 });

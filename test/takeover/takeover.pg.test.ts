@@ -7,7 +7,7 @@ import { Instance } from './instance.ts';
 /** Processes that are killed or stopped, one after the other. More: TAKEOVER_RUNS=40. */
 const RUNS = Number(process.env['TAKEOVER_RUNS'] ?? 4);
 /** A lease of 4 seconds, a look at it, and a busy machine. */
-const GOES_ON_WITHIN_MS = 15_000;
+const GOES_ON_WITHIN_MS = 30_000;
 
 interface Deployment extends AsyncDisposable {
   readonly db: TestDatabase;
@@ -120,7 +120,7 @@ describe('takeover', () => {
     expect([...new Set(delivered)].sort((a, b) => a - b)).toEqual(
       Array.from({ length: id }, (_, i) => i + 1),
     );
-  }, 120_000);
+  });
 
   test('R-27: a slot that somebody else reads is never taken, whether that one works or stands still', async () => {
     await using it = await deployment();
@@ -169,5 +169,5 @@ describe('takeover', () => {
       await streaming;
       await expect.poll(() => walsender(db)).toBeNull();
     }
-  }, 120_000);
+  });
 });

@@ -32,7 +32,7 @@ describe('pruning', () => {
     // 30 times the rows would be 10 times the third round's size.
     expect(await size()).toBeLessThan(2 * first);
     expect(reader.events).toHaveLength(60_000);
-  }, 60_000);
+  });
 });
 
 setFlagsFromString('--expose-gc');
@@ -83,5 +83,5 @@ describe('memory', () => {
     expect(ends).toBe(1);
     // 80 MB of rows went through.
     expect(peak).toBeLessThan(16 * 1_048_576);
-  }, 90_000);
+  });
 });

@@ -82,7 +82,6 @@ describe('concurrent writers', () => {
         );
       }
     },
-    60_000,
   );
 });
 

@@ -151,7 +151,7 @@ describe('pollingSource while things change around it', () => {
     };
     const open = async (savedAtMs: number): Promise<void> => {
       const source = sourceOf(it.db, options);
-      const stream = await source.open({ after, savedAtMs, signal: AbortSignal.timeout(20_000) });
+      const stream = await source.open({ after, savedAtMs, signal: AbortSignal.timeout(60_000) });
       await stream[Symbol.asyncDispose]();
     };
     const betweenSetups = async (): Promise<number> => {

@@ -55,7 +55,7 @@ describe('caughtUp', () => {
         `INSERT INTO t SELECT i, repeat('x', 700) FROM generate_series($1::int, $2::int) i`,
         [i * 100, i * 100 + 50 + i],
       );
-      await reader.stream.caughtUp({ signal: AbortSignal.timeout(5_000) });
+      await reader.stream.caughtUp({ signal: AbortSignal.timeout(60_000) });
     }
     await open.query('ROLLBACK');
     expect(reader.events).toEqual([]);
@@ -128,11 +128,13 @@ describe('ending', () => {
       // What other databases write comes as idle progress.
       for await (const batch of stream) expect(batch.events).toEqual([]);
     })();
+    await stream.caughtUp({ signal: abort.signal });
     const reason = new Error('stop');
-    setTimeout(() => abort.abort(reason), 1_000);
-    const startedAt = Date.now();
+    const abortedAt = performance.now();
+    abort.abort(reason);
     await expect(reading).rejects.toBe(reason);
-    expect(Date.now() - startedAt).toBeLessThan(1_500);
+    // Nothing else would wake it for half of wal_sender_timeout.
+    expect(performance.now() - abortedAt).toBeLessThan(10_000);
     await stream[Symbol.asyncDispose]();
   });
 
@@ -146,7 +148,7 @@ describe('ending', () => {
     expect(reader.failure).toBeNull();
     await expect(reader.stream.lag()).rejects.toMatchObject({ code: 'PIPELINE_STATE' });
     await expect(
-      reader.stream.caughtUp({ signal: AbortSignal.timeout(1_000) }),
+      reader.stream.caughtUp({ signal: AbortSignal.timeout(60_000) }),
     ).rejects.toMatchObject({ code: 'PIPELINE_STATE' });
     await expect
       .poll(async () => {
@@ -174,7 +176,7 @@ describe('ending', () => {
     proxy.set({ blackhole: 'both' });
     const startedAt = Date.now();
     await reader[Symbol.asyncDispose]();
-    expect(Date.now() - startedAt).toBeLessThan(5_000);
+    expect(Date.now() - startedAt).toBeLessThan(20_000);
     expect(reader.failure).toBeNull();
   });
 

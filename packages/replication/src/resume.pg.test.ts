@@ -107,7 +107,7 @@ describe('resume', () => {
     expect(ids, `seed ${seed}`).toEqual(Array.from({ length: next }, (_, i) => i));
     const lost = reader.sourceEvents.filter((event) => event.type === 'source-disconnected');
     expect(lost.length).toBeGreaterThan(2);
-  }, 60_000);
+  });
 
   test('half-open in both directions is noticed, also while connecting, and recovered from', async () => {
     await using it = await captured(TABLE, { tables: ['t'] });
@@ -136,7 +136,7 @@ describe('resume', () => {
     await proxy.heal();
     await expect.poll(() => reader.events.length).toBe(2);
     expect(reader.failure).toBeNull();
-  }, 45_000);
+  });
 
   test('connections lost while the catalog is read are waited out', async () => {
     const names = Array.from({ length: 25 }, (_, i) => `t${i}`);
@@ -156,7 +156,7 @@ describe('resume', () => {
       if (i % 2 === 0) proxy.reset();
       else {
         await expect
-          .poll(() => reader.failure ?? reader.events.length, { timeout: 10_000, interval: 5 })
+          .poll(() => reader.failure ?? reader.events.length, { interval: 5 })
           .toBe(i + 1);
       }
     }

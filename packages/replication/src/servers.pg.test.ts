@@ -40,7 +40,7 @@ describe('servers', () => {
     await using reader = await openReader(it.source, { after });
     await reader.caughtUp();
     expect(reader.rows.map((row) => row.key['id'])).toEqual([6]);
-  }, 60_000);
+  });
 
   test('R-10: a fast shutdown takes less than 5 s, whatever the consumer does, and the stream goes on', async () => {
     await using server = await startPostgres({ major });
@@ -63,16 +63,16 @@ describe('servers', () => {
     await it.db.query(`INSERT INTO t VALUES (1002, 'z')`);
     await expect.poll(() => stalled.events.length).toBe(1_002);
     expect(stalled.failure).toBeNull();
-  }, 60_000);
+  });
 
   test('R-08: a consumer that stands still for three times wal_sender_timeout loses neither connection nor row', async () => {
-    await using server = await startPostgres({ major, settings: { wal_sender_timeout: '1s' } });
+    await using server = await startPostgres({ major, settings: { wal_sender_timeout: '3s' } });
     await using it = await captured(TABLE, { tables: ['t'] }, server);
     await using reader = await openReader(it.source, { paused: true });
     const pid = await walsender(it.db);
     expect(pid).not.toBeNull();
     await it.db.query(`INSERT INTO t SELECT i, repeat('x', 300) FROM generate_series(1, 30000) i`);
-    await new Promise((resolve) => setTimeout(resolve, 3_500));
+    await new Promise((resolve) => setTimeout(resolve, 9_500));
     expect(await walsender(it.db)).toBe(pid);
     reader.resume();
     await reader.caughtUp();
@@ -81,7 +81,7 @@ describe('servers', () => {
     );
     expect(await walsender(it.db)).toBe(pid);
     expect(reader.sourceEvents.map((event) => event.type)).not.toContain('source-disconnected');
-  }, 60_000);
+  });
 
   test('R-09: with wal_sender_timeout = 0 acknowledgements still reach the server, and caughtUp resolves', async () => {
     await using server = await startPostgres({ major, settings: { wal_sender_timeout: 0 } });
@@ -98,7 +98,7 @@ describe('servers', () => {
         return rows[0]?.lsn;
       })
       .toBe(position);
-  }, 60_000);
+  });
 
   test('R-11: a slot that max_slot_wal_keep_size has invalidated stops the stream', async () => {
     await using server = await startPostgres({
@@ -135,7 +135,7 @@ describe('servers', () => {
     await expect(openReader(it.source, { after: reader.checkpoint() })).rejects.toMatchObject({
       code: 'GAP_SLOT_LOST',
     });
-  }, 60_000);
+  });
 
   test('a server that cannot load the plugin of the slot is not taken for one that has lost the slot', async () => {
     await using server = await startPostgres({ major });
@@ -150,7 +150,7 @@ describe('servers', () => {
     await using again = await openReader(it.source, { after });
     await again.caughtUp();
     expect(again.rows.map(({ key }) => key['id'])).toEqual([2]);
-  }, 60_000);
+  });
 
   test('R-13: a standby that has not replayed what was read yet is waited for, not taken for a restored server', async ({
     skip,
@@ -194,7 +194,7 @@ describe('servers', () => {
       expect(reader.failure).toBeNull();
     }
     await source.teardown({ state: true });
-  }, 90_000);
+  });
 
   test('I8, R-26: a promoted standby that has the position goes on in a new epoch; one that lacks it is refused', async ({
     skip,
@@ -250,5 +250,5 @@ describe('servers', () => {
     });
     expect(second.checkpoint()).toMatchObject({ epoch: 2, identity: { timeline: 2 } });
     expect((second.rows[1]?.version ?? '') > (lost?.version ?? '')).toBe(true);
-  }, 90_000);
+  });
 });

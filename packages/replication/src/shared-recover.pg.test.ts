@@ -128,7 +128,6 @@ describe('recover through shareSource', () => {
         await Promise.all([next.a.drain(), next.b.drain()]);
       }
     },
-    60_000,
   );
 
   test('I4: behind GAP_PUBLICATION a consumer that was further is not given again what its checkpoint covers', async () => {
@@ -157,7 +156,7 @@ describe('recover through shareSource', () => {
     const versionOf = (sink: MemorySink): string | undefined =>
       sink.effects.find(({ payload }) => payload === '{"id":2}')?.version;
     expect(versionOf(it.sinks.b)).toBe(versionOf(it.sinks.a));
-  }, 60_000);
+  });
 
   test('a gap that shows in the stream names its ways out though one consumer is away and much was read behind it', async () => {
     await using it = await shared(KEYED);
@@ -171,7 +170,7 @@ describe('recover through shareSource', () => {
     // It is that of what is saved for all.
     const again = await gapOf(it.life().a);
     expect(again.fingerprint).toBe((gap as GapError).fingerprint);
-  }, 60_000);
+  });
 
   test('behind a gap that only shows in the stream one that starts late has the stream read again from the same place', async () => {
     await using it = await shared(KEYED);
@@ -194,7 +193,7 @@ describe('recover through shareSource', () => {
       expect(sink.repeats).toEqual([]);
     }
     await Promise.all([a.drain(), b.drain()]);
-  }, 60_000);
+  });
 
   test('a gap that only shows in the stream is over once all have its record, though nothing was written behind it', async () => {
     await using it = await shared(KEYED);
@@ -220,7 +219,7 @@ describe('recover through shareSource', () => {
         'insert {"code":4,"id":4}',
       ]);
     }
-  }, 60_000);
+  });
 
   test('copy hands the rows to all of them', async () => {
     await using it = await shared();
@@ -240,5 +239,5 @@ describe('recover through shareSource', () => {
       expect(told(sink)).toContain('gap {}');
     }
     await Promise.all([a.drain(), b.drain()]);
-  }, 60_000);
+  });
 });

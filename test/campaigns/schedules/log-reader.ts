@@ -42,7 +42,7 @@ export async function readToEnd(reader: Pick<LogReader, 'read'>): Promise<readon
   }
 }
 
-const FINISH_MS = 10_000;
+const FINISH_MS = 60_000;
 
 const signal: AbortSignal = new AbortController().signal;
 

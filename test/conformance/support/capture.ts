@@ -88,7 +88,7 @@ export function same(actual: unknown, expected: unknown): void {
   throw new Error(`Expected ${right?.slice(0, 2_000)}\ngot ${left?.slice(0, 2_000)}`);
 }
 
-const LONGEST_WAIT_MS = 20_000;
+const LONGEST_WAIT_MS = 60_000;
 
 /** Waits until it is true. */
 export async function until(what: string, isTrue: () => boolean): Promise<void> {

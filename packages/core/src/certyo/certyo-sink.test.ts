@@ -88,7 +88,7 @@ describe('certyoSink', () => {
 
   test('H-01: a held answer times out in doubt', async () => {
     await using emulator = await startCertyoEmulator();
-    const sink = connect(emulator, { timeoutMs: 100 });
+    const sink = connect(emulator, { timeoutMs: 1_000 });
     emulator.faults.add({ kind: 'hold' });
     expect(await deliver(sink, inserts(sink, 2))).toMatchObject([
       { type: 'retry', inDoubt: true, error: { code: 'DELIVERY_TIMEOUT' } },

@@ -258,7 +258,7 @@ describe('createPipeline', () => {
       }),
       { numRuns: 150 },
     );
-  }, 120_000);
+  });
 });
 
 /** I3 alone: parked items of a table are redriven after its later truncates. */

@@ -287,7 +287,7 @@ describe('createPipeline, delivering', () => {
     await pipeline.start();
     source.push([update(1, 1), update(1, 2), update(1, 3)]);
     await pipeline.caughtUp();
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(60_000);
     expect(await pipeline.redrive({ signal })).toEqual({ delivered: 3, stillParked: 0 });
     await pipeline.drain();
   });

@@ -21,8 +21,8 @@ describe('GatedCalls', () => {
     const scope = 'gated-calls: retry after';
     const calls = new GatedCalls(scope);
     const others = new GatedCalls(scope);
-    await expect(calls.call(() => Promise.reject(busy), { signal })).rejects.toBe(busy);
     const startedAt = performance.now();
+    await expect(calls.call(() => Promise.reject(busy), { signal })).rejects.toBe(busy);
     await Promise.all(
       [calls, others].map((each) => each.call(() => Promise.resolve(), { signal })),
     );
@@ -41,7 +41,7 @@ describe('GatedCalls', () => {
     });
     const source = memorySource({ checkpoints: memoryCheckpointStore() });
     const pipeline = createPipeline(source, Object.assign(sink, { scope }), {
-      breaker: { failures: 2, openMs: 200, maxOpenMs: 200 },
+      breaker: { failures: 2, openMs: 1_000, maxOpenMs: 1_000 },
       retry: { initialDelayMs: 1, maxDelayMs: 1, budget: false },
     });
     await pipeline.start();

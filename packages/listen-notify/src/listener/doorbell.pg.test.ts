@@ -12,7 +12,6 @@ const { signal } = new AbortController();
 const LOCK = { classId: 1_234_567, objectId: 4_294_967_295 };
 const QUICK: ListenerOptions = {
   heartbeatMs: 50,
-  answerTimeoutMs: 1_000,
   reconnect: { minDelayMs: 10, maxDelayMs: 50 },
 };
 
@@ -118,13 +117,13 @@ describe(openDoorbell, () => {
   test('N-08: a half-open connection is noticed within seconds, and replaced', async () => {
     await using database = await testDatabase();
     await using way = await proxied(database);
-    const settings = normalizeListenerOptions({ ...QUICK, answerTimeoutMs: 300 });
+    const settings = normalizeListenerOptions({ ...QUICK, answerTimeoutMs: 1_000 });
     await using it = await open(way, { settings });
     await it.bell.arm({ signal });
     const before = Date.now();
     way.proxy.set({ blackhole: 'both' });
     expect(await it.bell.ring(FOREVER)).toBe('missed');
-    expect(Date.now() - before).toBeLessThan(5_000);
+    expect(Date.now() - before).toBeLessThan(20_000);
     expect(await it.bell.arm({ signal })).toBe(false);
     await way.proxy.heal();
     await expect.poll(() => it.bell.arm({ signal })).toBe(true);
@@ -176,15 +175,13 @@ describe(openDoorbell, () => {
 
   test('N-15, N-05: the listening connection is never in a transaction, and no setting of its role ends it', async () => {
     await using database = await testDatabase();
-    await database.query(
-      `ALTER DATABASE "${database.database}" SET idle_session_timeout = '200ms'`,
-    );
+    await database.query(`ALTER DATABASE "${database.database}" SET idle_session_timeout = '1s'`);
     await database.query(`ALTER DATABASE "${database.database}" SET statement_timeout = '100ms'`);
-    const settings = normalizeListenerOptions({ ...QUICK, heartbeatMs: 600, selfTestMs: false });
+    const settings = normalizeListenerOptions({ ...QUICK, heartbeatMs: 2_500, selfTestMs: false });
     await using it = await open(database, { settings });
     await it.bell.arm({ signal });
     const pid = await listenerPid(database);
-    expect(await it.bell.ring({ timeoutMs: 1_500, signal })).toBe('timeout');
+    expect(await it.bell.ring({ timeoutMs: 4_000, signal })).toBe('timeout');
     const [row] = await database.query(
       'SELECT state, xact_start, backend_xmin FROM pg_stat_activity WHERE pid = $1',
       [pid],

@@ -10,7 +10,6 @@ import type { NotificationsOptions } from './options.ts';
 const QUICK = {
   listener: {
     heartbeatMs: 50,
-    answerTimeoutMs: 1_000,
     reconnect: { minDelayMs: 10, maxDelayMs: 50 },
   },
   env: {},

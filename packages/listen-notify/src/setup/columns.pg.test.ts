@@ -90,7 +90,7 @@ describe('columns of a change', () => {
       }),
       { numRuns: 60 },
     );
-  }, 60_000);
+  });
 
   test('are those of the row for a transaction that looks at an older snapshot of the catalog', async () => {
     await using log = await setUpLog(['CREATE TABLE t (id int PRIMARY KEY, a text)'], {

@@ -22,7 +22,7 @@ test.for(['setup', 'teardown'] as const)(
               locked,
             ]),
           {
-            timeout: 20_000,
+            timeout: 60_000,
           },
         )
         .toHaveLength(1);

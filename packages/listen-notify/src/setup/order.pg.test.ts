@@ -173,7 +173,7 @@ describe('order of one transaction (I3)', () => {
       ),
       { numRuns: 100 },
     );
-  }, 60_000);
+  });
 });
 
 const id = fc.integer({ min: 1, max: 4 });

@@ -135,6 +135,5 @@ describe('a server that crashes between a page and the wait for its disk', () =>
         await raw.close();
       }
     },
-    60_000,
   );
 });

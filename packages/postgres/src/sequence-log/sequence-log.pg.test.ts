@@ -202,6 +202,8 @@ describe('openSequenceLog', () => {
     await using db = await testDatabase();
     await db.query(LOG_TABLE_SQL);
     const pool = new pg.Pool({ connectionString: db.url });
+    // `end()` does not wait for its connections: the database may be dropped under them.
+    pool.on('error', () => undefined);
     const session = sqlSession(pool);
     try {
       const log = testLog(session);

@@ -94,5 +94,5 @@ describe('the role of the README, without one right more', () => {
       await db.query(`DROP OWNED BY ${role}`);
       await db.query(`DROP ROLE ${role}`);
     }
-  }, 60_000);
+  });
 });

@@ -57,7 +57,7 @@ describe('recover with twoPhase', () => {
       'insert {"id":1}',
       'insert {"id":4}',
     ]);
-  }, 60_000);
+  });
 
   test('GAP_SLOT_AHEAD between a PREPARE and the checkpoint: what was delivered does not come again', async ({
     skip,
@@ -105,5 +105,5 @@ describe('recover with twoPhase', () => {
     await it.db.query('INSERT INTO t VALUES (4)');
     await last.caughtUp();
     expect(last.rows.map(({ key }) => key['id'])).toEqual([4]);
-  }, 60_000);
+  });
 });

@@ -76,5 +76,5 @@ describe('recover behind a promotion', () => {
       }
       expect(behind.checkpoint()).toMatchObject({ epoch: 2, identity: { timeline: 2 } });
     }
-  }, 90_000);
+  });
 });

@@ -131,7 +131,6 @@ describe('recover', () => {
       expect(next.code).toBe('GAP_SLOT_MISSING');
       expect(next.fingerprint).not.toBe(fingerprint);
     },
-    60_000,
   );
 
   test('copy hands over the rows as they are behind the record of the hole', async () => {
@@ -149,7 +148,7 @@ describe('recover', () => {
     await it.db.query('INSERT INTO t VALUES (3)');
     await pipeline.caughtUp();
     expect(told(it.sink).at(-1)).toBe('insert {"id":3,"v":null}');
-  }, 60_000);
+  });
 
   test('R-22: changes without a key stop in GAP_IDENTITY, and accept passes them by', async () => {
     await using it = await delivering();
@@ -181,5 +180,5 @@ describe('recover', () => {
     await it.db.query(`INSERT INTO t VALUES (7, 'y')`);
     await pipeline.caughtUp();
     expect(told(it.sink).slice(-2)).toEqual(['gap {}', 'insert {"id":7,"v":"y"}']);
-  }, 60_000);
+  });
 });

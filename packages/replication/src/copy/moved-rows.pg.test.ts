@@ -22,13 +22,10 @@ async function capturedTable(options: Parameters<typeof captured>[1]): Promise<C
   // Others on the server may hold up what vacuum does.
   const isVacuumed = `SELECT 1 FROM pg_class WHERE oid = 't'::regclass AND relallvisible = relpages`;
   await expect
-    .poll(
-      async () => {
-        await it.db.query('VACUUM t');
-        return it.db.query(isVacuumed);
-      },
-      { timeout: 20_000 },
-    )
+    .poll(async () => {
+      await it.db.query('VACUUM t');
+      return it.db.query(isVacuumed);
+    })
     .toHaveLength(1);
   return it;
 }

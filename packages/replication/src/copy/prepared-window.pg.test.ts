@@ -43,4 +43,4 @@ test('S-04 on a server with prepared transactions: prepared before the chunk, an
     'new',
     'first',
   ]);
-}, 60_000);
+});

@@ -47,5 +47,5 @@ describe('a copy from a standby', () => {
         ),
       )
       .toBe('done');
-  }, 120_000);
+  });
 });

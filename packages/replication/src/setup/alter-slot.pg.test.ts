@@ -148,7 +148,7 @@ describe('twoPhase that is asked for later', () => {
     await commit(it, 5);
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t {"id":1}', 'insert t {"id":3}', 'insert t {"id":5}']);
-  }, 60_000);
+  });
 
   test('given up again: by setup() from PostgreSQL 18 on, before by an error with the remedy', async ({
     skip,
@@ -183,7 +183,7 @@ describe('twoPhase that is asked for later', () => {
     await commit(it, 3);
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t {"id":1}', 'insert t {"id":3}']);
-  }, 60_000);
+  });
 
   test('a slot that was altered by hand, which forgets what was prepared before, is not read', async ({
     skip,
@@ -214,5 +214,5 @@ describe('twoPhase that is asked for later', () => {
     await commit(it, 1);
     await reader.caughtUp();
     expect(reader.told).toEqual(['insert t {"id":1}']);
-  }, 60_000);
+  });
 });

@@ -201,5 +201,5 @@ describe('rows from the socket to bytes', () => {
       }),
       { numRuns: 20 },
     );
-  }, 120_000);
+  });
 });

@@ -54,7 +54,7 @@ describe('anchoring', () => {
     });
     const records = Array.from({ length: 7 }, (_, index) => record({ recordId: `${index}` }));
     await call(emulator, 'POST', '/records/bulk', { records });
-    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(5_000) });
+    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(60_000) });
 
     const sizes = [];
     for (const { batchId } of emulator.chain) {
@@ -72,7 +72,7 @@ describe('anchoring', () => {
     await using emulator = await startCertyoEmulator({ batchAgeMs: 10, anchorDelayMs: 10 });
     const fault = emulator.faults.add({ kind: 'anchor-failure', match: { recordId: 'bad' } });
     await call(emulator, 'POST', '/records', record({ recordId: 'bad' }));
-    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(5_000) });
+    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(60_000) });
 
     const [failed] = (await snapshots(emulator, '?status=Failed')).items;
     expect(failed).toMatchObject({ recordId: 'bad', onChainConfirmed: false });
@@ -85,7 +85,7 @@ describe('anchoring', () => {
       status: 409,
       json: { code: 'not_failed' },
     });
-    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(5_000) });
+    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(60_000) });
 
     const lifecycle = await call(emulator, 'GET', `/snapshots/${failed?.snapshotId}/lifecycle`);
     const states = ['Ingested', 'PendingAnchor', 'Batched'];
@@ -179,7 +179,7 @@ describe('verification', () => {
       record({ recordId: `${1000 + id}`, recordPayload: { id } }),
     );
     await call(emulator, 'POST', '/records/bulk', { records });
-    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(5_000) });
+    await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(60_000) });
 
     const withPayload = await call(
       emulator,

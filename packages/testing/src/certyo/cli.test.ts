@@ -27,7 +27,7 @@ function run(...args: readonly string[]): Run {
   return { child, output, exit };
 }
 
-describe('certyo-emulator', { timeout: 30_000 }, () => {
+describe('certyo-emulator', { timeout: 180_000 }, () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(
     'starts, prints one JSON line, ends on %s',
     async (signal) => {

@@ -124,7 +124,7 @@ describe('startCertyoEmulator', () => {
       const records = [record({ recordVersion: '1' }), record({ recordVersion: '2' })];
 
       const answer = await call(emulator, 'POST', '/records/bulk', { records });
-      await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(5_000) });
+      await emulator.waitUntilAnchored({ signal: AbortSignal.timeout(60_000) });
 
       expect(answer.json).toMatchObject({ accepted: 2 });
       expect(emulator.records()).toEqual([]);

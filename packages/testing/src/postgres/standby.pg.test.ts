@@ -72,7 +72,7 @@ describe('startPostgres with standbyOf', () => {
             "SELECT synced, temporary FROM pg_replication_slots WHERE slot_name = 'cdc'",
           );
         },
-        { timeout: 20_000, interval: 200 },
+        { timeout: 120_000, interval: 200 },
       )
       .toEqual([{ synced: true, temporary: false }]);
   });

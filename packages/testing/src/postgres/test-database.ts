@@ -70,7 +70,7 @@ export async function end(client: Client): Promise<void> {
   }
 }
 
-const DROP_DEADLINE_MS = 15_000;
+const DROP_DEADLINE_MS = 60_000;
 
 /** Rolls back what was prepared in a database and never decided: it would keep the database, and hold up the server. */
 async function rollBackPrepared(

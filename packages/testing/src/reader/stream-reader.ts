@@ -12,7 +12,7 @@ import {
 
 import { tell } from './tell.ts';
 
-const LONGEST_WAIT_MS = 20_000;
+const LONGEST_WAIT_MS = 60_000;
 
 /** How `openReader` reads. */
 export interface ReaderOptions {

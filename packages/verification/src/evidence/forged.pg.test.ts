@@ -170,7 +170,7 @@ describe('verifyEvidence, of files that nobody would make', () => {
       const file = join(folder, 'evidence.json');
       await writeFile(file, JSON.stringify(evidence));
       const stop = new AbortController();
-      it.emulator.faults.add({ kind: 'hold', match: { path: '/api/v1/verify' } });
+      const held = it.emulator.faults.add({ kind: 'hold', match: { path: '/api/v1/verify' } });
       let err = '';
       const running = runCli({
         args: ['verify', file],
@@ -179,9 +179,9 @@ describe('verifyEvidence, of files that nobody would make', () => {
         stderr: (text) => (err += text),
         signal: stop.signal,
       });
-      const timer = setTimeout(() => stop.abort(), 200);
+      await expect.poll(() => held.hits).toBe(1);
+      stop.abort();
       expect(await running).toBe(130);
-      clearTimeout(timer);
       expect(err).toContain('interrupted');
     } finally {
       await it.emulator.faults.clear();

@@ -96,7 +96,6 @@ export async function rig(
         backoff: { initialMs: 5, maxMs: 20 },
         resubmitAfterMs: 1,
         maxRequestsPerSecond: false,
-        claimMs: 1000,
         onEvent: (event) => events.push(event),
         ...more,
       });
