@@ -63,10 +63,10 @@ describe('certyoSink, redriven', () => {
       if (isOfEarlierLife) await pipeline.stop();
       const refused = emulator.faults.add({ kind: 'reject', count: false });
       later(20 * HOUR_MS);
-      lost.remove();
+      await lost.remove();
       if (isOfEarlierLife) pipeline = await start();
       await expect.poll(() => letters.letters('memory').length).toBe(1);
-      refused.remove();
+      await refused.remove();
       later(6 * HOUR_MS);
       expect(await pipeline.redrive()).toEqual({ delivered: 1, stillParked: 0 });
       expect(emulator.records()).toHaveLength(1);
