@@ -128,11 +128,11 @@ describe('createEvidence', () => {
     const path = '/api/v1/batches/';
     const isAbout = ({ path: asked }: { readonly path: string }): boolean => asked.startsWith(path);
     const before = it.emulator.requests.filter(isAbout).length;
-    await it.emulator.faults.add({ kind: 'status', status: 429, match: { path } });
+    it.emulator.faults.add({ kind: 'status', status: 429, match: { path } });
     const { createdAt: _, digest: __, ...again } = await make();
     expect(evidence).toMatchObject(again);
     expect(it.emulator.requests.filter(isAbout).length).toBeGreaterThan(before + 1);
-    await it.emulator.faults.add({ kind: 'status', status: 404, match: { path } });
+    it.emulator.faults.add({ kind: 'status', status: 404, match: { path } });
     const { versions } = await make({ maxRequestsPerSecond: false });
     expect(versions.some(({ anchor }) => anchor.batchId !== null && anchor.batch === null)).toBe(
       true,
