@@ -2105,6 +2105,11 @@ interface DeadLetter {
     /** Code and message of the error; no row values. */
     readonly errorCode: string;
     readonly errorMessage: string;
+    /**
+     * Since when it may have been sent, milliseconds since 1970; where it never was, when it was parked. Null where the store does
+     * not know: then the other side is asked before it is sent.
+     */
+    readonly sentSinceMs: number | null;
     readonly parkedAtMs: number;
 }
 type NewDeadLetter = Omit<DeadLetter, 'sequence' | 'parkedAtMs'>;

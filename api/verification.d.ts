@@ -342,9 +342,17 @@ type CatchUp =
         readonly signal?: AbortSignal | undefined;
     }): Promise<void>;
 }
-/** The name of the replication slot that a pipeline reads. */
+/** The replication slot that a pipeline reads. */
  | {
+    /** Its name. */
     readonly slot: string;
+    /**
+     * How long the slot may stand still before the audit gives up, milliseconds; `false` for ever. It stands still for as long as
+     * one large transaction is delivered.
+     *
+     * @default 600_000
+     */
+    readonly stallMs?: number | false | undefined;
 }
 /** Long enough for a pipeline to deliver what was committed; no more than a guess. */
  | {
@@ -413,7 +421,8 @@ interface AuditOptions extends Pick<PostgresStoreOptions, 'connection' | 'pool'>
     readonly sink: Sink<CertyoItem>;
     /**
      * How the audit knows that what was committed has its receipts: by a pipeline of this process (`caughtUp`), by the replication
-     * slot of a pipeline elsewhere, or by waiting for so long. A row that differs is looked at again after that.
+     * slot of a pipeline elsewhere, or by waiting for so long. A row that differs is looked at again after that. A slot that stands
+     * still for `stallMs`, ten minutes by default, ends the audit with an error.
      *
      * @default { waitMs: 60_000 }
      */
@@ -754,8 +763,10 @@ interface EvidenceOptions {
      * @default no payloads
      */
     readonly payloads?: PayloadLookup | undefined;
-    /** Asks Certyo for block and transaction of each batch. @default nobody is asked */
+    /** Asks Certyo for block and transaction of each batch; what it does not know is left out. @default nobody is asked */
     readonly client?: CertyoClient | undefined;
+    /** Most questions in a second; `false` for any number. @default 10 */
+    readonly maxRequestsPerSecond?: number | false | undefined;
     /** As for `createVerifier`. */
     readonly codec?: Partial<AnchoringCodec> | undefined;
     readonly signal: AbortSignal;
@@ -768,6 +779,7 @@ interface EvidenceOptions {
  *
  * @throws {ConfigurationError} The record has no receipts.
  * @throws {ReceiptError | WindowError} They could not be read.
+ * @throws Certyo's refusal of the key, or that it is away for longer.
  * @example
  * const evidence = await createEvidence({ record, receipts, windows, signal });
  * await writeFile('evidence.json', JSON.stringify(evidence, null, 2));

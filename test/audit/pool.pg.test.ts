@@ -66,3 +66,15 @@ test('what cannot be audited is said with what to do', async () => {
     message: expect.stringContaining('no logical replication slot') as string,
   });
 });
+
+test('a slot that nobody reads ends the audit, and does not hold it for ever', async () => {
+  await using rig = await auditRig({ rows: 5 });
+  const slot = rig.db.database;
+  await rig.db.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [slot]);
+  await expect(rig.run({ catchUp: { slot, stallMs: 200 } })).rejects.toMatchObject({
+    code: 'SOURCE_SETUP',
+    message: expect.stringContaining('stood still for 200 ms and nobody reads it') as string,
+  });
+  expect(() => rig.audit({ catchUp: { slot, stallMs: 0 } })).toThrow('stallMs');
+  expect(() => rig.audit({ catchUp: { slot, stall: 1 } as never })).toThrow('stall');
+});

@@ -17,6 +17,7 @@ import {
   type WriteBack,
   type WriteBackOptions,
 } from '@certyo-cdc/verification';
+import { type CleanUp, making } from './clean-up.ts';
 import type { SwitchableSource } from '../switching/sources.ts';
 
 const { signal } = new AbortController();
@@ -77,12 +78,22 @@ export function sourceOf(capture: Capture): WriteBackOptions['source'] {
 }
 
 /** A table, captured and anchored by an emulator, and a write-back of its statuses. */
-export async function writeBackRig(
+export function writeBackRig(
+  db: TestDatabase,
+  options: WriteBackRigOptions,
+): Promise<WriteBackRig> {
+  return making((cleanUp) => make(db, options, cleanUp));
+}
+
+async function make(
   db: TestDatabase,
   { capture, isStarted = true, sink, writeBack: options }: WriteBackRigOptions,
+  cleanUp: CleanUp,
 ): Promise<WriteBackRig> {
   const emulator = await startCertyoEmulator({ batchAgeMs: 100, anchorDelayMs: 50 });
+  cleanUp.add(() => emulator.close());
   const receipts = postgresReceiptStore({ connection: db.url, firstLookMs: 1 });
+  cleanUp.add(() => receipts.close());
   await receipts.setup({ signal });
   const columns = options?.into !== 'side-table';
   const writeBack = createWriteBack({
@@ -93,8 +104,10 @@ export async function writeBackRig(
     sweepIntervalMs: isStarted ? 100 : 1,
     ...options,
   });
+  cleanUp.add(() => writeBack.stop());
   await writeBack.setup({ signal });
   const client = createCertyoClient({ env: { ...emulator.environment } });
+  cleanUp.add(() => client.close());
   const verifier = createVerifier({
     client,
     receipts,
@@ -105,6 +118,7 @@ export async function writeBackRig(
     followers: [writeBack.follower],
   });
   const source = makeSource(capture, db);
+  cleanUp.add(() => source.teardown());
   await source.setup();
   const pipeline = createPipeline(
     source,
@@ -116,7 +130,9 @@ export async function writeBackRig(
     }),
     { checkpointIntervalMs: 10, batch: { lingerMs: 1 } },
   );
+  cleanUp.add(() => pipeline.stop());
   await pipeline.start();
+  cleanUp.add(() => verifier.stop());
   await verifier.start();
   if (isStarted) await writeBack.start();
   return {
@@ -140,13 +156,9 @@ export async function writeBackRig(
       }
     },
     async [Symbol.asyncDispose]() {
+      // It follows the verifier: first.
       await writeBack.stop();
-      await verifier.stop();
-      await pipeline.stop();
-      await source.teardown();
-      await receipts.close();
-      await client.close();
-      await emulator.close();
+      await cleanUp[Symbol.asyncDispose]();
     },
   };
 }

@@ -55,10 +55,10 @@ export function sentSinceRule(
   };
 }
 
-/**
- * Since when a parked item may have been sent: before it was parked, or by a redrive that did not live to remove it. Half of
- * the window before, because it was sent first some time before it was parked.
- */
-export function sentBeforeParking(parkedAtMs: number, windowMs: number | undefined): number {
-  return windowMs === undefined ? Infinity : parkedAtMs - windowMs / 2;
+/** Since when an item that is parked now may have been sent: by a life before, by this one, or from now on by a redrive. */
+export function sentByNow<Item>(item: WorkItem<Item>, nowMs: number): number {
+  const { attempts, firstAttemptAtMs, sentSinceMs } = item;
+  const since = attempts > 0 && firstAttemptAtMs > 0 ? firstAttemptAtMs : nowMs;
+  // Whole milliseconds, and none that a store could not hold.
+  return Math.floor(Math.max(0, Math.min(since, sentSinceMs, nowMs)));
 }

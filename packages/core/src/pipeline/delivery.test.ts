@@ -260,7 +260,7 @@ describe('createPipeline, delivering', () => {
     );
     const letter = { lane, eventId: 'old', itemIndex: 0, item: JSON.stringify(item) };
     const cause = { errorCode: 'RECORD_REJECTED', errorMessage: 'Rejected.' };
-    await deadLetters.park('memory', [{ ...letter, ...cause }], { signal });
+    await deadLetters.park('memory', [{ ...letter, ...cause, sentSinceMs: null }], { signal });
     const sink = memorySink();
     const pipeline = createPipeline(source, sink, { ...FAST, onRejected: 'park' });
     await pipeline.start();

@@ -20,9 +20,6 @@ const STRETCH_MS = 10;
 /** Reading goes on when the load has fallen to this part of its limit. */
 const RESUME_AT = 0.75;
 
-/** An item index that marks the letter of an event that could not be mapped: its text is the event. */
-export const UNMAPPED_ITEM_INDEX = -1;
-
 interface IntakeParts<Item, Row extends object> {
   readonly context: RunContext<Item, Row>;
   readonly stream: ChangeStream<Row>;
@@ -198,7 +195,7 @@ export class Intake<Item, Row extends object> {
     counters.inFlightItems += 1;
     const lane = unmappedLane(event);
     const text = JSON.stringify(event);
-    this.#parts.parking.park(lane, event.id, UNMAPPED_ITEM_INDEX, text, error, () => {
+    this.#parts.parking.parkEvent(lane, event.id, text, error, () => {
       counters.inFlightItems -= 1;
       counted?.count('parked');
       if (tracker.finish(entry)) counters.inFlightBytes -= entry.heldBytes;

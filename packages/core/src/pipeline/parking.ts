@@ -1,10 +1,13 @@
 import { CdcError } from '../errors/cdc-error.ts';
 import type { NewDeadLetter } from '../dead-letter/dead-letter-store.ts';
+import { sentByNow } from './confirm.ts';
 import { saveWithRetry } from './save-with-retry.ts';
 import type { RunContext } from './run-context.ts';
 import type { WorkItem } from './work-item.ts';
 
 const LETTERS_PER_WRITE = 500;
+/** An item index that marks the letter of an event that could not be mapped: its text is the event. */
+export const UNMAPPED_ITEM_INDEX: number = -1;
 
 interface LaneLoad {
   /** Letters on their way to the store. */
@@ -65,26 +68,32 @@ export class Parking<Item, Row extends object> {
   }
 
   parkItem(item: WorkItem<Item>, error: Error | null, onParked: () => void): void {
+    const { eventId, itemIndex, lane } = item;
     const text = this.#context.sink.serialize?.(item.item) ?? '';
-    this.park(item.lane, item.eventId, item.itemIndex, text, error, onParked);
+    const sentSinceMs = sentByNow(item, this.#context.options.time.now());
+    this.#park({ lane, eventId, itemIndex, item: text, sentSinceMs }, error, onParked);
+  }
+
+  /** Parks an event of which no item could be made. */
+  parkEvent(lane: string, eventId: string, text: string, error: Error, onParked: () => void): void {
+    const sentSinceMs = this.#context.options.time.now();
+    const itemIndex = UNMAPPED_ITEM_INDEX;
+    this.#park({ lane, eventId, itemIndex, item: text, sentSinceMs }, error, onParked);
   }
 
   /** Queues one letter. `error` is null for an item behind a parked one. */
-  park(
-    lane: string,
-    eventId: string,
-    itemIndex: number,
-    text: string,
+  #park(
+    letter: Omit<NewDeadLetter, 'errorCode' | 'errorMessage'>,
     error: Error | null,
     onParked: () => void,
   ): void {
-    const load = this.#blocked.get(lane);
+    const load = this.#blocked.get(letter.lane);
     if (load !== undefined) {
       load.pending += 1;
       load.version += 1;
     }
     this.#queue.push({
-      letter: { lane, eventId, itemIndex, item: text, ...describe(error) },
+      letter: { ...letter, ...describe(error) },
       reason: error === null ? 'lane-blocked' : 'rejected',
       onParked,
     });

@@ -1,8 +1,7 @@
 import type { DeadLetter, DeadLetterStore } from '../dead-letter/dead-letter-store.ts';
-import { sentBeforeParking } from './confirm.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import { UNMAPPED_ITEM_INDEX } from './intake.ts';
-import type { Parking } from './parking.ts';
+
+import { UNMAPPED_ITEM_INDEX, type Parking } from './parking.ts';
 import type { RunContext } from './run-context.ts';
 import { WorkItem, type RedriveOutcome } from './work-item.ts';
 
@@ -84,7 +83,8 @@ function deliverLetter<Item, Row extends object>(
   const bytes = Buffer.byteLength(letter.item);
   const { eventId, itemIndex, lane } = letter;
   const item = new WorkItem<Item>(parsed, lane, bytes, eventId, itemIndex, null, null);
-  item.sentSinceMs = sentBeforeParking(letter.parkedAtMs, context.sink.idempotencyWindowMs);
+  // A redrive may have sent it and not lived to remove the letter.
+  item.sentSinceMs = letter.sentSinceMs ?? -Infinity;
   let isOver = false;
   let outcome: RedriveOutcome = 'rejected';
   item.onRedriven = (result) => {

@@ -15,6 +15,7 @@ function letter(eventId: string, more: Partial<NewDeadLetter> = {}): NewDeadLett
     item: `{"event":"${eventId}"}`,
     errorCode: 'RECORD_REJECTED',
     errorMessage: 'The API rejected a record.',
+    sentSinceMs: 1_700_000_000_123,
     ...more,
   };
 }
@@ -28,7 +29,7 @@ describe('postgresDeadLetterStore', () => {
       await store.setup({ signal });
       const letters = [
         letter('e1'),
-        letter('e2', { lane: 'orders/2' }),
+        letter('e2', { lane: 'orders/2', sentSinceMs: null }),
         letter('e3', { itemIndex: 0 }),
         letter('e3', { itemIndex: 1, item: 'a \\ "b" {c}, \'d\' NULL é 😀' }),
       ];
@@ -43,6 +44,7 @@ describe('postgresDeadLetterStore', () => {
         'e3.1',
         'e4.0',
       ]);
+      expect(all[1]).toMatchObject({ ...letters[1] });
       expect(all[3]).toMatchObject({ ...letters[3] });
       const sequences = all.map((each) => BigInt(each.sequence));
       expect(sequences).toEqual(sequences.toSorted((a, b) => (a < b ? -1 : 1)));

@@ -61,6 +61,7 @@ interface Row {
   readonly item: string;
   readonly error_code: string;
   readonly error_message: string;
+  readonly sent_since_ms: string | null;
   readonly parked_at_ms: string;
 }
 
@@ -182,7 +183,7 @@ function hash(parts: readonly (string | number)[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
-function columns(letters: readonly NewDeadLetter[]): readonly (readonly string[])[] {
+function columns(letters: readonly NewDeadLetter[]): readonly (readonly (string | null)[])[] {
   return [
     letters.map((letter) => hash([letter.lane])),
     letters.map((letter) => hash([letter.eventId, letter.itemIndex])),
@@ -193,6 +194,7 @@ function columns(letters: readonly NewDeadLetter[]): readonly (readonly string[]
     letters.map((letter) => letter.errorCode),
     // The message may quote what came over the network.
     letters.map((letter) => letter.errorMessage.replaceAll('\0', '\u{FFFD}')),
+    letters.map(({ sentSinceMs }) => (sentSinceMs === null ? null : String(sentSinceMs))),
   ];
 }
 
@@ -205,6 +207,7 @@ function toLetter(row: Row): DeadLetter {
     item: row.item,
     errorCode: row.error_code,
     errorMessage: row.error_message,
+    sentSinceMs: row.sent_since_ms === null ? null : Number(row.sent_since_ms),
     parkedAtMs: Number(row.parked_at_ms),
   };
 }

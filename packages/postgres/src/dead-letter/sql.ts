@@ -23,6 +23,7 @@ export function deadLetterSetupSql(schema: string = DEFAULT_SCHEMA): readonly st
   item text NOT NULL,
   error_code text NOT NULL,
   error_message text NOT NULL,
+  sent_since timestamptz,
   parked_at timestamptz NOT NULL,
   UNIQUE (pipeline, item_hash)
 );`,
@@ -47,17 +48,17 @@ export function deadLetterGrantSql(
   ];
 }
 
-/** $1 pipeline, then lists of equal length: $2 lane hashes, $3 item hashes, lanes, event ids, indexes, items, codes, messages. */
+/** $1 pipeline, then lists of equal length: $2 lane hashes, $3 item hashes, lanes, event ids, indexes, items, codes, messages, times since when they may have been sent. */
 export function parkSql(schema: string): string {
   return `INSERT INTO ${table(schema)}
-  (pipeline, lane_hash, item_hash, lane, event_id, item_index, item, error_code, error_message, parked_at)
+  (pipeline, lane_hash, item_hash, lane, event_id, item_index, item, error_code, error_message, sent_since, parked_at)
 SELECT $1, l.lane_hash, l.item_hash, l.lane, l.event_id, l.item_index, l.item, l.error_code, l.error_message,
-  pg_catalog.clock_timestamp()
+  pg_catalog.to_timestamp(l.sent_since_ms / 1000.0), pg_catalog.clock_timestamp()
 FROM ROWS FROM (
   pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]),
   pg_catalog.unnest($5::text[]), pg_catalog.unnest($6::int4[]), pg_catalog.unnest($7::text[]),
-  pg_catalog.unnest($8::text[]), pg_catalog.unnest($9::text[])
-) WITH ORDINALITY AS l(lane_hash, item_hash, lane, event_id, item_index, item, error_code, error_message, number)
+  pg_catalog.unnest($8::text[]), pg_catalog.unnest($9::text[]), pg_catalog.unnest($10::int8[])
+) WITH ORDINALITY AS l(lane_hash, item_hash, lane, event_id, item_index, item, error_code, error_message, sent_since_ms, number)
 ORDER BY l.number
 ON CONFLICT (pipeline, item_hash) DO NOTHING`;
 }
@@ -73,6 +74,7 @@ export function lanesSql(schema: string): string {
  */
 export function listSql(schema: string): string {
   return `SELECT sequence::text AS sequence, lane, event_id, item_index::text AS item_index, item, error_code, error_message,
+  pg_catalog.floor(extract(epoch FROM sent_since) * 1000)::int8::text AS sent_since_ms,
   pg_catalog.floor(extract(epoch FROM parked_at) * 1000)::int8::text AS parked_at_ms
 FROM ${table(schema)} AS d
 WHERE pipeline = $1 AND d.sequence > $2::int8 AND ($4::text IS NULL OR lane_hash = $4)

@@ -6,8 +6,18 @@ import { type SqlSession, WRITTEN_LSN_SQL } from '@certyo-cdc/postgres';
 export type CatchUp =
   /** A pipeline of this process. */
   | { caughtUp(options?: { readonly signal?: AbortSignal | undefined }): Promise<void> }
-  /** The name of the replication slot that a pipeline reads. */
-  | { readonly slot: string }
+  /** The replication slot that a pipeline reads. */
+  | {
+      /** Its name. */
+      readonly slot: string;
+      /**
+       * How long the slot may stand still before the audit gives up, milliseconds; `false` for ever. It stands still for as long as
+       * one large transaction is delivered.
+       *
+       * @default 600_000
+       */
+      readonly stallMs?: number | false | undefined;
+    }
   /** Long enough for a pipeline to deliver what was committed; no more than a guess. */
   | { readonly waitMs: number };
 
@@ -15,6 +25,8 @@ export type CatchUp =
 export type SettledBy = 'pipeline' | 'slot' | 'time';
 
 const POLL_MS = 100;
+/** An idle slot moves every half minute. */
+export const DEFAULT_STALL_MS = 600_000;
 
 export function settledBy(catchUp: CatchUp): SettledBy {
   if ('caughtUp' in catchUp) return 'pipeline';
@@ -30,7 +42,7 @@ export async function waitForReceipts(
   if ('caughtUp' in catchUp) {
     await catchUp.caughtUp({ signal });
   } else if ('slot' in catchUp) {
-    await waitForSlot(catchUp.slot, session, { signal, time });
+    await waitForSlot(catchUp, session, { signal, time });
   } else if (catchUp.waitMs > 0) {
     await sleep(time, catchUp.waitMs, signal);
   }
@@ -38,7 +50,7 @@ export async function waitForReceipts(
 
 /** A pipeline confirms to its slot only what has its receipts (I1). */
 async function waitForSlot(
-  slot: string,
+  { slot, stallMs = DEFAULT_STALL_MS }: Extract<CatchUp, { readonly slot: string }>,
   session: SqlSession,
   { signal, time }: { readonly signal: AbortSignal; readonly time: PipelineTime },
 ): Promise<void> {
@@ -49,9 +61,14 @@ async function waitForSlot(
     { signal },
   );
   const written = BigInt(rows[0]?.written ?? '0');
+  let reached: string | null = null;
+  let movedAtMs = time.now();
   for (;;) {
-    const { rows: found } = await session.query<{ readonly confirmed: string | null }>(
-      `SELECT pg_catalog.pg_wal_lsn_diff(confirmed_flush_lsn, '0/0')::text AS confirmed
+    const { rows: found } = await session.query<{
+      readonly confirmed: string | null;
+      readonly active: string;
+    }>(
+      `SELECT pg_catalog.pg_wal_lsn_diff(confirmed_flush_lsn, '0/0')::text AS confirmed, active::text AS active
   FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database = pg_catalog.current_database()`,
       [slot],
       { signal },
@@ -66,6 +83,24 @@ async function waitForSlot(
       );
     }
     if (row.confirmed !== null && BigInt(row.confirmed) >= written) return;
+    if (row.confirmed !== reached) {
+      reached = row.confirmed;
+      movedAtMs = time.now();
+    } else if (stallMs !== false && time.now() - movedAtMs >= stallMs) {
+      throw stalled(slot, stallMs, row.active === 'true');
+    }
     await sleep(time, POLL_MS, signal);
   }
+}
+
+function stalled(slot: string, stallMs: number, isActive: boolean): SourceSetupError {
+  const by = isActive ? 'and is in use' : 'and nobody reads it';
+  return new SourceSetupError(
+    `The replication slot "${slot}" has stood still for ${String(stallMs)} ms ${by}: what was committed may have no receipt yet.`,
+    {
+      remedy: isActive
+        ? 'See why the pipeline delivers nothing (its `status()` and events), or give `catchUp.stallMs` a greater number.'
+        : 'Start the pipeline that reads it, or audit with `catchUp: { waitMs: 0 }`.',
+    },
+  );
 }

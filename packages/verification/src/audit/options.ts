@@ -20,7 +20,7 @@ import {
 import { ledgerOf } from '../receipts/ledger-registry.ts';
 import type { NormalizedReceiptStoreOptions } from '../receipts/options.ts';
 import type { PostgresReceiptStore } from '../receipts/postgres-receipt-store.ts';
-import type { CatchUp } from './catch-up.ts';
+import { type CatchUp, DEFAULT_STALL_MS } from './catch-up.ts';
 import type { AuditEvent } from './events.ts';
 import type { RecordedPayload } from './recorded-payload.ts';
 import type { AuditStateStore } from './audit-state.ts';
@@ -54,7 +54,8 @@ export interface AuditOptions extends Pick<PostgresStoreOptions, 'connection' | 
   readonly sink: Sink<CertyoItem>;
   /**
    * How the audit knows that what was committed has its receipts: by a pipeline of this process (`caughtUp`), by the replication
-   * slot of a pipeline elsewhere, or by waiting for so long. A row that differs is looked at again after that.
+   * slot of a pipeline elsewhere, or by waiting for so long. A row that differs is looked at again after that. A slot that stands
+   * still for `stallMs`, ten minutes by default, ends the audit with an error.
    *
    * @default { waitMs: 60_000 }
    */
@@ -234,12 +235,16 @@ function texts(option: string, value: unknown): readonly string[] | null {
 
 function readCatchUp(value: CatchUp | undefined): CatchUp {
   if (value === undefined) return { waitMs: DEFAULT_WAIT_MS };
+  if (value !== null && typeof value === 'object' && 'slot' in value) {
+    const reader = new OptionReader('catchUp', value, ['slot', 'stallMs']);
+    const stallMs = reader.positiveIntegerOrFalse('stallMs', DEFAULT_STALL_MS);
+    if (typeof value.slot === 'string' && value.slot !== '') return { slot: value.slot, stallMs };
+  }
   const given = value as unknown as Readonly<Record<string, unknown>> | null;
   const isOne =
     typeof given === 'object' &&
     given !== null &&
     (typeof given['caughtUp'] === 'function' ||
-      (typeof given['slot'] === 'string' && given['slot'] !== '') ||
       (typeof given['waitMs'] === 'number' && given['waitMs'] >= 0));
   if (isOne) return value;
   throw wrongOption('catchUp', 'a pipeline, `{ slot }` or `{ waitMs }`', value);

@@ -1,5 +1,6 @@
 import { quoteIdentifier, quoteLiteral } from '@certyo-cdc/postgres';
 
+import { compareKeys } from '../store/key-operators.ts';
 import type { TableShape } from './table-shape.ts';
 
 /** A part of a table, by its key: behind `after` and up to `upTo`, within what is audited. */
@@ -37,10 +38,12 @@ export function lookupSql(shape: TableShape): string {
   const arrays = shape.key.map((_, index) => `pg_catalog.unnest($${String(index + 1)}::text[])`);
   const names = shape.key.map((_, index) => `a${String(index)}`);
   const keys = shape.key.map(
-    ({ type }, index) => `u.a${String(index)}::${type} AS certyo_k${String(index)}`,
+    ({ operators }, index) =>
+      `u.a${String(index)}::${operators.baseType} AS certyo_k${String(index)}`,
   );
   const on = shape.key.map(
-    ({ name }, index) => `t.${quoteIdentifier(name)} = k.certyo_k${String(index)}`,
+    ({ name, operators }, index) =>
+      `t.${quoteIdentifier(name)} ${operators.equals} k.certyo_k${String(index)}`,
   );
   const range = rangeConditions(shape, (index) => `k.certyo_k${String(index)}`);
   const { where: condition } = shape.settings;
@@ -76,8 +79,8 @@ function keyNames(shape: TableShape): string {
 function where(shape: TableShape, { after, upTo }: KeyRange): string {
   const column = (index: number): string => `t.${quoteIdentifier(shape.key[index]?.name ?? '')}`;
   const conditions = [
-    ...(after === null ? [] : [compare(shape, column, '>', after)]),
-    ...(upTo === null ? [] : [compare(shape, column, '<=', upTo)]),
+    ...(after === null ? [] : [compare(shape, column, 'greater', after)]),
+    ...(upTo === null ? [] : [compare(shape, column, 'lessOrEqual', upTo)]),
     ...rangeConditions(shape, column),
     ...(shape.settings.where === null ? [] : [`(${shape.settings.where})`]),
   ];
@@ -87,8 +90,8 @@ function where(shape: TableShape, { after, upTo }: KeyRange): string {
 function rangeConditions(shape: TableShape, column: (index: number) => string): readonly string[] {
   const { from, to } = shape.settings;
   return [
-    ...(from === null ? [] : [compare(shape, column, '>=', from)]),
-    ...(to === null ? [] : [compare(shape, column, '<', to)]),
+    ...(from === null ? [] : [compare(shape, column, 'greaterOrEqual', from)]),
+    ...(to === null ? [] : [compare(shape, column, 'less', to)]),
   ];
 }
 
@@ -96,12 +99,9 @@ function rangeConditions(shape: TableShape, column: (index: number) => string): 
 function compare(
   shape: TableShape,
   column: (index: number) => string,
-  operator: string,
+  relation: Parameters<typeof compareKeys>[1],
   values: readonly string[],
 ): string {
-  const columns = values.map((_, index) => column(index)).join(', ');
-  const literals = values
-    .map((value, index) => `${quoteLiteral(value)}::${shape.key[index]?.type ?? 'text'}`)
-    .join(', ');
-  return `(${columns}) ${operator} (${literals})`;
+  const terms = shape.key.map(({ operators }, index) => ({ operators, sql: column(index) }));
+  return compareKeys(terms, relation, values.map(quoteLiteral));
 }

@@ -17,13 +17,13 @@ import {
   type TypeRegistry,
 } from '@certyo-cdc/postgres';
 
+import { type KeyOperators, readKeyOperators } from '../store/key-operators.ts';
 import type { AuditedTable } from './options.ts';
 
 /** A column of the key, as rows are looked up and ordered by it. */
 export interface KeyColumn {
   readonly name: string;
-  /** As `format_type` prints it. */
-  readonly type: string;
+  readonly operators: KeyOperators;
   /** Its place among the columns that are read. */
   readonly index: number;
 }
@@ -80,6 +80,16 @@ export async function describeTable(
     });
   }
   const { columns } = found;
+  const operators = await readKeyOperators(executor, found.oid, keyNames, { signal });
+  const key = operators.map((own, index) => keyColumn(label, keyNames[index] ?? '', own, columns));
+  for (const end of ['from', 'to'] as const) {
+    if ((settings[end]?.length ?? 0) > key.length) {
+      throw new ConfigurationError(
+        end,
+        `\`${end}\` of ${label} has more values than its key has columns.`,
+      );
+    }
+  }
   const types = createTypeRegistry();
   const missing = types.missing(columns.map(({ typeOid }) => typeOid));
   if (missing.length > 0) {
@@ -92,7 +102,7 @@ export async function describeTable(
     label,
     from: found.isPartitioned ? name : `ONLY ${name}`,
     columns,
-    key: keyNames.map((column) => keyColumn(label, column, columns)),
+    key,
     types,
     hasDropped: dropped,
     estimate: rows,
@@ -119,7 +129,12 @@ export function columnInfo(column: ColumnDescription, keyNames: readonly string[
   };
 }
 
-function keyColumn(label: string, name: string, columns: readonly ColumnDescription[]): KeyColumn {
+function keyColumn(
+  label: string,
+  name: string,
+  operators: KeyOperators,
+  columns: readonly ColumnDescription[],
+): KeyColumn {
   const index = columns.findIndex((column) => column.name === name);
   const column = columns[index];
   if (column === undefined) {
@@ -133,7 +148,7 @@ function keyColumn(label: string, name: string, columns: readonly ColumnDescript
       },
     );
   }
-  return { name, type: column.typeName, index };
+  return { name, operators, index };
 }
 
 async function readMore(

@@ -4,8 +4,9 @@ import {
   type JsonValue,
   type RecordName,
 } from '@certyo-cdc/core';
-import { tableLabel } from '@certyo-cdc/core/internal';
+import { tableLabel, wrongOption } from '@certyo-cdc/core/internal';
 
+import { Questions } from '../online/questions.ts';
 import type { KeptReceipt } from '../receipts/kept-receipt.ts';
 import type { PostgresReceiptStore } from '../receipts/postgres-receipt-store.ts';
 import { type AnchoringCodec, defaultAnchoringCodec } from '../verifier/anchoring-codec.ts';
@@ -48,8 +49,10 @@ export interface EvidenceOptions {
    * @default no payloads
    */
   readonly payloads?: PayloadLookup | undefined;
-  /** Asks Certyo for block and transaction of each batch. @default nobody is asked */
+  /** Asks Certyo for block and transaction of each batch; what it does not know is left out. @default nobody is asked */
   readonly client?: CertyoClient | undefined;
+  /** Most questions in a second; `false` for any number. @default 10 */
+  readonly maxRequestsPerSecond?: number | false | undefined;
   /** As for `createVerifier`. */
   readonly codec?: Partial<AnchoringCodec> | undefined;
   readonly signal: AbortSignal;
@@ -65,17 +68,35 @@ const PAGE = 1000;
  *
  * @throws {ConfigurationError} The record has no receipts.
  * @throws {ReceiptError | WindowError} They could not be read.
+ * @throws Certyo's refusal of the key, or that it is away for longer.
  * @example
  * const evidence = await createEvidence({ record, receipts, windows, signal });
  * await writeFile('evidence.json', JSON.stringify(evidence, null, 2));
  */
 export async function createEvidence(options: EvidenceOptions): Promise<EvidenceBundle> {
-  const { receipts, record, signal } = options;
+  const { maxRequestsPerSecond = false, receipts, record, signal } = options;
+  if (maxRequestsPerSecond !== false && !(maxRequestsPerSecond > 0)) {
+    throw wrongOption('maxRequestsPerSecond', 'a positive number or `false`', maxRequestsPerSecond);
+  }
   const history = await receipts.history(record, { signal });
   if (history.length === 0) {
     throw new ConfigurationError('record', 'The ledger has no receipt of this record.');
   }
   const batches = new Batches(options);
+  try {
+    return sealed(options, await gather(options, history, batches));
+  } finally {
+    batches.release();
+  }
+}
+
+type Gathered = Pick<EvidenceBundle, 'versions' | 'windows'>;
+
+async function gather(
+  options: EvidenceOptions,
+  history: readonly KeptReceipt[],
+  batches: Batches,
+): Promise<Gathered> {
   const found = await windowsOf(options, history);
   const versions: EvidenceVersion[] = [];
   for (const receipt of history) {
@@ -88,9 +109,15 @@ export async function createEvidence(options: EvidenceOptions): Promise<Evidence
         .map(({ window: { pipeline, number } }) => ({ pipeline, number })),
     });
   }
-  const windows = await withReceipts(options, found, batches);
+  return { versions, windows: await withReceipts(options, found, batches) };
+}
+
+function sealed(
+  { record, windowDatabase }: EvidenceOptions,
+  { versions, windows }: Gathered,
+): EvidenceBundle {
   const databases = [...new Set(windows.map(({ pipeline }) => pipeline))].map(
-    (pipeline) => [pipeline, windowRecord(pipeline, options.windowDatabase).database] as const,
+    (pipeline) => [pipeline, windowRecord(pipeline, windowDatabase).database] as const,
   );
   const { collection, database, recordId } = record;
   const written = JSON.stringify({
@@ -218,22 +245,30 @@ async function evidenceOf(receipt: KeptReceipt, batches: Batches): Promise<Evide
 
 /** What Certyo says of batches; each is asked about once. */
 class Batches {
-  readonly #options: EvidenceOptions;
+  readonly #codec: EvidenceOptions['codec'];
+  readonly #questions: Questions | null;
+  readonly #signal: AbortSignal;
   readonly #known = new Map<string, JsonValue>();
 
-  constructor(options: EvidenceOptions) {
-    this.#options = options;
+  constructor({ client, codec, maxRequestsPerSecond, signal }: EvidenceOptions) {
+    this.#codec = codec;
+    this.#questions = client === undefined ? null : new Questions(client, maxRequestsPerSecond);
+    this.#signal = signal;
   }
 
   async of(batchId: string): Promise<JsonValue> {
-    const { client, codec, signal } = this.#options;
-    if (client === undefined) return null;
+    if (this.#questions === null) return null;
     const known = this.#known.get(batchId);
     if (known !== undefined) return known;
-    const { raw } = await client.getBatch(batchId, { signal });
-    const seen = (codec?.batch ?? defaultAnchoringCodec.batch)(raw);
+    const answer = await this.#questions.batch(batchId, { signal: this.#signal });
+    const isKnown = answer !== null && answer !== 'none';
+    const seen = isKnown ? (this.#codec?.batch ?? defaultAnchoringCodec.batch)(answer.raw) : null;
     const detail = seen === null ? null : seen.detail;
     this.#known.set(batchId, detail);
     return detail;
+  }
+
+  release(): void {
+    this.#questions?.release();
   }
 }

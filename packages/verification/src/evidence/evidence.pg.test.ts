@@ -124,6 +124,22 @@ describe('createEvidence', () => {
     expect(wrong.versions.map(({ payload }) => payload)).toEqual([null, null, null]);
   });
 
+  test('an API that wants fewer requests is asked again, and a batch that it does not know is left out', async () => {
+    const path = '/api/v1/batches/';
+    const isAbout = ({ path: asked }: { readonly path: string }): boolean => asked.startsWith(path);
+    const before = it.emulator.requests.filter(isAbout).length;
+    it.emulator.faults.add({ kind: 'status', status: 429, match: { path } });
+    const { createdAt: _, digest: __, ...again } = await make();
+    expect(evidence).toMatchObject(again);
+    expect(it.emulator.requests.filter(isAbout).length).toBeGreaterThan(before + 1);
+    it.emulator.faults.add({ kind: 'status', status: 404, match: { path } });
+    const { versions } = await make({ maxRequestsPerSecond: false });
+    expect(versions.some(({ anchor }) => anchor.batchId !== null && anchor.batch === null)).toBe(
+      true,
+    );
+    await expect(make({ maxRequestsPerSecond: 0 })).rejects.toThrow('maxRequestsPerSecond');
+  });
+
   test('a record without receipts, and a store without windows', async () => {
     await expect(make({ record: { ...RECORD, recordId: 'none' } })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',

@@ -1,4 +1,4 @@
-import { createCertyoClient } from '@certyo-cdc/core';
+import { createCertyoClient, WindowError } from '@certyo-cdc/core';
 import type { EmulatorPhase } from '@certyo-cdc/testing';
 import { describe, expect, test } from 'vitest';
 
@@ -134,5 +134,36 @@ describe('createWindowAnchoring', () => {
         expect.objectContaining({ code: 'CONFIG_INVALID' }) as Error,
       );
     }
+  });
+
+  test('I12: who waits for windows that cannot be read can give up', async () => {
+    await using it = await windowRig();
+    await it.fill(1);
+    const { windows } = it;
+    let looks = 0;
+    const unreadable = Object.assign(Object.create(windows) as typeof windows, {
+      closeNow: () => Promise.resolve([]),
+      end: (...args: Parameters<typeof windows.end>) => windows.end(...args),
+      list: () => {
+        looks += 1;
+        return Promise.reject(new WindowError('The windows are away.', { retryable: true }));
+      },
+    });
+    const { client, receipts } = it;
+    const anchoring = createWindowAnchoring({
+      windows: unreadable,
+      receipts,
+      client,
+      pipeline: SHOP,
+      intervalMs: 10,
+    });
+    await anchoring.start();
+    const given = new AbortController();
+    const waiting = anchoring.caughtUp({ signal: given.signal });
+    const outcome = expect(waiting).rejects.toThrow('enough');
+    await expect.poll(() => looks, { timeout: 20_000 }).toBeGreaterThan(2);
+    given.abort(new Error('enough'));
+    await outcome;
+    await anchoring.stop();
   });
 });

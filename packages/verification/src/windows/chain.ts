@@ -16,8 +16,9 @@ import {
   lockChainSql,
   moveChainSql,
   spansSql,
+  windowsSql,
 } from './sql.ts';
-import { type StoredWindow, toStoredWindow, UNKNOWN_CHECKPOINT } from './window.ts';
+import { readWindow, type StoredWindow, toStoredWindow, UNKNOWN_CHECKPOINT } from './window.ts';
 
 interface CallOptions {
   readonly signal: AbortSignal;
@@ -62,18 +63,18 @@ export class WindowChain {
   /**
    * Settles what lives before have staged, by the checkpoint that this one goes on from: what leads to it counts. When nothing
    * does, what is certain is closed, and a window behind it says that nothing is known about the stretch to the checkpoint.
-   * Gives when the open window began, and the time, both by the server's clock.
+   * Gives where the chain ends, and the time by the server's clock.
    */
   async begin(
     source: { readonly name: string; readonly kind: string },
     stored: StoredCheckpoint | null,
-  ): Promise<{ readonly openedAt: string; readonly now: string }> {
+  ): Promise<{ readonly end: ChainEnd; readonly now: string }> {
     const revision = stored?.revision ?? null;
     const position = stored?.checkpoint.position ?? null;
     await this.#query(beginChainSql(this.#schema), [this.#pipeline, revision, position]);
     const { end, now, spans } = await this.#lock();
     const known = spansTo(spans, end.revision, revision);
-    if (known !== null) return { openedAt: end.openedAt, now };
+    if (known !== null) return { end, now };
     const certain = certainSpans(spans, end.revision);
     const unknown: WindowBody = {
       source: stored === null ? null : { name: source.name, ...sourceOf(stored) },
@@ -85,29 +86,51 @@ export class WindowChain {
       committed: null,
       uncounted: UNKNOWN_CHECKPOINT,
     };
-    await this.#append(end, now, [...toWindows(certain), unknown], { revision, position });
+    const bodies = [...toWindows(certain), unknown];
+    const begun = await this.#append(end, now, bodies, { revision, position });
     // One that replaces this very checkpoint may be another instance's, which has not learnt yet that it is replaced.
     await this.#drop(spans.filter((span) => span.replaces !== revision));
-    return { openedAt: now, now };
+    return { end: begun.end, now };
   }
 
   /**
    * Closes a window that ends with the checkpoint of a revision, which is saved. Gives what was closed: nothing where there is
    * nothing between, or where another life of the pipeline has gone on meanwhile.
+   *
+   * @param left Where the chain ended when this life last looked.
+   * @throws WindowError where it does not go on from there: somebody has altered it.
    */
-  async close(revision: string | null): Promise<readonly StoredWindow[]> {
+  async close(
+    revision: string | null,
+    left: ChainEnd,
+  ): Promise<{ readonly closed: readonly StoredWindow[]; readonly end: ChainEnd }> {
     const { end, now, spans } = await this.#lock();
+    if (!(await this.#goesOnFrom(left, end))) throw altered(this.#pipeline, left.number);
     const closing = spansTo(spans, end.revision, revision);
     const last = closing?.at(-1);
-    if (closing === null || last === undefined) return [];
-    const windows = await this.#append(end, now, toWindows(closing), {
+    if (closing === null || last === undefined) return { closed: [], end };
+    const appended = await this.#append(end, now, toWindows(closing), {
       revision,
       position: last.to,
     });
     // With those that replace a checkpoint which another one has replaced: theirs was never saved, and never will be.
     const passed = new Set(closing.map(({ replaces }) => replaces));
     await this.#drop(spans.filter((span) => passed.has(span.replaces)));
-    return windows;
+    return appended;
+  }
+
+  /** Another life of the pipeline may have closed windows since. */
+  async #goesOnFrom(left: ChainEnd, end: ChainEnd): Promise<boolean> {
+    if (end.number === left.number) {
+      return end.hash === left.hash && end.revision === left.revision;
+    }
+    const [next] = await this.#query<{ readonly content: string }>(windowsSql(this.#schema), [
+      this.#pipeline,
+      String(left.number),
+      '1',
+    ]);
+    const content = next === undefined ? null : readWindow(next.content);
+    return end.number > left.number && content?.previousHash === left.hash;
   }
 
   async #append(
@@ -115,8 +138,8 @@ export class WindowChain {
     now: string,
     bodies: readonly WindowBody[],
     next: NextStart,
-  ): Promise<readonly StoredWindow[]> {
-    const windows: StoredWindow[] = [];
+  ): Promise<{ readonly closed: readonly StoredWindow[]; readonly end: ChainEnd }> {
+    const closed: StoredWindow[] = [];
     let { hash, number } = end;
     for (const body of bodies) {
       number += 1;
@@ -136,7 +159,7 @@ export class WindowChain {
         content,
         hash,
       ]);
-      windows.push(window);
+      closed.push(window);
     }
     await this.#query(moveChainSql(this.#schema), [
       this.#pipeline,
@@ -146,7 +169,7 @@ export class WindowChain {
       next.position,
       now,
     ]);
-    return windows;
+    return { closed, end: { ...next, hash, number, openedAt: now } };
   }
 
   async #lock(): Promise<LockedChain> {
@@ -184,6 +207,17 @@ export class WindowChain {
     const { rows } = await this.#executor.query<Row>(sql, parameters, this.#options);
     return rows;
   }
+}
+
+function altered(pipeline: string, number: number): WindowError {
+  return new WindowError(
+    `The chain of windows of pipeline ${JSON.stringify(pipeline)} does not go on behind window ${String(number)}: it was altered, or set back, while the pipeline ran.`,
+    {
+      retryable: false,
+      remedy:
+        'Find out who wrote to `window_chains` or `windows`, and call checkWindows() before the pipeline is started again.',
+    },
+  );
 }
 
 /** Reads a row of `window_chains`. */

@@ -147,6 +147,41 @@ describe('checkWindows, of a chain whose end is gone', () => {
   });
 });
 
+describe('postgresWindowStore, while a pipeline runs', () => {
+  test.each([
+    ['its hash', `UPDATE certyo.window_chains SET hash = repeat('0', 64)`],
+    ['where it ends', `UPDATE certyo.window_chains SET revision = 'unknown'`],
+    [
+      'set back',
+      `UPDATE certyo.window_chains SET number = 1, hash = (SELECT hash FROM certyo.windows WHERE number = 1)`,
+    ],
+    ['set forward', `UPDATE certyo.window_chains SET number = 7`],
+  ])(
+    'the next window that is closed shows that the end of the chain was altered: %s',
+    async (_, tamper) => {
+      await using rig = await windowRig({ windowMs: 100 });
+      await rig.fill(2);
+      const pipeline = await rig.start();
+      await rig.database.query(tamper);
+      let next = 100;
+      await expect
+        .poll(
+          () => {
+            next += 1;
+            rig.source.push([row('insert', next)]);
+            return pipeline.status().state;
+          },
+          { timeout: 20_000 },
+        )
+        .toBe('failed');
+      expect(await pipeline.closed).toMatchObject({
+        code: 'WINDOW_STORE',
+        message: expect.stringContaining('altered') as string,
+      });
+    },
+  );
+});
+
 describe('checkWindows, where Certyo has failed', () => {
   test('a window that could not be anchored is no other one', async () => {
     await using rig = await windowRig();

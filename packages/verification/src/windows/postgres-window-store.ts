@@ -70,6 +70,8 @@ export interface PostgresWindowStore extends WindowStore, AsyncDisposable {
 interface OpenWindow {
   /** Of the newest checkpoint that is known to be saved. */
   revision: string | null;
+  /** Where the chain ended when this life last looked. */
+  end: ChainEnd;
   dueAtMs: number;
   /** Saved since the last window was closed, as far as this life knows. */
   checkpoints: number;
@@ -110,14 +112,15 @@ class Store implements PostgresWindowStore {
   }
 
   async begin({ pipeline, signal, source, stored }: BeginWindowsOptions): Promise<void> {
-    const { now, openedAt } = await this.#writing.write(
+    const { end, now } = await this.#writing.write(
       (executor) =>
         new WindowChain(executor, this.#schema, pipeline, { signal }).begin(source, stored),
       { signal },
     );
-    const ageMs = Date.parse(now) - Date.parse(openedAt);
+    const ageMs = Date.parse(now) - Date.parse(end.openedAt);
     this.#open.set(pipeline, {
       revision: stored?.revision ?? null,
+      end,
       dueAtMs: Date.now() + this.#windowMs - ageMs,
       checkpoints: 0,
     });
@@ -152,11 +155,13 @@ class Store implements PostgresWindowStore {
     if (open === undefined) return [];
     const isDue = Date.now() >= open.dueAtMs || open.checkpoints >= MOST_CHECKPOINTS;
     if (ifDue && !isDue) return [];
-    const { revision } = open;
-    const closed = await this.#writing.write(
-      (executor) => new WindowChain(executor, this.#schema, pipeline, { signal }).close(revision),
+    const { end: left, revision } = open;
+    const { closed, end } = await this.#writing.write(
+      (executor) =>
+        new WindowChain(executor, this.#schema, pipeline, { signal }).close(revision, left),
       { signal },
     );
+    open.end = end;
     open.dueAtMs = Date.now() + this.#windowMs;
     open.checkpoints = 0;
     return closed;

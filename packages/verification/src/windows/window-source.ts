@@ -11,7 +11,7 @@ import type {
   SourceLag,
   StoredCheckpoint,
 } from '@certyo-cdc/core';
-import { batchIterator, sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
+import { abortable, batchIterator, sleep, SYSTEM_TIME } from '@certyo-cdc/core/internal';
 
 import type { PostgresWindowStore } from './postgres-window-store.ts';
 import { windowEvent, windowTable, WINDOW_SOURCE } from './window-event.ts';
@@ -19,6 +19,9 @@ import { windowVersion } from './window.ts';
 
 /** Windows in one batch. */
 const PAGE = 100;
+
+/** Between two tries to read what is away. */
+const LONGEST_RETRY_MS = 1_000;
 
 /** What the source of windows works with. */
 export interface WindowSourceParts {
@@ -104,7 +107,8 @@ class WindowStream implements ChangeStream {
       this.#waiting = [...this.#waiting, { number, resolve }];
     });
     this.#wake();
-    await handedOver;
+    // Windows that cannot be read are tried again without end.
+    await abortable(handedOver, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -140,7 +144,8 @@ class WindowStream implements ChangeStream {
         if (this.#closing.signal.aborted) return null;
         signal.throwIfAborted();
         if (!isRetryable(error)) throw error;
-        await this.#pause(intervalMs);
+        // Also while somebody waits: what is away is not to be asked without a pause.
+        await sleep(SYSTEM_TIME, Math.min(intervalMs, LONGEST_RETRY_MS), signal);
       }
     }
   }

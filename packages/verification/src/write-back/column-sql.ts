@@ -1,19 +1,13 @@
 import { qualifiedName, quoteIdentifier, quoteLiteral } from '@certyo-cdc/postgres';
 
-import { BUILT_IN, type KeyOperators } from './key-operators.ts';
+import { compareKeys, type KeyTerm } from '../store/key-operators.ts';
 import { STATUS_TRIGGER } from './status-trigger.ts';
 import { columnList, type TargetTable } from './target-table.ts';
 
-interface KeyColumn extends KeyOperators {
-  readonly name: string;
-  readonly type: string;
-}
-
-function keyColumns(table: TargetTable): readonly KeyColumn[] {
-  return table.key.map((name, index) => ({
-    ...(table.keyOperators[index] ?? BUILT_IN),
-    name: `t.${quoteIdentifier(name)}`,
-    type: table.info.columns.find((column) => column.name === name)?.typeName ?? 'text',
+function keyTerms(table: TargetTable): readonly KeyTerm[] {
+  return table.keyOperators.map((operators, index) => ({
+    sql: `t.${quoteIdentifier(table.key[index] ?? '')}`,
+    operators,
   }));
 }
 
@@ -31,14 +25,17 @@ function keyNames(table: TargetTable): string {
 }
 
 function isWanted(table: TargetTable): string {
-  return keyColumns(table)
-    .map(({ equals, name, type }, index) => `${name} ${equals} w.k${String(index)}::${type}`)
+  return keyTerms(table)
+    .map(
+      ({ operators: { baseType, equals }, sql }, index) =>
+        `${sql} ${equals} w.k${String(index)}::${baseType}`,
+    )
     .join(' AND ');
 }
 
 function order(table: TargetTable): string {
-  return keyColumns(table)
-    .map(({ name }) => name)
+  return keyTerms(table)
+    .map(({ sql }) => sql)
     .join(', ');
 }
 
@@ -74,29 +71,14 @@ export const SCANNED_ROWS = 5_000;
  */
 export function openRowsSql(table: TargetTable, isContinued: boolean): string {
   const status = `t.${quoteIdentifier(table.status.status)}::text`;
-  const behind = isContinued ? ` WHERE ${behindSql(table)}` : '';
+  const last = table.key.map((_, index) => `$${String(index + 2)}::text`);
+  const behind = isContinued ? ` WHERE ${compareKeys(keyTerms(table), 'greater', last)}` : '';
   const most = String(SCANNED_ROWS);
   return `SELECT p.* FROM (
   SELECT ${columnList(table)}, (${status} IS DISTINCT FROM 'anchored')::text AS is_open,
     pg_catalog.row_number() OVER (ORDER BY ${order(table)}) AS n
   FROM ${qualifiedName(table.name)} AS t${behind} ORDER BY ${order(table)} LIMIT ${most}) AS p
 WHERE p.is_open = 'true' OR p.n = ${most} ORDER BY p.n LIMIT $1::int4`;
-}
-
-/** Behind the row whose key texts are $2 and following. Built-in operators compare row-wise, which an index answers. */
-function behindSql(table: TargetTable): string {
-  const columns = keyColumns(table).map((column, index) => ({
-    ...column,
-    value: `$${String(index + 2)}::text::${column.type}`,
-  }));
-  if (columns.every(({ greater }) => greater === BUILT_IN.greater)) {
-    const values = columns.map(({ value }) => value).join(', ');
-    return `ROW(${order(table)}) ${BUILT_IN.greater} ROW(${values})`;
-  }
-  return columns.reduceRight((rest, { equals, greater, name, value }) => {
-    const more = `${name} ${greater} ${value}`;
-    return rest === '' ? more : `(${more} OR ${name} ${equals} ${value} AND ${rest})`;
-  }, '');
 }
 
 /** $1 oid. The triggers that an UPDATE of a row sets off, but ours. */

@@ -16,7 +16,7 @@ import {
   type TypeRegistry,
 } from '@certyo-cdc/postgres';
 
-import { type KeyOperators, readKeyOperators } from './key-operators.ts';
+import { type KeyOperators, readKeyOperators } from '../store/key-operators.ts';
 import { namesOf, type StatusColumns } from './status-columns.ts';
 import { hasTriggerSql } from './status-trigger.ts';
 
