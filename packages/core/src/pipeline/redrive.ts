@@ -1,4 +1,5 @@
 import type { DeadLetter, DeadLetterStore } from '../dead-letter/dead-letter-store.ts';
+import { splitLane } from '../sink/lane.ts';
 import { sentBeforeParking } from './confirm.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { UNMAPPED_ITEM_INDEX } from './intake.ts';
@@ -83,7 +84,8 @@ function deliverLetter<Item, Row extends object>(
   if (parsed === undefined) return Promise.resolve('rejected');
   const bytes = Buffer.byteLength(letter.item);
   const { eventId, itemIndex, lane } = letter;
-  const item = new WorkItem<Item>(parsed, lane, bytes, eventId, itemIndex, null, null);
+  const [place, name] = splitLane(lane);
+  const item = new WorkItem<Item>(parsed, place, name, bytes, eventId, itemIndex, null, null);
   item.sentSinceMs = sentBeforeParking(letter.parkedAtMs, context.sink.idempotencyWindowMs);
   let isOver = false;
   let outcome: RedriveOutcome = 'rejected';
