@@ -43,24 +43,6 @@ export function readAnswer(
   nowMs: number,
   parse: (text: string) => JsonValue = parseJson,
 ): CertyoAnswer {
-  checkAnswer(what, answer, nowMs);
-  const { status } = answer;
-  const correlationId = readCorrelationId(answer);
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(answer.body);
-  } catch {
-    throw invalid(what, status, 'is not UTF-8');
-  }
-  try {
-    return { status, body: parse(text), correlationId };
-  } catch {
-    throw invalid(what, status, 'is not JSON: a proxy or login page may be in between');
-  }
-}
-
-/** Throws what `readAnswer` throws for an answer whose body need not be looked at. */
-export function checkAnswer(what: string, answer: HttpAnswer, nowMs: number): void {
   const { status } = answer;
   const correlationId = readCorrelationId(answer);
   if (status < 200 || status > 299) {
@@ -79,6 +61,17 @@ export function checkAnswer(what: string, answer: HttpAnswer, nowMs: number): vo
   }
   const type = answer.header('content-type');
   if (type !== null && !/^application\/([\w.-]+\+)?json\b/iu.test(type)) {
+    throw invalid(what, status, 'is not JSON: a proxy or login page may be in between');
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(answer.body);
+  } catch {
+    throw invalid(what, status, 'is not UTF-8');
+  }
+  try {
+    return { status, body: parse(text), correlationId };
+  } catch {
     throw invalid(what, status, 'is not JSON: a proxy or login page may be in between');
   }
 }

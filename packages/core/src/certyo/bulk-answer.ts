@@ -24,19 +24,8 @@ export type BulkVerdict =
   | { readonly type: 'unconfirmed' };
 
 const UNCONFIRMED: BulkVerdict = Object.freeze({ type: 'unconfirmed' });
-/** Members of an answer that may hold entries. */
-export const LISTS: readonly string[] = [
-  'results',
-  'records',
-  'items',
-  'data',
-  'accepted',
-  'rejected',
-  'failed',
-  'errors',
-];
-/** Those whose entries have failed. */
-export const FAILED_LISTS: ReadonlySet<string> = new Set(['rejected', 'failed', 'errors']);
+const LISTS = ['results', 'records', 'items', 'data', 'accepted', 'rejected', 'failed', 'errors'];
+const FAILED_LISTS = new Set(['rejected', 'failed', 'errors']);
 const IDENTIFYING = [
   'database',
   'collection',

@@ -4,10 +4,9 @@ import { ConfigurationError } from '../errors/configuration-error.ts';
 import type { JsonValue } from '../event/json.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { CertyoAnswer } from './api-answer.ts';
-import { checkAnswer, readAnswer } from './api-answer.ts';
-import type { BulkItem } from './bulk-answer.ts';
+import { readAnswer } from './api-answer.ts';
 import { normalizeClientOptions, type CertyoClientOptions } from './client-options.ts';
-import { type CertyoCodecs, defaultCodecs } from './codecs.ts';
+import type { CertyoCodecs } from './codecs.ts';
 import { toAccepted, toPage, toSnapshot, toVerification } from './client-answers.ts';
 import { apiPath, bulkItems, checkRequest, isRecordList, toRecordBody } from './client-requests.ts';
 import type {
@@ -23,8 +22,6 @@ import type {
 } from './certyo-types.ts';
 import { describeRequest, HttpTransport, type CertyoRequest } from './http-transport.ts';
 import { querySchema, verifyPayloadSchema, verifySchema } from './schemas.ts';
-import type { Verdict } from '../sink/sink.ts';
-import { readUniformAnswer } from './uniform-answer.ts';
 import { parseJson } from '../json/parse-json.ts';
 import type { VerifyRecordRequest } from './verify-body.ts';
 
@@ -83,19 +80,7 @@ export interface CertyoClient extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** The method of clients that may give the answer to a bulk request without parsing it. */
-export const SEND_BULK: unique symbol = Symbol.for('@certyo-cdc/send-bulk/1');
-
-/** A client that gives the verdicts on records that are all accepted, or else the answer. */
-export interface BulkSender {
-  [SEND_BULK](
-    request: CertyoRequest,
-    items: readonly BulkItem[],
-    options: CallOptions,
-  ): Promise<readonly Verdict[] | CertyoAnswer>;
-}
-
-class HttpCertyoClient implements CertyoClient, BulkSender {
+class HttpCertyoClient implements CertyoClient {
   readonly tenantId: string;
   readonly baseUrl: string;
   readonly scope: string;
@@ -116,22 +101,6 @@ class HttpCertyoClient implements CertyoClient, BulkSender {
   async send(request: CertyoRequest, options: CallOptions = {}): Promise<CertyoAnswer> {
     const answer = await this.#transport.send(request, options.signal ?? NEVER);
     return readAnswer(describeRequest(request), answer, this.#now(), parserOf(request));
-  }
-
-  async [SEND_BULK](
-    request: CertyoRequest,
-    items: readonly BulkItem[],
-    options: CallOptions,
-  ): Promise<readonly Verdict[] | CertyoAnswer> {
-    const answer = await this.#transport.send(request, options.signal ?? NEVER);
-    const what = describeRequest(request);
-    const nowMs = this.#now();
-    if (this.codecs.decodeBulk === defaultCodecs.decodeBulk) {
-      checkAnswer(what, answer, nowMs);
-      const verdicts = readUniformAnswer(answer.body, items);
-      if (verdicts !== null) return verdicts;
-    }
-    return readAnswer(what, answer, nowMs, parserOf(request));
   }
 
   async ingestRecord(record: CertyoRecord, options?: CallOptions): Promise<AcceptedRecord> {

@@ -8,9 +8,8 @@ import type {
   Verdict,
 } from '../sink/sink.ts';
 import { encodeItems } from './bulk-envelope.ts';
-import { type BulkSender, type CertyoClient, SEND_BULK } from './certyo-client.ts';
+import type { CertyoClient } from './certyo-client.ts';
 import { deserializeItem, serializeItem, type CertyoItem } from './certyo-item.ts';
-import type { CertyoRequest } from './http-transport.ts';
 import { toAccepted } from './client-answers.ts';
 import { apiPath } from './client-requests.ts';
 import { defaultCodecs } from './codecs.ts';
@@ -218,13 +217,7 @@ class CertyoSink implements Sink<CertyoItem> {
             tenantId,
           );
     const path = apiPath('records/bulk');
-    const request: CertyoRequest = { method: 'POST', path, body };
-    const client: CertyoClient & Partial<BulkSender> = this.#client;
-    const answer =
-      client[SEND_BULK] === undefined
-        ? await client.send(request, { signal })
-        : await client[SEND_BULK](request, items, { signal });
-    if (!('status' in answer)) return answer;
+    const answer = await this.#client.send({ method: 'POST', path, body }, { signal });
     const verdicts = codecs.decodeBulk(answer.body, items);
     return items.map((_item, index) =>
       bulkVerdict(verdicts[index] ?? { type: 'unconfirmed' }, answer.status),

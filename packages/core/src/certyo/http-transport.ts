@@ -21,7 +21,7 @@ export interface CertyoRequest {
 /** An answer of whatever status, as bytes. */
 export interface HttpAnswer {
   readonly status: number;
-  readonly body: Buffer;
+  readonly body: Uint8Array;
   header(name: string): string | null;
 }
 
@@ -117,7 +117,7 @@ export class HttpTransport {
     };
   }
 
-  async #read(response: Dispatcher.ResponseData, what: string): Promise<Buffer> {
+  async #read(response: Dispatcher.ResponseData, what: string): Promise<Uint8Array> {
     const { maxResponseBytes } = this.#options;
     const parts: Uint8Array[] = [];
     let bytes = 0;
