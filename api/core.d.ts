@@ -1994,8 +1994,8 @@ declare class ByteWriter {
     /** Makes room for `more` bytes and gives the bytes to write to, from `length` on. */
     room(more: number): Buffer$1;
     byte(code: number): void;
-    /** Text of which every character is ASCII. */
-    ascii(text: string): void;
+    /** Text of which every character is ASCII, or its first characters. */
+    ascii(text: string, length?: number): void;
     text(text: string): void;
     /** A JSON string of text, as JSON.stringify writes it. */
     quotedText(text: string): void;
@@ -2010,6 +2010,8 @@ declare class ByteWriter {
      * the `start` that was asked for last.
      */
     view(start?: number): Buffer$1;
+    /** Copies what was written to a place that has room for it. */
+    copyTo(target: Uint8Array, at: number): void;
     /** A copy of what was written. */
     slice(): Buffer$1;
     toString(): string;

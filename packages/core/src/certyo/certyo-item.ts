@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { DeadLetterError } from '../errors/store-error.ts';
+import { laneText, placeOfLane } from '../sink/lane.ts';
 import { itemOriginSchema, type ItemOrigin } from './item-origin.ts';
 import type { UnavailableColumns } from './unavailable-policy.ts';
 
@@ -37,27 +38,16 @@ const itemSchema = z.strictObject({
 
 /** The lane of a record, a JSON array of its three names: all its versions go one after the other. */
 export function laneOf({ collection, database, recordId }: CertyoItem): string {
-  if (place.database !== database || place.collection !== collection) {
-    const names = JSON.stringify([database, collection]);
-    place = { database, collection, prefix: `${names.slice(0, -1)},` };
-  }
-  return NEEDS_NO_ESCAPE.test(recordId)
-    ? `${place.prefix}"${recordId}"]`
-    : `${place.prefix}${JSON.stringify(recordId)}]`;
+  return laneText(placeOfLane(database, collection), recordId);
 }
-
-const NEEDS_NO_ESCAPE = /^[\w.:-]*$/u;
-
-/** Of the newest lane: records of one place come one after the other. */
-let place: { readonly database: string; readonly collection: string; readonly prefix: string } = {
-  database: '',
-  collection: '',
-  prefix: '["","",',
-};
 
 /** Text for a dead letter. */
 export function serializeItem(item: CertyoItem): string {
-  return JSON.stringify({ ...item, body: item.body.toString('utf8') });
+  // Named one by one: what the writer makes has getters, which a spread does not see.
+  const { body, collection, database, idempotencyKey, origin, recordId, recordVersion } = item;
+  const { unavailable } = item;
+  const names = { database, collection, recordId, recordVersion, idempotencyKey };
+  return JSON.stringify({ ...names, body: body.toString('utf8'), unavailable, origin });
 }
 
 /** Reads what `serializeItem` wrote, byte for byte the same body. */

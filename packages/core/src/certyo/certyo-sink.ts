@@ -7,12 +7,15 @@ import type {
   Sink,
   Verdict,
 } from '../sink/sink.ts';
+import { encodeItems } from './bulk-envelope.ts';
 import type { CertyoClient } from './certyo-client.ts';
-import { deserializeItem, laneOf, serializeItem, type CertyoItem } from './certyo-item.ts';
+import { deserializeItem, serializeItem, type CertyoItem } from './certyo-item.ts';
 import { toAccepted } from './client-answers.ts';
 import { apiPath } from './client-requests.ts';
+import { defaultCodecs } from './codecs.ts';
 import { confirmItems } from './confirm-items.ts';
 import { toDrafts } from './event-drafts.ts';
+import type { RecordDraft } from './record-draft.ts';
 import { SinkReceipts } from './sink-receipts.ts';
 import {
   normalizeSinkOptions,
@@ -27,9 +30,7 @@ import {
   type RequestKind,
 } from './sink-verdicts.ts';
 import { unavailableVerdict } from './unavailable-policy.ts';
-
-/** What a bulk request adds to each record at most, with a margin for another envelope. */
-const ENVELOPE_BYTES = 64;
+import { bodyLength, ENVELOPE_BYTES, type WrittenRecord } from './written-record.ts';
 
 class CertyoSink implements Sink<CertyoItem> {
   readonly name: string;
@@ -60,13 +61,16 @@ class CertyoSink implements Sink<CertyoItem> {
   }
 
   prepare(event: ChangeEvent): readonly Prepared<CertyoItem>[] {
-    const prepared: Prepared<CertyoItem>[] = [];
-    for (const draft of toDrafts(event, this.#options.rules)) {
-      const origin = this.#receipts?.origin(event, draft.operationType) ?? null;
-      const item = this.#options.writer.write(draft, origin);
-      prepared.push({ lane: laneOf(item), bytes: item.body.length + ENVELOPE_BYTES, item });
-    }
-    return prepared;
+    const drafts = toDrafts(event, this.#options.rules);
+    const [only] = drafts;
+    // Not by map for the many that have one: an array that is pushed to has room for more.
+    if (only !== undefined && drafts.length === 1) return [this.#write(only, event)];
+    return drafts.map((draft) => this.#write(draft, event));
+  }
+
+  #write(draft: RecordDraft, event: ChangeEvent): WrittenRecord {
+    const origin = this.#receipts?.origin(event, draft.operationType) ?? null;
+    return this.#options.writer.write(draft, origin);
   }
 
   async deliver(
@@ -74,7 +78,10 @@ class CertyoSink implements Sink<CertyoItem> {
     { signal }: DeliverOptions,
   ): Promise<readonly Verdict[]> {
     const settled = await this.#withoutSending(items, signal);
-    const sendable = items.filter((_item, index) => settled[index] === null);
+    const sendable =
+      settled === null ? items : items.filter((_item, index) => settled[index] === null);
+    const end = this.#endOfChunk(sendable, 0);
+    if (settled === null && end === items.length) return this.#sendAndKeep(items, signal);
     const answers: Verdict[] = [];
     // The pipeline keeps to the limits already; a batch that does not is cut.
     for (let from = 0; from < sendable.length;) {
@@ -82,7 +89,7 @@ class CertyoSink implements Sink<CertyoItem> {
       answers.push(...(await this.#sendAndKeep(sendable.slice(from, to), signal)));
       from = to;
     }
-    return merged(settled, answers);
+    return settled === null ? answers : merged(settled, answers);
   }
 
   async confirm(
@@ -130,17 +137,19 @@ class CertyoSink implements Sink<CertyoItem> {
   /** The verdict on an item that is not to be sent at all. */
   #refuse(item: CertyoItem): Verdict | null {
     const { maxRecordBytes, unavailable } = this.#options;
-    if (item.body.length > maxRecordBytes) return tooLargeVerdict(item, maxRecordBytes);
+    if (bodyLength(item) > maxRecordBytes) return tooLargeVerdict(item, maxRecordBytes);
     return item.unavailable === undefined
       ? null
       : unavailableVerdict(item.unavailable, unavailable);
   }
 
-  /** The verdicts on items that are not sent: refused, or skipped; null for what is to be sent. */
+  /** The verdicts on items that are not sent: refused, or skipped; null for what is to be sent. Null where all are. */
   async #withoutSending(
     items: readonly CertyoItem[],
     signal: AbortSignal,
-  ): Promise<readonly (Verdict | null)[]> {
+  ): Promise<readonly (Verdict | null)[] | null> {
+    const areAllSendable = items.every((item) => this.#refuse(item) === null);
+    if (this.#receipts === null && areAllSendable) return null;
     const refusals = items.map((item) => this.#refuse(item));
     const sendable = items.filter((_item, index) => refusals[index] === null);
     if (this.#receipts === null || sendable.length === 0) return refusals;
@@ -170,7 +179,8 @@ class CertyoSink implements Sink<CertyoItem> {
   #endOfChunk(items: readonly CertyoItem[], from: number): number {
     let bytes = 0;
     for (let index = from; index < items.length; index += 1) {
-      bytes += (items[index]?.body.length ?? 0) + ENVELOPE_BYTES;
+      const item = items[index];
+      if (item !== undefined) bytes += bodyLength(item) + ENVELOPE_BYTES;
       const isFull = index - from === this.maxBatchItems || bytes > this.maxBatchBytes;
       if (isFull && index > from) return index;
     }
@@ -199,8 +209,13 @@ class CertyoSink implements Sink<CertyoItem> {
 
   async #sendBulk(items: readonly CertyoItem[], signal: AbortSignal): Promise<readonly Verdict[]> {
     const { codecs, tenantId } = this.#client;
-    const bodies = items.map((item) => item.body);
-    const body = codecs.encodeBulk(bodies, tenantId);
+    const body =
+      codecs.encodeBulk === defaultCodecs.encodeBulk
+        ? encodeItems(items)
+        : codecs.encodeBulk(
+            items.map((item) => item.body),
+            tenantId,
+          );
     const path = apiPath('records/bulk');
     const answer = await this.#client.send({ method: 'POST', path, body }, { signal });
     const verdicts = codecs.decodeBulk(answer.body, items);

@@ -34,6 +34,9 @@ export class ByteWriter {
   #views: Buffer[] = [];
   #viewed: Buffer | null = null;
   #viewedFrom = 0;
+  /** By length, of all of `#copied` up to there. */
+  #wholes: Buffer[] = [];
+  #copied: Buffer | null = null;
 
   constructor(capacity: number = 4096) {
     this.#capacity = capacity;
@@ -64,12 +67,11 @@ export class ByteWriter {
     this.room(1)[this.length++] = code;
   }
 
-  /** Text of which every character is ASCII. */
-  ascii(text: string): void {
-    const { length } = text;
+  /** Text of which every character is ASCII, or its first characters. */
+  ascii(text: string, length: number = text.length): void {
     const bytes = this.room(length);
     if (length > SHORT) {
-      this.length += bytes.write(text, this.length, 'latin1');
+      this.length += bytes.write(text, this.length, length, 'latin1');
       return;
     }
     let at = this.length;
@@ -107,8 +109,10 @@ export class ByteWriter {
   /** Bytes as they are. */
   copy(from: Uint8Array, start: number, end: number): void {
     const bytes = this.room(end - start);
-    if (end - start > SHORT) bytes.set(from.subarray(start, end), this.length);
-    else {
+    if (end - start > SHORT) {
+      const isWhole = start === 0 && end === from.length;
+      bytes.set(isWhole ? from : from.subarray(start, end), this.length);
+    } else {
       let at = this.length;
       for (let index = start; index < end; index += 1) bytes[at++] = from[index] as number;
     }
@@ -152,6 +156,20 @@ export class ByteWriter {
       this.#viewedFrom = start;
     }
     return (this.#views[length] ??= this.bytes.subarray(start, this.length));
+  }
+
+  /** Copies what was written to a place that has room for it. */
+  copyTo(target: Uint8Array, at: number): void {
+    const { length } = this;
+    if (length >= MOST_VIEWS) {
+      this.bytes.copy(target, at, 0, length);
+      return;
+    }
+    if (this.#copied !== this.bytes) {
+      this.#wholes = [];
+      this.#copied = this.bytes;
+    }
+    target.set((this.#wholes[length] ??= this.bytes.subarray(0, length)), at);
   }
 
   /** A copy of what was written. */

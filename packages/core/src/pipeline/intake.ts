@@ -2,6 +2,7 @@ import { CdcError } from '../errors/cdc-error.ts';
 import { MappingError } from '../errors/value-error.ts';
 import { isRowChange, type ChangeEvent } from '../event/change-event.ts';
 import { redactedCause } from '../mapper/internal/redacted-cause.ts';
+import { type PlacedLane, splitLane } from '../sink/lane.ts';
 import type { Prepared } from '../sink/sink.ts';
 import type { ChangeBatch, ChangeStream } from '../source/change-source.ts';
 import { type Counted, SharedOutcome, Tally } from '../windows/tally.ts';
@@ -203,7 +204,7 @@ export class Intake<Item, Row extends object> {
   }
 
   #add(
-    piece: Prepared<Item>,
+    piece: Prepared<Item> & Partial<PlacedLane>,
     part: number,
     event: ChangeEvent<Row>,
     entry: AckEntry,
@@ -212,13 +213,16 @@ export class Intake<Item, Row extends object> {
     alone: boolean = false,
   ): void {
     const { dispatcher, parking, sentSince } = this.#parts;
-    const item = new WorkItem(piece.item, piece.lane, piece.bytes, event.id, part, entry, table);
+    const { bytes, item: made } = piece;
+    let { laneName: name, lanePlace: place } = piece;
+    if (place === undefined || name === undefined) [place, name] = splitLane(piece.lane);
+    const item = new WorkItem(made, place, name, bytes, event.id, part, entry, table);
     item.alone = alone;
     item.counted = counted;
     item.sentSinceMs = sentSince(event.transaction?.committedAt);
     this.#context.tracker.hold(entry);
     dispatcher.admit(item);
-    if (parking.isBlocked(item.lane)) {
+    if (parking.blockedLanes > 0 && parking.isBlocked(item.lane)) {
       parking.parkItem(item, null, () => dispatcher.finish(item, 'parked'));
     } else dispatcher.lanes.push(item);
   }

@@ -1,6 +1,6 @@
 import type { DeadLetter, DeadLetterStore } from '../dead-letter/dead-letter-store.ts';
+import { splitLane } from '../sink/lane.ts';
 import type { Dispatcher } from './dispatcher.ts';
-
 import { UNMAPPED_ITEM_INDEX, type Parking } from './parking.ts';
 import type { RunContext } from './run-context.ts';
 import { WorkItem, type RedriveOutcome } from './work-item.ts';
@@ -82,7 +82,8 @@ function deliverLetter<Item, Row extends object>(
   if (parsed === undefined) return Promise.resolve('rejected');
   const bytes = Buffer.byteLength(letter.item);
   const { eventId, itemIndex, lane } = letter;
-  const item = new WorkItem<Item>(parsed, lane, bytes, eventId, itemIndex, null, null);
+  const [place, name] = splitLane(lane);
+  const item = new WorkItem<Item>(parsed, place, name, bytes, eventId, itemIndex, null, null);
   // A redrive may have sent it and not lived to remove the letter.
   item.sentSinceMs = letter.sentSinceMs ?? -Infinity;
   let isOver = false;

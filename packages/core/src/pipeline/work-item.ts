@@ -1,3 +1,4 @@
+import { laneText } from '../sink/lane.ts';
 import type { Counted } from '../windows/tally.ts';
 import type { AckEntry } from './ack-tracker.ts';
 
@@ -12,7 +13,9 @@ export type RedriveOutcome = 'delivered' | 'rejected';
 /** One prepared item on its way. A class so that all have one shape. */
 export class WorkItem<Item> {
   readonly item: Item;
-  readonly lane: string;
+  /** The two parts of its lane. */
+  readonly lanePlace: string;
+  readonly laneName: string;
   readonly bytes: number;
   readonly eventId: string;
   /** Number of the item within its event. */
@@ -38,7 +41,8 @@ export class WorkItem<Item> {
 
   constructor(
     item: Item,
-    lane: string,
+    lanePlace: string,
+    laneName: string,
     bytes: number,
     eventId: string,
     itemIndex: number,
@@ -46,12 +50,17 @@ export class WorkItem<Item> {
     table: TableLoad | null,
   ) {
     this.item = item;
-    this.lane = lane;
+    this.lanePlace = lanePlace;
+    this.laneName = laneName;
     this.bytes = bytes;
     this.eventId = eventId;
     this.itemIndex = itemIndex;
     this.entry = entry;
     this.table = table;
+  }
+
+  get lane(): string {
+    return laneText(this.lanePlace, this.laneName);
   }
 }
 
