@@ -71,6 +71,8 @@ test('a slot that nobody reads ends the audit, and does not hold it for ever', a
   await using rig = await auditRig({ rows: 5 });
   const slot = rig.db.database;
   await rig.db.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [slot]);
+  // Something that the slot has not confirmed.
+  await rig.db.query("UPDATE public.orders SET state = 'paid'");
   await expect(rig.run({ catchUp: { slot, stallMs: 200 } })).rejects.toMatchObject({
     code: 'SOURCE_SETUP',
     message: expect.stringContaining('stood still for 200 ms and nobody reads it') as string,
