@@ -108,3 +108,46 @@ describe('rowsSql', () => {
     }
   });
 });
+
+describe('lookupSql', () => {
+  test('a key is within the range by the collation of its column, also where the row is gone', async () => {
+    await using database = await testDatabase();
+    await database.query(`CREATE DOMAIN public.code AS text`);
+    await database.query(
+      `CREATE TABLE public.items (id text COLLATE "en-x-icu", c public.code COLLATE "C", PRIMARY KEY (id, c))`,
+    );
+    await database.query(`INSERT INTO public.items VALUES ('B1', 'b'), ('b', 'B')`);
+    const session = openStoreSession(
+      normalizePostgresStoreOptions({ connection: database.url }),
+      'rows',
+    );
+    try {
+      const settings = { schema: 'public', name: 'items', key: null, where: null };
+      const shape = await describeTable(
+        session,
+        { ...settings, from: ['a'], to: ['b', 'a'], softDelete: false },
+        { database: 'd', signal },
+      );
+      const range = rowsSql(shape, { after: null, upTo: null });
+      expect((await session.query<{ readonly c0: string }>(range, [], { signal })).rows).toEqual([
+        { c0: 'b', c1: 'B' },
+      ]);
+      const ids = ['b', 'B', 'b', 'A1', 'C1', 'a1'];
+      const found = await session.query<{ readonly isInRange: string }>(
+        lookupSql(shape),
+        [ids, ['B', '', 'b', '', '', '']],
+        { signal },
+      );
+      expect(found.rows.map(({ isInRange }) => isInRange)).toEqual([
+        'true',
+        'false',
+        'false',
+        'true',
+        'false',
+        'true',
+      ]);
+    } finally {
+      await session.close();
+    }
+  });
+});
