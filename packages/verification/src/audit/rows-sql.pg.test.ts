@@ -41,6 +41,13 @@ const KEYS: readonly (readonly [title: string, setup: string, columns: string, v
       `CASE i % 3 WHEN 0 THEN i::numeric(9,2) WHEN 1 THEN i::numeric ELSE -i::numeric(9,4) END`,
     ],
     [
+      'a domain over an enumeration, and one over a list of it',
+      `CREATE TYPE public.mood AS ENUM ('low', 'mid', 'high'); CREATE DOMAIN public.code AS public.mood;
+     CREATE DOMAIN public.codes AS public.mood[]`,
+      'id public.code, ids public.codes, n int, PRIMARY KEY (id, ids, n)',
+      `('{low,mid,high}'::public.mood[])[1 + i % 3], ARRAY[('{low,mid,high}'::public.mood[])[1 + i % 2]], i`,
+    ],
+    [
       'padded text and bits',
       'SELECT 1',
       'a character(6), b bit(3), PRIMARY KEY (a, b)',

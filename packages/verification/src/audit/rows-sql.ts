@@ -43,7 +43,7 @@ export function lookupSql(shape: TableShape): string {
   );
   const on = shape.key.map(
     ({ name, operators }, index) =>
-      `t.${quoteIdentifier(name)} ${operators.equals} k.certyo_k${String(index)}`,
+      `t.${quoteIdentifier(name)}${operators.cast} ${operators.equals} k.certyo_k${String(index)}`,
   );
   // By the collation of the column, as the rows of a part are: it decides also where there is no row. The type alone has another.
   const range = rangeConditions(shape, (index) => {
