@@ -38,6 +38,14 @@ function types(verdicts: readonly Verdict[]): string {
 }
 
 describe('certyoSink', () => {
+  test('nothing to deliver is no request', async () => {
+    await using emulator = await startCertyoEmulator();
+    const sink = connect(emulator);
+    expect(await deliver(sink, [])).toEqual([]);
+    expect(emulator.requests).toEqual([]);
+    await sink.close?.();
+  });
+
   test('delivers one record, and many in bulk, with a receipt for each', async () => {
     await using emulator = await startCertyoEmulator();
     const sink = connect(emulator);

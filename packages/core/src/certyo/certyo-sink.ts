@@ -81,7 +81,8 @@ class CertyoSink implements Sink<CertyoItem> {
     const sendable =
       settled === null ? items : items.filter((_item, index) => settled[index] === null);
     const end = this.#endOfChunk(sendable, 0);
-    if (settled === null && end === items.length) return this.#sendAndKeep(items, signal);
+    if (settled === null && end === items.length && end > 0)
+      return this.#sendAndKeep(items, signal);
     const answers: Verdict[] = [];
     // The pipeline keeps to the limits already; a batch that does not is cut.
     for (let from = 0; from < sendable.length;) {

@@ -41,6 +41,13 @@ const KEYS: readonly (readonly [title: string, setup: string, columns: string, v
       `CASE i % 3 WHEN 0 THEN i::numeric(9,2) WHEN 1 THEN i::numeric ELSE -i::numeric(9,4) END`,
     ],
     [
+      'a domain over an enumeration, and one over a list of it',
+      `CREATE TYPE public.mood AS ENUM ('low', 'mid', 'high'); CREATE DOMAIN public.code AS public.mood;
+     CREATE DOMAIN public.codes AS public.mood[]`,
+      'id public.code, ids public.codes, n int, PRIMARY KEY (id, ids, n)',
+      `('{low,mid,high}'::public.mood[])[1 + i % 3], ARRAY[('{low,mid,high}'::public.mood[])[1 + i % 2]], i`,
+    ],
+    [
       'padded text and bits',
       'SELECT 1',
       'a character(6), b bit(3), PRIMARY KEY (a, b)',
@@ -103,6 +110,49 @@ describe('rowsSql', () => {
         shape.key.map((__, index) => ends.map((end) => end[index] ?? '')),
       );
       expect(found.filter((row) => row['found'] === 'true')).toHaveLength(29);
+    } finally {
+      await session.close();
+    }
+  });
+});
+
+describe('lookupSql', () => {
+  test('a key is within the range by the collation of its column, also where the row is gone', async () => {
+    await using database = await testDatabase();
+    await database.query(`CREATE DOMAIN public.code AS text`);
+    await database.query(
+      `CREATE TABLE public.items (id text COLLATE "en-x-icu", c public.code COLLATE "C", PRIMARY KEY (id, c))`,
+    );
+    await database.query(`INSERT INTO public.items VALUES ('B1', 'b'), ('b', 'B')`);
+    const session = openStoreSession(
+      normalizePostgresStoreOptions({ connection: database.url }),
+      'rows',
+    );
+    try {
+      const settings = { schema: 'public', name: 'items', key: null, where: null };
+      const shape = await describeTable(
+        session,
+        { ...settings, from: ['a'], to: ['b', 'a'], softDelete: false },
+        { database: 'd', signal },
+      );
+      const range = rowsSql(shape, { after: null, upTo: null });
+      expect((await session.query<{ readonly c0: string }>(range, [], { signal })).rows).toEqual([
+        { c0: 'b', c1: 'B' },
+      ]);
+      const ids = ['b', 'B', 'b', 'A1', 'C1', 'a1'];
+      const found = await session.query<{ readonly isInRange: string }>(
+        lookupSql(shape),
+        [ids, ['B', '', 'b', '', '', '']],
+        { signal },
+      );
+      expect(found.rows.map(({ isInRange }) => isInRange)).toEqual([
+        'true',
+        'false',
+        'false',
+        'true',
+        'false',
+        'true',
+      ]);
     } finally {
       await session.close();
     }

@@ -43,9 +43,13 @@ export function lookupSql(shape: TableShape): string {
   );
   const on = shape.key.map(
     ({ name, operators }, index) =>
-      `t.${quoteIdentifier(name)} ${operators.equals} k.certyo_k${String(index)}`,
+      `t.${quoteIdentifier(name)}${operators.cast} ${operators.equals} k.certyo_k${String(index)}`,
   );
-  const range = rangeConditions(shape, (index) => `k.certyo_k${String(index)}`);
+  // By the collation of the column, as the rows of a part are: it decides also where there is no row. The type alone has another.
+  const range = rangeConditions(shape, (index) => {
+    const column = `t.${quoteIdentifier(shape.key[index]?.name ?? '')}`;
+    return `(CASE WHEN false THEN ${column} ELSE k.certyo_k${String(index)} END)`;
+  });
   const { where: condition } = shape.settings;
   return `SELECT (t.${quoteIdentifier(shape.key[0]?.name ?? '')} IS NOT NULL)::text AS found, t.xmin::text AS writer,
   (${range.length === 0 ? 'true' : range.join(' AND ')})::text AS "isInRange",

@@ -54,6 +54,38 @@ describe('Service', () => {
     await expect(service.closed).resolves.toBeNull();
   });
 
+  test('what kept it from seeing whether a round is due is over when it sees that none is', async () => {
+    let looks = 0;
+    const { said, service } = serviceOf({
+      isDue: async () => {
+        looks += 1;
+        if (looks === 1) throw new ReceiptError('The ledger is away.', { retryable: true });
+        return false;
+      },
+    });
+    await service.start();
+    await expect.poll(() => looks).toBeGreaterThan(2);
+    expect(said).toEqual(['idle to running', 'The ledger is away.']);
+    expect(service.interruption).toBeNull();
+    await service.stop();
+  });
+
+  test('what kept a round from its end is told until one has ended, also when none is due', async () => {
+    let looks = 0;
+    const { rounds, service } = serviceOf({
+      isDue: async () => {
+        looks += 1;
+        return looks === 1;
+      },
+    });
+    await service.start();
+    await expect.poll(() => rounds.length).toBe(1);
+    rounds[0]?.fail(new ReceiptError('The API is away.', { retryable: true }));
+    await expect.poll(() => looks).toBeGreaterThan(2);
+    expect(service.interruption).toMatchObject({ message: 'The API is away.' });
+    await service.stop();
+  });
+
   test('drained while it runs it finishes the round, and what was asked for beside it', async () => {
     const { rounds, service } = serviceOf();
     await service.start();

@@ -43,6 +43,8 @@ export class Service<Result> {
   #state: VerifierState = 'idle';
   #error: Error | null = null;
   #interruption: Error | null = null;
+  /** What keeps it from seeing whether a round is due. */
+  #blindness: Error | null = null;
   #turn: Promise<unknown> = Promise.resolve();
   #loop: Promise<void> = Promise.resolve();
   #isEnding = false;
@@ -67,7 +69,7 @@ export class Service<Result> {
 
   /** What kept the last round from its end; null when nothing did. */
   get interruption(): Error | null {
-    return this.#interruption;
+    return this.#blindness ?? this.#interruption;
   }
 
   async runOnce({ signal }: CallOptions = {}): Promise<Result> {
@@ -122,10 +124,12 @@ export class Service<Result> {
     let interruptions = 0;
     while (!pausing.aborted) {
       let pauseMs = intervalMs;
+      let hasLooked = false;
       try {
-        if ((await this.#work.isDue?.(this.#abort.signal)) ?? true) {
-          await this.#round(this.#abort.signal);
-        }
+        const isDue = (await this.#work.isDue?.(this.#abort.signal)) ?? true;
+        hasLooked = true;
+        this.#blindness = null;
+        if (isDue) await this.#round(this.#abort.signal);
         interruptions = 0;
       } catch (error) {
         if (this.#isEnding) return;
@@ -135,7 +139,8 @@ export class Service<Result> {
         }
         interruptions += 1;
         pauseMs = Math.min(intervalMs * 2 ** Math.min(interruptions - 1, 20), LONGEST_PAUSE_MS);
-        this.#interruption = error;
+        if (hasLooked) this.#interruption = error;
+        else this.#blindness = error;
         this.#work.interrupted(error, pauseMs);
       }
       await sleep(time, pauseMs, pausing).catch(() => {});
@@ -147,6 +152,7 @@ export class Service<Result> {
       signal.throwIfAborted();
       const result = await this.#work.round(signal);
       this.#interruption = null;
+      this.#blindness = null;
       return result;
     });
     this.#turn = mine.catch(() => {});

@@ -13,6 +13,8 @@ export interface KeyOperators {
   readonly greaterOrEqual: string;
   /** The column's type without length, or what a domain is made of: a value of the key can always be cast to it, and is not cut. */
   readonly baseType: string;
+  /** What stands behind the column where it is compared: an enumeration's operators are not found for a domain over it. */
+  readonly cast: string;
 }
 
 /** A column of a key, as SQL. */
@@ -21,7 +23,7 @@ export interface KeyTerm {
   readonly operators: KeyOperators;
 }
 
-const BUILT_IN: Omit<KeyOperators, 'baseType'> = Object.freeze({
+const BUILT_IN: Omit<KeyOperators, 'baseType' | 'cast'> = Object.freeze({
   equals: 'OPERATOR(pg_catalog.=)',
   less: 'OPERATOR(pg_catalog.<)',
   lessOrEqual: 'OPERATOR(pg_catalog.<=)',
@@ -40,10 +42,11 @@ const STRATEGIES: Readonly<Record<string, keyof typeof BUILT_IN>> = {
 
 /** $1 oid, $2 columns: one row for each, or one for each operator where its type has its own outside of pg_catalog. */
 const OPERATORS_SQL = `WITH RECURSIVE base AS (
-  SELECT a.attname, t.oid, t.typbasetype FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+  SELECT a.attname, a.atttypid, t.oid, t.typbasetype, t.typtype FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
   WHERE a.attrelid = $1::oid AND a.attname = ANY ($2::text[]) AND NOT a.attisdropped
-  UNION ALL SELECT b.attname, t.oid, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype)
-SELECT b.attname AS name, pg_catalog.format_type(b.oid, -1) AS "baseType", o.strategy::text AS strategy, o.schema, o.operator
+  UNION ALL SELECT b.attname, b.atttypid, t.oid, t.typbasetype, t.typtype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype)
+SELECT b.attname AS name, pg_catalog.format_type(b.oid, -1) AS "baseType",
+  (b.typtype = 'e' AND b.oid <> b.atttypid)::text AS "isNamedEnum", o.strategy::text AS strategy, o.schema, o.operator
 FROM base b LEFT JOIN LATERAL (
   SELECT a.amopstrategy AS strategy, n.nspname AS schema, p.oprname AS operator
   FROM pg_catalog.pg_am m JOIN pg_catalog.pg_opclass c ON c.opcmethod = m.oid AND c.opcintype = b.oid AND c.opcdefault
@@ -65,6 +68,7 @@ export async function readKeyOperators(
   const { rows } = await executor.query<{
     readonly name: string;
     readonly baseType: string;
+    readonly isNamedEnum: string;
     readonly strategy: string | null;
     readonly schema: string | null;
     readonly operator: string | null;
@@ -76,10 +80,12 @@ export async function readKeyOperators(
       if (meaning === undefined || schema === null || operator === null) return [];
       return [[meaning, `OPERATOR(${quoteIdentifier(schema)}.${operator})`] as const];
     });
+    const baseType = own[0]?.baseType ?? 'text';
     return {
       ...BUILT_IN,
       ...Object.fromEntries(operators),
-      baseType: own[0]?.baseType ?? 'text',
+      baseType,
+      cast: own[0]?.isNamedEnum === 'true' ? `::${baseType}` : '',
     };
   });
 }
@@ -98,15 +104,16 @@ export function compareKeys(
     ({ operators }, index) => `${values[index] ?? ''}::${operators.baseType}`,
   );
   if (terms.every(({ operators }) => operators.equals === BUILT_IN.equals)) {
-    const names = terms.map(({ sql }) => sql).join(', ');
+    const names = terms.map(({ operators, sql }) => `${sql}${operators.cast}`).join(', ');
     return `ROW(${names}) ${BUILT_IN[relation]} ROW(${casts.join(', ')})`;
   }
   const isBelow = relation === 'less' || relation === 'lessOrEqual';
   const strictly = isBelow ? 'less' : 'greater';
   const within = isBelow ? 'lessOrEqual' : 'greaterOrEqual';
   return terms.reduceRight((rest, { operators, sql }, index) => {
+    const column = `${sql}${operators.cast}`;
     const value = casts[index] ?? '';
-    if (rest === '') return `${sql} ${operators[relation]} ${value}`;
-    return `(${sql} ${operators[within]} ${value} AND (${sql} ${operators[strictly]} ${value} OR ${rest}))`;
+    if (rest === '') return `${column} ${operators[relation]} ${value}`;
+    return `(${column} ${operators[within]} ${value} AND (${column} ${operators[strictly]} ${value} OR ${rest}))`;
   }, '');
 }

@@ -27,8 +27,8 @@ function keyNames(table: TargetTable): string {
 function isWanted(table: TargetTable): string {
   return keyTerms(table)
     .map(
-      ({ operators: { baseType, equals }, sql }, index) =>
-        `${sql} ${equals} w.k${String(index)}::${baseType}`,
+      ({ operators: { baseType, cast, equals }, sql }, index) =>
+        `${sql}${cast} ${equals} w.k${String(index)}::${baseType}`,
     )
     .join(' AND ');
 }
