@@ -1,7 +1,7 @@
 import type { ChangeEvent } from '../event/change-event.ts';
 import type { JsonRow, JsonValue } from '../event/json.ts';
 
-/** One thing to deliver, made from an event. */
+/** One thing to deliver, made from an event. It may be an object of a class with getters, as `certyoSink` makes them: a spread would lose its fields. */
 export interface Prepared<Item> {
   /** The identity of the mapped record. Items of one lane are delivered one after the other, in commit order. */
   readonly lane: string;
