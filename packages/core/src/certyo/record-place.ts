@@ -3,8 +3,8 @@ import { Buffer } from 'node:buffer';
 import { placeOfLane } from '../sink/lane.ts';
 import { readablePart } from './idempotency-key.ts';
 
-/** Places beyond this are made anew: a mapper may name any number of them. */
-const MOST_PLACES = 1_000;
+/** Places beyond this are made anew: a mapper may name any number of them. More than the tables of a large database; some MB. */
+const MOST_PLACES = 10_000;
 
 /** What is the same in all records of one collection. */
 export interface RecordPlace {
