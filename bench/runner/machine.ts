@@ -20,7 +20,8 @@ export function describeMachine(): Machine {
     cores: availableParallelism(),
     memoryGb: Math.round(totalmem() / 2 ** 30),
     system: systemName(),
-    kernel: release(),
+    // The number alone: what stands behind it is of the build.
+    kernel: /^[\d.]*/.exec(release())?.[0] ?? '',
     node: process.version,
     loadBefore: Number((loadavg()[0] ?? 0).toFixed(2)),
   };
