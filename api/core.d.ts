@@ -55,7 +55,7 @@ declare class RetriesExhaustedError extends CdcError {
     readonly retryable: false;
 }
 
-/** One thing to deliver, made from an event. */
+/** One thing to deliver, made from an event. It may be an object of a class with getters, as `certyoSink` makes them: a spread would lose its fields. */
 interface Prepared<Item> {
     /** The identity of the mapped record. Items of one lane are delivered one after the other, in commit order. */
     readonly lane: string;
