@@ -44,4 +44,22 @@ describe('LaneQueue', () => {
       expect(lanes.readyItems).toBe(0);
     }
   });
+
+  test('I3: a lane that is given up twice gives no other lane its place', () => {
+    const lanes = new LaneQueue<string>();
+    const gone = item('gone', ORDERS, '1');
+    lanes.push(gone);
+    expect(lanes.take(10, 10)).toEqual([gone]);
+    lanes.finish(gone);
+    lanes.finish(gone);
+    expect(lanes.evict(gone)).toEqual([gone]);
+    const [second, third] = [item('second', ORDERS, '2'), item('third', ORDERS, '3')];
+    const behind = item('behind second', ORDERS, '2');
+    for (const each of [second, third, behind]) lanes.push(each);
+    expect(lanes.take(10, 10)).toEqual([second, third]);
+    lanes.finish(third);
+    expect(lanes.readyItems).toBe(0);
+    lanes.finish(second);
+    expect(lanes.take(10, 10)).toEqual([behind]);
+  });
 });

@@ -1,3 +1,4 @@
+import { LaneTails } from './lane-tails.ts';
 import type { WorkItem } from './work-item.ts';
 
 const COMPACT_AT = 1024;
@@ -8,15 +9,7 @@ const COMPACT_AT = 1024;
  * A head is ready until it is taken; it stays the head, and so keeps its lane blocked, until `finish` or `evict`.
  */
 export class LaneQueue<Item> {
-  /** Last item of each lane that has any, by the parts of the lane: its whole text is made for nobody. */
-  readonly #tails: Map<string, Map<string, WorkItem<Item>>> = new Map();
-  /** Items of one place come one after the other. */
-  #lastPlace = '';
-  #lastTails: Map<string, WorkItem<Item>> = new Map();
-
-  constructor() {
-    this.#tails.set(this.#lastPlace, this.#lastTails);
-  }
+  readonly #tails: LaneTails<Item> = new LaneTails();
   #ready: (WorkItem<Item> | null)[] = [];
   #readyHead = 0;
   #readyBytes = 0;
@@ -30,11 +23,9 @@ export class LaneQueue<Item> {
   }
 
   push(item: WorkItem<Item>): void {
-    const tails = this.#tailsOf(item.lanePlace);
-    const tail = tails.get(item.laneName);
-    tails.set(item.laneName, item);
-    if (tail === undefined) this.#makeReady(item);
-    else tail.next = item;
+    const before = this.#tails.append(item);
+    if (before === null) this.#makeReady(item);
+    else before.next = item;
   }
 
   /** The oldest ready items up to the limits, at least one. An item that goes alone is never with others. */
@@ -63,37 +54,23 @@ export class LaneQueue<Item> {
   finish(item: WorkItem<Item>): void {
     const { next } = item;
     item.next = null;
-    if (next === null) this.#free(item);
+    if (next === null) this.#tails.remove(item);
     else this.#makeReady(next);
   }
 
   /** Takes a taken head and all items behind it out, in order. */
   evict(item: WorkItem<Item>): WorkItem<Item>[] {
-    this.#free(item);
     const chain: WorkItem<Item>[] = [];
-    let current: WorkItem<Item> | null = item;
-    while (current !== null) {
-      chain.push(current);
+    let last = item;
+    for (let current: WorkItem<Item> | null = item; current !== null;) {
       const { next }: WorkItem<Item> = current;
+      chain.push(current);
       current.next = null;
+      last = current;
       current = next;
     }
+    this.#tails.remove(last);
     return chain;
-  }
-
-  #tailsOf(place: string): Map<string, WorkItem<Item>> {
-    if (place === this.#lastPlace) return this.#lastTails;
-    // Only of the last place can the last lane have become free: a mapper may name any number of places.
-    if (this.#lastTails.size === 0) this.#tails.delete(this.#lastPlace);
-    const tails = this.#tails.get(place) ?? new Map<string, WorkItem<Item>>();
-    this.#tails.set(place, tails);
-    this.#lastPlace = place;
-    this.#lastTails = tails;
-    return tails;
-  }
-
-  #free({ laneName, lanePlace }: WorkItem<Item>): void {
-    this.#tailsOf(lanePlace).delete(laneName);
   }
 
   #makeReady(item: WorkItem<Item>): void {
