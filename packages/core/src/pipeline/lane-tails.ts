@@ -1,59 +1,102 @@
 import type { WorkItem } from './work-item.ts';
 
+const LEAST_ROOM = 64;
+/** Of FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
+const BASIS = 0x811c9dc5;
+const PRIME = 0x01000193;
+
 /**
- * The last item of each lane that has any, by the parts of the lane: its whole text is made for nobody.
+ * The last item of each lane that has any: a hash table with open addressing, by the two parts of the lane.
  *
- * The maps hold numbers, and an array of which every place is used again holds the items. A map that lanes come to and go
- * from moves to new memory again and again, and what is in the memory it leaves is kept until the old generation is
- * collected: were it items, that would be most of all that ever pass, with their bytes.
+ * Not a `Map`: one that entries come to and go from all the time moves to new memory every few thousand of them, and what
+ * it leaves is old by then and keeps what it points to until the old generation is collected: most records that ever pass.
+ * This table leaves nothing behind but when it grows, and keeps no key beside the item.
  */
 export class LaneTails<Item> {
-  readonly #tails: (WorkItem<Item> | null)[] = [];
-  /** Places in `#tails` that no lane has. */
-  readonly #vacant: number[] = [];
-  readonly #lanes: Map<string, Map<string, number>> = new Map();
+  /** Null where it is vacant. The room is a power of two, at least half of it vacant, so that chains are short. */
+  #table: (WorkItem<Item> | null)[] = vacant(LEAST_ROOM);
+  #count = 0;
   /** Items of one place come one after the other. */
   #lastPlace = '';
-  #lastLanes: Map<string, number> = new Map();
-
-  constructor() {
-    this.#lanes.set(this.#lastPlace, this.#lastLanes);
-  }
+  #lastPlaceHash: number = BASIS;
 
   /** Makes an item the last of its lane. Gives the one that was; null when the lane had none. */
   append(item: WorkItem<Item>): WorkItem<Item> | null {
-    const tails = this.#tails;
-    const lanes = this.#lanesOf(item.lanePlace);
-    let at = lanes.get(item.laneName);
-    let before: WorkItem<Item> | null = null;
-    if (at === undefined) {
-      at = this.#vacant.pop() ?? tails.length;
-      lanes.set(item.laneName, at);
-    } else before = tails[at] ?? null;
-    tails[at] = item;
-    item.tailAt = at;
-    return before;
+    const { laneName, lanePlace } = item;
+    const hash = this.#hashOf(lanePlace, laneName);
+    item.laneHash = hash;
+    const table = this.#table;
+    const mask = table.length - 1;
+    let at = hash & mask;
+    for (let tail = table[at] ?? null; tail !== null; tail = table[at] ?? null) {
+      if (tail.laneHash === hash && tail.laneName === laneName && tail.lanePlace === lanePlace) {
+        table[at] = item;
+        return tail;
+      }
+      at = (at + 1) & mask;
+    }
+    table[at] = item;
+    this.#count += 1;
+    if (this.#count * 2 > table.length) this.#grow();
+    return null;
   }
 
-  /** The lane with this last item has none any more. */
+  /** The lane with this last item has none any more; nothing happens where it is not its last. */
   remove(last: WorkItem<Item>): void {
-    const { laneName, lanePlace, tailAt } = last;
-    // A place that was given back twice would join two lanes.
-    if (this.#tails[tailAt] !== last) return;
-
-    this.#tails[tailAt] = null;
-    this.#vacant.push(tailAt);
-    this.#lanesOf(lanePlace).delete(laneName);
+    const table = this.#table;
+    const mask = table.length - 1;
+    let at = last.laneHash & mask;
+    while (table[at] !== last) {
+      if ((table[at] ?? null) === null) return;
+      at = (at + 1) & mask;
+    }
+    this.#count -= 1;
+    // Those behind it in the chain move up, as far as the place where their own search begins.
+    let gap = at;
+    for (;;) {
+      at = (at + 1) & mask;
+      const next = table[at] ?? null;
+      if (next === null) break;
+      const searched = (at - next.laneHash) & mask;
+      if (searched < ((at - gap) & mask)) continue;
+      table[gap] = next;
+      gap = at;
+    }
+    table[gap] = null;
   }
 
-  #lanesOf(place: string): Map<string, number> {
-    if (place === this.#lastPlace) return this.#lastLanes;
-    // Only of the last place can the last lane have become free: a mapper may name any number of places.
-    if (this.#lastLanes.size === 0) this.#lanes.delete(this.#lastPlace);
-    const lanes = this.#lanes.get(place) ?? new Map<string, number>();
-    this.#lanes.set(place, lanes);
-    this.#lastPlace = place;
-    this.#lastLanes = lanes;
-    return lanes;
+  #grow(): void {
+    const old = this.#table;
+    const table = vacant<Item>(old.length * 2);
+    const mask = table.length - 1;
+    for (const tail of old) {
+      if (tail === null) continue;
+      let at = tail.laneHash & mask;
+      while (table[at] !== null) at = (at + 1) & mask;
+      table[at] = tail;
+    }
+    this.#table = table;
   }
+
+  #hashOf(place: string, name: string): number {
+    if (place !== this.#lastPlace) {
+      this.#lastPlace = place;
+      this.#lastPlaceHash = hashOn(BASIS, place);
+    }
+    const hash = hashOn(this.#lastPlaceHash, name);
+    // The table looks at the low bits alone, which the high ones have had no part in.
+    return hash ^ (hash >>> 15);
+  }
+}
+
+function vacant<Item>(room: number): (WorkItem<Item> | null)[] {
+  return Array.from({ length: room }, () => null);
+}
+
+function hashOn(before: number, text: string): number {
+  let hash = before;
+  for (let index = 0; index < text.length; index += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), PRIME);
+  }
+  return hash;
 }

@@ -35,8 +35,8 @@ export class WorkItem<Item> {
   attempts: number = 0;
   /** Attempts that were answered with `retry`. */
   failures: number = 0;
-  /** Of its lane in `LaneTails`. */
-  tailAt: number = -1;
+  /** Of its lane; kept by `LaneTails`. */
+  laneHash: number = 0;
   /** The item behind it in its lane. */
   next: WorkItem<Item> | null = null;
   onRedriven: ((outcome: RedriveOutcome) => void) | null = null;
