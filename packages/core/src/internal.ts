@@ -7,6 +7,7 @@ export { toDrafts } from './certyo/event-drafts.ts';
 export { draftRules } from './certyo/sink-options.ts';
 export { payloadText } from './certyo/record-draft.ts';
 export { batchIterator } from './internal/batch-iterator.ts';
+export { decimal } from './internal/decimal.ts';
 export { nearestName } from './internal/nearest-name.ts';
 export { abortable, onAbort } from './internal/on-abort.ts';
 export {

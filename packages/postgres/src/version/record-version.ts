@@ -1,3 +1,5 @@
+import { decimal } from '@certyo-cdc/core/internal';
+
 /** Width of a position: the largest int8 and xid8 in decimal. */
 const POSITION_DIGITS = 20;
 
@@ -23,7 +25,7 @@ export function versionPrefix(epoch: number, position: string): string {
 
 /** The n-th version behind a prefix. */
 export function versionOf(prefix: string, n: number): string {
-  const digits = String(n);
+  const digits = decimal(n);
   return prefix + NO_DIGITS.slice(digits.length) + digits;
 }
 

@@ -2,7 +2,7 @@ import type { TransactionInfo } from '@certyo-cdc/core';
 import { formatLsn, sortableLsn } from '../protocol/lsn.ts';
 import { isoFromPgTime } from '../protocol/pg-time.ts';
 import type { BeginMessage } from '../protocol/pgoutput.ts';
-import { type NamedTable, tableLabel } from '@certyo-cdc/core/internal';
+import { decimal, type NamedTable, tableLabel } from '@certyo-cdc/core/internal';
 import { versionOf, versionPrefix } from '@certyo-cdc/postgres';
 
 /** Identity and version of one change. */
@@ -88,7 +88,7 @@ export class OpenTransaction {
 
   identify(table: NamedTable, n: number): ChangeIdentity {
     const { idPrefix } = this.#counterOf(tableLabel(table));
-    return { id: `${idPrefix}${n}`, version: versionOf(this.#versions, n) };
+    return { id: `${idPrefix}${decimal(n)}`, version: versionOf(this.#versions, n) };
   }
 
   /** Names the next message of it; messages are counted apart from changes, whoever asks for them. */
