@@ -10,6 +10,7 @@ import type {
   Truncate,
 } from '../event/change-event.ts';
 import { JsonNumber, type JsonRow, type JsonValue } from '../event/json.ts';
+import { decimal } from '../internal/decimal.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { MappedRecord, RecordMapper } from '../mapper/record-mapper.ts';
 import type { OperationType } from './certyo-types.ts';
@@ -176,6 +177,8 @@ function keyText(event: RowChange, name: string, value: JsonValue): string {
     );
   }
   if (typeof value === 'string') return value;
+  // Most keys that are no texts: past what prints any value.
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value > 0) return decimal(value);
   return JsonNumber.is(value) ? value.text : writeJson(event, value);
 }
 
