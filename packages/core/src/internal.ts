@@ -1,5 +1,6 @@
 /** For the packages of this project only: no part of the public API, may change in any version. */
 export { type NamedTable, tableLabel } from './event/table-label.ts';
+export { KEY_VALUE, type KeyReader } from './event/key-value.ts';
 export { type RowWriter, WRITE_ROW } from './event/write-row.ts';
 export { recordIdOf } from './certyo/event-drafts.ts';
 export { payloadOf } from './certyo/sink-receipts.ts';

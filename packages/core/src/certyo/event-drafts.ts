@@ -10,6 +10,7 @@ import type {
   Truncate,
 } from '../event/change-event.ts';
 import { JsonNumber, type JsonRow, type JsonValue } from '../event/json.ts';
+import { onlyKeyValue } from '../event/key-value.ts';
 import { decimal } from '../internal/decimal.ts';
 import { canonicalJson } from '../json/canonical-json.ts';
 import type { MappedRecord, RecordMapper } from '../mapper/record-mapper.ts';
@@ -123,15 +124,20 @@ function rowDraft(
   return {
     database: mapped?.database ?? rules.database ?? table.database,
     collection: mapped?.collection ?? collectionOf(table),
-    recordId:
-      mapped?.recordId ??
-      recordIdOf(event, image === 'after' ? event.key : (event.previousKey ?? event.key)),
+    recordId: mapped?.recordId ?? ownRecordId(event, image),
     recordVersion: mapped?.recordVersion ?? event.version,
     operationType,
     sourceTimestamp: mapped?.sourceTimestamp ?? event.transaction?.committedAt ?? null,
     payload: mapped?.payload ?? { event, includes: payloadColumns(table, rules), image },
     unavailable: image === 'after' ? unavailableColumns(event, rules) : null,
   };
+}
+
+function ownRecordId(event: RowChange, image: 'before' | 'after'): string {
+  if (image === 'before') return recordIdOf(event, event.previousKey ?? event.key);
+  const value = onlyKeyValue(event) ?? '';
+  // What is no id is told by the whole key.
+  return value === '' ? recordIdOf(event, event.key) : keyText(event, '', value);
 }
 
 /** The default collection of a table. */

@@ -119,16 +119,22 @@ export class ByteWriter {
     this.length += end - start;
   }
 
-  /** A JSON string of text in UTF-8, escaped as JSON.stringify escapes it. The bytes must be valid UTF-8. */
-  quoted(from: Uint8Array, start: number, end: number): void {
+  /**
+   * A JSON string of text in UTF-8, escaped as JSON.stringify escapes it.
+   *
+   * @returns Whether all of it is ASCII. If not, nobody has looked whether it is valid UTF-8.
+   */
+  quoted(from: Uint8Array, start: number, end: number): boolean {
     // An escape takes six bytes at most.
     let bytes = this.room(end - start + 2);
     let at = this.length;
+    let seen = 0;
     bytes[at++] = QUOTE;
     for (let index = start; index < end; index += 1) {
       const code = from[index] as number;
       if (code >= 0x20 && code !== QUOTE && code !== BACKSLASH) {
         bytes[at++] = code;
+        seen |= code;
         continue;
       }
       this.length = at;
@@ -139,6 +145,7 @@ export class ByteWriter {
     }
     bytes[at++] = QUOTE;
     this.length = at;
+    return seen < 0x80;
   }
 
   /**

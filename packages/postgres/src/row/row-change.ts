@@ -11,12 +11,18 @@ import {
   ValueError,
 } from '@certyo-cdc/core';
 
-import { ByteWriter, type RowWriter, WRITE_ROW } from '@certyo-cdc/core/internal';
+import {
+  ByteWriter,
+  KEY_VALUE,
+  type KeyReader,
+  type RowWriter,
+  WRITE_ROW,
+} from '@certyo-cdc/core/internal';
 
 import { writeCanonicalRow } from './internal/canonical-row.ts';
 import { tableName } from './internal/column-text.ts';
 import { rowChangeToJson } from './internal/event-to-json.ts';
-import { readRow, unavailableColumns } from './internal/read-row.ts';
+import { readRow, readValue, unavailableColumns } from './internal/read-row.ts';
 import type { RowDescriptor } from './row-descriptor.ts';
 import {
   type RowBlock,
@@ -112,7 +118,7 @@ interface Decoded {
  * Everything is read through getters of the prototype. Own ones would have to be defined for each event, which takes
  * longer than the rest of making it; so a spread finds nothing in an event. See `RowChange` in core.
  */
-class RowChangeEvent implements RowChange, RowWriter {
+class RowChangeEvent implements RowChange, RowWriter, KeyReader {
   readonly #descriptor: RowDescriptor;
   readonly #operation: RowOperation;
   readonly #id: string;
@@ -227,6 +233,13 @@ class RowChangeEvent implements RowChange, RowWriter {
     } finally {
       scratch.length = start;
     }
+  }
+
+  [KEY_VALUE](): JsonValue | undefined {
+    const { key } = this.#descriptor;
+    const column = key[0];
+    if (column === undefined || key.length > 1) return undefined;
+    return readValue(this.#descriptor, column, this.#written(), this.#fallback());
   }
 
   [WRITE_ROW](

@@ -18,8 +18,7 @@ const LETTER_T = 0x74;
 /** Any text, verbatim. */
 export const textCodec: ValueCodec = {
   writeJson(bytes, start, end, out) {
-    checkUtf8(bytes, start, end);
-    out.quoted(bytes, start, end);
+    if (!out.quoted(bytes, start, end)) checkUtf8(bytes, start, end);
   },
   toValue: (text) => text,
 };

@@ -18,24 +18,32 @@ export function readRow(
   for (let index = 0; index < columns.length; index += 1) {
     const column = columns[index];
     if (column === undefined) break;
-    let from = tuple;
-    let length = spanLength(tuple, column.index);
-    if (length < SPAN_NULL && fallback !== null) {
-      from = fallback;
-      length = spanLength(fallback, column.index);
-    }
-    if (length < SPAN_NULL) continue;
-    if (length === SPAN_NULL) {
-      row[column.name] = null;
-      continue;
-    }
-    try {
-      row[column.name] = column.codec.toValue(columnText(descriptor, column, from, length));
-    } catch (error) {
-      throw nameColumn(descriptor, column, error);
-    }
+    const value = readValue(descriptor, column, tuple, fallback);
+    if (value !== undefined) row[column.name] = value;
   }
   return Object.freeze(row);
+}
+
+/** Reads one column of a row; undefined where it cannot be seen. */
+export function readValue(
+  descriptor: RowDescriptor,
+  column: RowColumn,
+  tuple: Tuple,
+  fallback: Tuple | null,
+): JsonValue | undefined {
+  let from = tuple;
+  let length = spanLength(tuple, column.index);
+  if (length < SPAN_NULL && fallback !== null) {
+    from = fallback;
+    length = spanLength(fallback, column.index);
+  }
+  if (length < SPAN_NULL) return undefined;
+  if (length === SPAN_NULL) return null;
+  try {
+    return column.codec.toValue(columnText(descriptor, column, from, length));
+  } catch (error) {
+    throw nameColumn(descriptor, column, error);
+  }
 }
 
 /** The names of the columns that neither tuple shows, sorted by their UTF-8 bytes. */
