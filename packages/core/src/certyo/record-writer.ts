@@ -35,6 +35,7 @@ export class RecordWriter {
     out.copy(place.head, 0, place.head.length);
     out.quotedText(recordId);
     out.ascii(',"recordVersion":');
+    const versionAt = out.length;
     out.quotedText(recordVersion);
     out.ascii(',"operationType":"');
     out.ascii(draft.operationType);
@@ -63,11 +64,11 @@ export class RecordWriter {
     return new WrittenRecord(
       place,
       recordId,
-      recordVersion,
       slabs.slab,
       slabs.start,
       out.length,
       keyLength,
+      versionAt,
       extras,
     );
   }

@@ -11,6 +11,9 @@ export const ENVELOPE_BYTES = 64;
 /** Behind the key in a body: a quote and a brace. */
 const BEHIND_KEY = 2;
 
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
 /** What a record has that most do not. */
 export interface RecordExtras {
   readonly unavailable: UnavailableColumns | undefined;
@@ -23,32 +26,33 @@ export interface RecordExtras {
  */
 export class WrittenRecord implements CertyoItem, Prepared<CertyoItem>, PlacedLane {
   readonly recordId: string;
-  readonly recordVersion: string;
   readonly place: RecordPlace;
   readonly #slab: Buffer;
   readonly #start: number;
   /** Of the body, in bytes. */
   readonly length: number;
   readonly #keyLength: number;
+  /** Where the version stands in the body, as a JSON string. */
+  readonly #versionAt: number;
   readonly #extras: RecordExtras | null;
 
   constructor(
     place: RecordPlace,
     recordId: string,
-    recordVersion: string,
     slab: Buffer,
     start: number,
     length: number,
     keyLength: number,
+    versionAt: number,
     extras: RecordExtras | null,
   ) {
     this.place = place;
     this.recordId = recordId;
-    this.recordVersion = recordVersion;
     this.#slab = slab;
     this.#start = start;
     this.length = length;
     this.#keyLength = keyLength;
+    this.#versionAt = versionAt;
     this.#extras = extras;
   }
 
@@ -72,6 +76,13 @@ export class WrittenRecord implements CertyoItem, Prepared<CertyoItem>, PlacedLa
 
   get collection(): string {
     return this.place.collection;
+  }
+
+  get recordVersion(): string {
+    const start = this.#start + this.#versionAt;
+    let end = start + 1;
+    while (this.#slab[end] !== QUOTE) end += this.#slab[end] === BACKSLASH ? 2 : 1;
+    return JSON.parse(this.#slab.toString('utf8', start, end + 1)) as string;
   }
 
   get idempotencyKey(): string {

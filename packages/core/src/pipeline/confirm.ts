@@ -14,7 +14,7 @@ export function itemsToConfirm<Item>(
   return items.filter(
     (item) =>
       nowMs - item.sentSinceMs > windowMs ||
-      (item.inDoubt && nowMs - item.firstAttemptAtMs > windowMs),
+      (item.inDoubt && nowMs - (item.firstAttempt?.atMs ?? 0) > windowMs),
   );
 }
 
@@ -57,8 +57,8 @@ export function sentSinceRule(
 
 /** Since when an item that is parked now may have been sent: by a life before, by this one, or from now on by a redrive. */
 export function sentByNow<Item>(item: WorkItem<Item>, nowMs: number): number {
-  const { attempts, firstAttemptAtMs, sentSinceMs } = item;
-  const since = attempts > 0 && firstAttemptAtMs > 0 ? firstAttemptAtMs : nowMs;
+  const { attempts, firstAttempt, sentSinceMs } = item;
+  const since = attempts > 0 && firstAttempt !== null ? firstAttempt.atMs : nowMs;
   // Whole milliseconds, and none that a store could not hold.
   return Math.floor(Math.max(0, Math.min(since, sentSinceMs, nowMs)));
 }

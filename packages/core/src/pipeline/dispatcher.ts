@@ -213,7 +213,7 @@ export class Dispatcher<Item, Row extends object> {
         }
         item.sentSinceMs = Infinity;
         item.inDoubt = false;
-        item.firstAttemptAtMs = 0;
+        item.firstAttempt = null;
       }
     } catch (error) {
       const retry = this.#asRetry(error);
@@ -231,6 +231,7 @@ export class Dispatcher<Item, Row extends object> {
   async #deliver(items: readonly WorkItem<Item>[]): Promise<readonly Verdict[]> {
     const { counters, isObserved, options, sink, signal, emit } = this.#context;
     const startedAtMs = options.time.now();
+    const first = { atMs: startedAtMs };
     const payload: Item[] = [];
     let attempt = 0;
     let bytes = 0;
@@ -239,7 +240,7 @@ export class Dispatcher<Item, Row extends object> {
       if (item === undefined) break;
       if (item.attempts > 0) counters.retried += 1;
       item.attempts += 1;
-      if (item.firstAttemptAtMs === 0) item.firstAttemptAtMs = startedAtMs;
+      item.firstAttempt ??= first;
       if (item.attempts > attempt) attempt = item.attempts;
       bytes += item.bytes;
       payload.push(item.item);

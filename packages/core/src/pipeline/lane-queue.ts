@@ -44,7 +44,8 @@ export class LaneQueue<Item> {
       if (item.alone) break;
     }
     if (this.#readyHead >= COMPACT_AT && this.#readyHead * 2 >= this.#ready.length) {
-      this.#ready = this.#ready.slice(this.#readyHead);
+      // In place: an array that were left behind would keep what it holds, as a map does (see `LaneTails`).
+      this.#ready.splice(0, this.#readyHead);
       this.#readyHead = 0;
     }
     return taken;

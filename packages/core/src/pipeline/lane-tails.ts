@@ -2,7 +2,6 @@ import type { WorkItem } from './work-item.ts';
 
 const LEAST_ROOM = 64;
 /** Of FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
-const BASIS = 0x811c9dc5;
 const PRIME = 0x01000193;
 
 /**
@@ -18,7 +17,9 @@ export class LaneTails<Item> {
   #count = 0;
   /** Items of one place come one after the other. */
   #lastPlace = '';
-  #lastPlaceHash: number = BASIS;
+  /** Where the hash begins is chance: nobody who chooses the ids of records knows which of them meet. */
+  readonly #basis: number = Math.trunc(Math.random() * 2 ** 32) | 0;
+  #lastPlaceHash: number = this.#basis;
 
   /** Makes an item the last of its lane. Gives the one that was; null when the lane had none. */
   append(item: WorkItem<Item>): WorkItem<Item> | null {
@@ -81,7 +82,7 @@ export class LaneTails<Item> {
   #hashOf(place: string, name: string): number {
     if (place !== this.#lastPlace) {
       this.#lastPlace = place;
-      this.#lastPlaceHash = hashOn(BASIS, place);
+      this.#lastPlaceHash = hashOn(this.#basis, place);
     }
     const hash = hashOn(this.#lastPlaceHash, name);
     // The table looks at the low bits alone, which the high ones have had no part in.
