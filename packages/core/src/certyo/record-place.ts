@@ -13,7 +13,7 @@ export interface RecordPlace {
   /** The body from behind the owner up to the record's id. */
   readonly head: Buffer;
   /** The idempotency key up to the record's id. */
-  readonly key: string;
+  readonly key: Buffer;
   /** The lane up to the record's id. */
   readonly lane: string;
 }
@@ -43,7 +43,7 @@ export class RecordPlaces {
       database,
       collection,
       head: Buffer.from(head),
-      key: `${readablePart(collection)}-`,
+      key: Buffer.from(`${readablePart(collection)}-`),
       lane: placeOfLane(database, collection),
     };
     const places = this.#places.get(database) ?? new Map<string, RecordPlace>();

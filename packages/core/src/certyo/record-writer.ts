@@ -1,5 +1,8 @@
+import { Buffer } from 'node:buffer';
+
 import { writeRow } from '../event/write-row.ts';
 import { ByteWriter } from '../json/byte-writer.ts';
+import type { OperationType } from './certyo-types.ts';
 import type { ItemOrigin } from './item-origin.ts';
 import { DIGEST_DIGITS, digestKey, readablePart } from './idempotency-key.ts';
 import type { RecordDraft } from './record-draft.ts';
@@ -7,7 +10,16 @@ import { RecordPlaces } from './record-place.ts';
 import { Slabs } from './slabs.ts';
 import { WrittenRecord } from './written-record.ts';
 
-const DASH = '-';
+const DASH = 0x2d;
+const VERSION = Buffer.from(',"recordVersion":');
+const END = Buffer.from('"}');
+/** What stands between version and payload. Text that is the same in many records is copied as bytes, which takes a third of the time. */
+const OPERATIONS: Readonly<Record<OperationType, Buffer>> = {
+  insert: betweenVersionAndPayload('insert'),
+  update: betweenVersionAndPayload('update'),
+  upsert: betweenVersionAndPayload('upsert'),
+  delete: betweenVersionAndPayload('delete'),
+};
 
 /**
  * Writes records as the bytes that are sent. The hot path of the sink: a record is put together in one writer that serves
@@ -20,6 +32,8 @@ export class RecordWriter {
   readonly #start: number;
   readonly #places = new RecordPlaces();
   readonly #slabs = new Slabs();
+  #timestamp: string | null = null;
+  #time: Buffer | null = null;
 
   constructor(tenantId: string, clientId: string | undefined) {
     this.#out.text(JSON.stringify({ tenantId, clientId }).slice(0, -1));
@@ -34,27 +48,23 @@ export class RecordWriter {
     out.clear(this.#start);
     out.copy(place.head, 0, place.head.length);
     out.quotedText(recordId);
-    out.ascii(',"recordVersion":');
+    out.copy(VERSION, 0, VERSION.length);
     const versionAt = out.length;
     out.quotedText(recordVersion);
-    out.ascii(',"operationType":"');
-    out.ascii(draft.operationType);
-    out.ascii('","recordPayload":');
+    const operation = OPERATIONS[draft.operationType];
+    out.copy(operation, 0, operation.length);
     if (typeof payload === 'string') out.text(payload);
     else writeRow(payload.event, out, payload.includes, payload.image);
     const digest = digestKey(out.view(this.#start));
-    if (sourceTimestamp !== null) {
-      out.ascii(',"sourceTimestamp":');
-      out.quotedText(sourceTimestamp);
-    }
-    out.ascii(',"idempotencyKey":"');
+    const time = this.#timeOf(sourceTimestamp);
+    out.copy(time, 0, time.length);
     const keyAt = out.length;
-    out.ascii(place.key);
+    out.copy(place.key, 0, place.key.length);
     out.ascii(readablePart(recordId));
-    out.ascii(DASH);
+    out.byte(DASH);
     out.ascii(digest, DIGEST_DIGITS);
     const keyLength = out.length - keyAt;
-    out.ascii('"}');
+    out.copy(END, 0, END.length);
     const slabs = this.#slabs;
     slabs.keep(out);
     const extras =
@@ -72,4 +82,18 @@ export class RecordWriter {
       extras,
     );
   }
+
+  /** What stands between payload and key. Records of one transaction come one after the other. */
+  #timeOf(timestamp: string | null): Buffer {
+    if (timestamp !== this.#timestamp || this.#time === null) {
+      const text = timestamp === null ? '' : `,"sourceTimestamp":${JSON.stringify(timestamp)}`;
+      this.#timestamp = timestamp;
+      this.#time = Buffer.from(`${text},"idempotencyKey":"`);
+    }
+    return this.#time;
+  }
+}
+
+function betweenVersionAndPayload(operation: OperationType): Buffer {
+  return Buffer.from(`,"operationType":"${operation}","recordPayload":`);
 }
