@@ -15,6 +15,7 @@ import type { MappedRecord, RecordMapper } from '../mapper/record-mapper.ts';
 import type { OperationType } from './certyo-types.ts';
 import type { RecordDraft } from './record-draft.ts';
 import type { UnavailableColumns } from './unavailable-policy.ts';
+import { PerTable } from '../event/per-table.ts';
 import { tableLabel } from '../event/table-label.ts';
 
 /** How events become records. */
@@ -93,22 +94,32 @@ function unavailableColumns(event: RowChange, rules: DraftRules): UnavailableCol
 /** Which columns are part of the payload; undefined for a table that has no other ones. */
 function payloadColumns(
   table: TableInfo,
-  { statusColumns }: DraftRules,
+  rules: DraftRules,
 ): ((column: string) => boolean) | undefined {
-  // Asked for each row, and rows of one table come one after the other.
-  if (chosen.table !== table || chosen.statusColumns !== statusColumns) {
-    const hasAny = table.columns.some(({ name }) => statusColumns.has(name));
-    const includes = hasAny ? (name: string) => !statusColumns.has(name) : undefined;
-    chosen = { table, statusColumns, includes };
-  }
-  return chosen.includes;
+  return tableRules(table, rules).includes;
 }
 
-let chosen: {
-  readonly table: TableInfo | null;
-  readonly statusColumns: ReadonlySet<string> | null;
+/** What is the same in all rows of one table. */
+interface TableRules {
+  readonly collection: string;
   readonly includes: ((column: string) => boolean) | undefined;
-} = { table: null, statusColumns: null, includes: undefined };
+}
+
+/** By status columns: each sink has its own. */
+const chosen = new WeakMap<ReadonlySet<string>, PerTable<TableRules>>();
+
+function tableRules(table: TableInfo, { statusColumns }: DraftRules): TableRules {
+  let tables = chosen.get(statusColumns);
+  if (tables === undefined) {
+    tables = new PerTable((one) => {
+      const hasAny = one.columns.some(({ name }) => statusColumns.has(name));
+      const includes = hasAny ? (name: string) => !statusColumns.has(name) : undefined;
+      return { collection: collectionOf(one), includes };
+    });
+    chosen.set(statusColumns, tables);
+  }
+  return tables.of(table);
+}
 
 /** @param image Of which row, where the mapper does not say. */
 function rowDraft(
@@ -119,16 +130,17 @@ function rowDraft(
   image: 'before' | 'after',
 ): RecordDraft {
   const { table } = event;
+  const { collection, includes } = tableRules(table, rules);
   return {
     database: mapped?.database ?? rules.database ?? table.database,
-    collection: mapped?.collection ?? collectionOf(table),
+    collection: mapped?.collection ?? collection,
     recordId:
       mapped?.recordId ??
       recordIdOf(event, image === 'after' ? event.key : (event.previousKey ?? event.key)),
     recordVersion: mapped?.recordVersion ?? event.version,
     operationType,
     sourceTimestamp: mapped?.sourceTimestamp ?? event.transaction?.committedAt ?? null,
-    payload: mapped?.payload ?? { event, includes: payloadColumns(table, rules), image },
+    payload: mapped?.payload ?? { event, includes, image },
     unavailable: image === 'after' ? unavailableColumns(event, rules) : null,
   };
 }

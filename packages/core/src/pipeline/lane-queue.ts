@@ -2,21 +2,50 @@ import type { WorkItem } from './work-item.ts';
 
 const COMPACT_AT = 1024;
 
+/** So many places are kept without lanes, for their next records. More than the tables of a large database. */
+const MOST_FREE_PLACES = 10_000;
+
+/** The lanes of one place that have any item: the last item of each. */
+export class PlaceLanes<Item> {
+  /** Of one lane, which is all that a place has where many places take turns. */
+  #one: WorkItem<Item> | null = null;
+  readonly #others: Map<string, WorkItem<Item>> = new Map();
+
+  get isEmpty(): boolean {
+    return this.#one === null && this.#others.size === 0;
+  }
+
+  /** Makes an item the last of its lane, and gives the one before it. */
+  append(item: WorkItem<Item>): WorkItem<Item> | undefined {
+    const one = this.#one;
+    if (one !== null && one.laneName === item.laneName) {
+      this.#one = item;
+      return one;
+    }
+    const before = this.#others.size === 0 ? undefined : this.#others.get(item.laneName);
+    if (before === undefined && one === null) this.#one = item;
+    else this.#others.set(item.laneName, item);
+    return before;
+  }
+
+  free(laneName: string): void {
+    if (this.#one?.laneName === laneName) this.#one = null;
+    else this.#others.delete(laneName);
+  }
+}
+
 /**
  * The lanes: a chain of items per record, of which only the head may be sent (I3, H-03).
  *
  * A head is ready until it is taken; it stays the head, and so keeps its lane blocked, until `finish` or `evict`.
  */
 export class LaneQueue<Item> {
-  /** Last item of each lane that has any, by the parts of the lane: its whole text is made for nobody. */
-  readonly #tails: Map<string, Map<string, WorkItem<Item>>> = new Map();
-  /** Items of one place come one after the other. */
-  #lastPlace = '';
-  #lastTails: Map<string, WorkItem<Item>> = new Map();
-
-  constructor() {
-    this.#tails.set(this.#lastPlace, this.#lastTails);
-  }
+  /** By the parts of a lane: its whole text is made for nobody. */
+  readonly #places: Map<string, PlaceLanes<Item>> = new Map();
+  #mostPlaces = MOST_FREE_PLACES;
+  /** Many items are of the place of the item before. */
+  #lastPlace: string | null = null;
+  #lastLanes: PlaceLanes<Item> = new PlaceLanes();
   #ready: (WorkItem<Item> | null)[] = [];
   #readyHead = 0;
   #readyBytes = 0;
@@ -30,9 +59,9 @@ export class LaneQueue<Item> {
   }
 
   push(item: WorkItem<Item>): void {
-    const tails = this.#tailsOf(item.lanePlace);
-    const tail = tails.get(item.laneName);
-    tails.set(item.laneName, item);
+    const lanes = this.#lanesOf(item.lanePlace);
+    item.lanes = lanes;
+    const tail = lanes.append(item);
     if (tail === undefined) this.#makeReady(item);
     else tail.next = item;
   }
@@ -76,24 +105,35 @@ export class LaneQueue<Item> {
       chain.push(current);
       const { next }: WorkItem<Item> = current;
       current.next = null;
+      current.lanes = null;
       current = next;
     }
     return chain;
   }
 
-  #tailsOf(place: string): Map<string, WorkItem<Item>> {
-    if (place === this.#lastPlace) return this.#lastTails;
-    // Only of the last place can the last lane have become free: a mapper may name any number of places.
-    if (this.#lastTails.size === 0) this.#tails.delete(this.#lastPlace);
-    const tails = this.#tails.get(place) ?? new Map<string, WorkItem<Item>>();
-    this.#tails.set(place, tails);
+  #lanesOf(place: string): PlaceLanes<Item> {
+    if (place === this.#lastPlace) return this.#lastLanes;
+    let lanes = this.#places.get(place);
+    if (lanes === undefined) {
+      if (this.#places.size >= this.#mostPlaces) this.#forgetFreePlaces();
+      lanes = new PlaceLanes();
+      this.#places.set(place, lanes);
+    }
     this.#lastPlace = place;
-    this.#lastTails = tails;
-    return tails;
+    this.#lastLanes = lanes;
+    return lanes;
   }
 
-  #free({ laneName, lanePlace }: WorkItem<Item>): void {
-    this.#tailsOf(lanePlace).delete(laneName);
+  /** A mapper may name any number of places. */
+  #forgetFreePlaces(): void {
+    for (const [place, lanes] of this.#places) if (lanes.isEmpty) this.#places.delete(place);
+    // Not for each new place where as many have items.
+    this.#mostPlaces = Math.max(MOST_FREE_PLACES, this.#places.size * 2);
+  }
+
+  #free(item: WorkItem<Item>): void {
+    item.lanes?.free(item.laneName);
+    item.lanes = null;
   }
 
   #makeReady(item: WorkItem<Item>): void {

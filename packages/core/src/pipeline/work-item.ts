@@ -1,6 +1,7 @@
 import { laneText } from '../sink/lane.ts';
 import type { Counted } from '../windows/tally.ts';
 import type { AckEntry } from './ack-tracker.ts';
+import type { PlaceLanes } from './lane-queue.ts';
 
 /** Unfinished items of one table; what a barrier waits for. */
 export interface TableLoad {
@@ -37,6 +38,8 @@ export class WorkItem<Item> {
   failures: number = 0;
   /** The item behind it in its lane. */
   next: WorkItem<Item> | null = null;
+  /** Those of its place, as long as it waits or is under way. */
+  lanes: PlaceLanes<Item> | null = null;
   onRedriven: ((outcome: RedriveOutcome) => void) | null = null;
 
   constructor(

@@ -2,7 +2,6 @@ import type { TransactionInfo } from '@certyo-cdc/core';
 import { formatLsn, sortableLsn } from '../protocol/lsn.ts';
 import { isoFromPgTime } from '../protocol/pg-time.ts';
 import type { BeginMessage } from '../protocol/pgoutput.ts';
-import { type NamedTable, tableLabel } from '@certyo-cdc/core/internal';
 import { versionOf, versionPrefix } from '@certyo-cdc/postgres';
 
 /** Identity and version of one change. */
@@ -79,15 +78,15 @@ export class OpenTransaction {
     return this.made > this.alreadyMade;
   }
 
-  /** Counts one change of a table and gives its number, from 1. */
-  count(table: NamedTable): number {
-    const counter = this.#counterOf(tableLabel(table));
+  /** Counts one change of the table with that label and gives its number, from 1. */
+  count(label: string): number {
+    const counter = this.#counterOf(label);
     counter.n += 1;
     return counter.n;
   }
 
-  identify(table: NamedTable, n: number): ChangeIdentity {
-    const { idPrefix } = this.#counterOf(tableLabel(table));
+  identify(label: string, n: number): ChangeIdentity {
+    const { idPrefix } = this.#counterOf(label);
     return { id: `${idPrefix}${n}`, version: versionOf(this.#versions, n) };
   }
 
