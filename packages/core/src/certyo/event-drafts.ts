@@ -99,26 +99,27 @@ function payloadColumns(
   return tableRules(table, rules).includes;
 }
 
-/** What is the same in all rows of one table. */
+/** What is the same in all rows of one table, for the sink that asked last. */
 interface TableRules {
   readonly collection: string;
-  readonly includes: ((column: string) => boolean) | undefined;
+  statusColumns: ReadonlySet<string> | null;
+  includes: ((column: string) => boolean) | undefined;
 }
 
-/** By status columns: each sink has its own. */
-const chosen = new WeakMap<ReadonlySet<string>, PerTable<TableRules>>();
+const perTable = new PerTable<TableRules>((table) => ({
+  collection: collectionOf(table),
+  statusColumns: null,
+  includes: undefined,
+}));
 
 function tableRules(table: TableInfo, { statusColumns }: DraftRules): TableRules {
-  let tables = chosen.get(statusColumns);
-  if (tables === undefined) {
-    tables = new PerTable((one) => {
-      const hasAny = one.columns.some(({ name }) => statusColumns.has(name));
-      const includes = hasAny ? (name: string) => !statusColumns.has(name) : undefined;
-      return { collection: collectionOf(one), includes };
-    });
-    chosen.set(statusColumns, tables);
+  const rules = perTable.of(table);
+  if (rules.statusColumns !== statusColumns) {
+    const hasAny = table.columns.some(({ name }) => statusColumns.has(name));
+    rules.includes = hasAny ? (name) => !statusColumns.has(name) : undefined;
+    rules.statusColumns = statusColumns;
   }
-  return tables.of(table);
+  return rules;
 }
 
 /** @param image Of which row, where the mapper does not say. */

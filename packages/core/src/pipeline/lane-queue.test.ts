@@ -44,4 +44,59 @@ describe('LaneQueue', () => {
       expect(lanes.readyItems).toBe(0);
     }
   });
+
+  test('I3: of each record one item at a time, in order, whatever comes and goes in whichever place', () => {
+    const lanes = new LaneQueue<string>();
+    const waiting = new Map<string, string[]>();
+    const underWay: WorkItem<string>[] = [];
+    let seed = 1;
+    const below = (n: number): number => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % n;
+    };
+    for (let step = 0; step < 20_000; step += 1) {
+      const choice = below(4);
+      if (choice < 2) {
+        const place = placeOfLane('shop', `t${below(4)}`);
+        const name = String(below(3));
+        const next = item(String(step), place, name);
+        lanes.push(next);
+        waiting.set(next.lane, [...(waiting.get(next.lane) ?? []), next.item]);
+      } else if (choice === 2) underWay.push(...lanes.take(3, 100));
+      else if (underWay.length > 0) {
+        const [done] = underWay.splice(below(underWay.length), 1);
+        if (done === undefined) continue;
+        const expected = waiting.get(done.lane) ?? [];
+        expect(done.item).toBe(expected[0]);
+        if (below(10) === 0) {
+          expect(lanes.evict(done).map((each) => each.item)).toEqual(expected);
+          waiting.delete(done.lane);
+        } else {
+          lanes.finish(done);
+          waiting.set(done.lane, expected.slice(1));
+        }
+      }
+      const all = underWay.map(({ lane }) => lane);
+      expect(new Set(all).size).toBe(all.length);
+    }
+  });
+
+  test('places without lanes are given up when there are too many, and lanes never are', () => {
+    const lanes = new LaneQueue<string>();
+    const first = item('first', ORDERS, '1');
+    lanes.push(first);
+    expect(lanes.take(1, 10)).toEqual([first]);
+    for (let n = 0; n < 25_000; n += 1) {
+      const other = item('x', placeOfLane('shop', `t${n}`), '1');
+      lanes.push(other);
+      expect(lanes.take(1, 10)).toEqual([other]);
+      lanes.finish(other);
+      expect(lanes.places).toBeLessThanOrEqual(10_000);
+    }
+    const second = item('second', ORDERS, '1');
+    lanes.push(second);
+    expect(lanes.readyItems).toBe(0);
+    lanes.finish(first);
+    expect(lanes.take(1, 10)).toEqual([second]);
+  });
 });

@@ -1,4 +1,4 @@
-import type { WorkItem } from './work-item.ts';
+import type { Lanes, WorkItem } from './work-item.ts';
 
 const COMPACT_AT = 1024;
 
@@ -6,7 +6,7 @@ const COMPACT_AT = 1024;
 const MOST_FREE_PLACES = 10_000;
 
 /** The lanes of one place that have any item: the last item of each. */
-export class PlaceLanes<Item> {
+class PlaceLanes<Item> implements Lanes {
   /** Of one lane, which is all that a place has where many places take turns. */
   #one: WorkItem<Item> | null = null;
   readonly #others: Map<string, WorkItem<Item>> = new Map();
@@ -56,6 +56,11 @@ export class LaneQueue<Item> {
 
   get readyBytes(): number {
     return this.#readyBytes;
+  }
+
+  /** In memory; for tests. */
+  get places(): number {
+    return this.#places.size;
   }
 
   push(item: WorkItem<Item>): void {

@@ -1,7 +1,6 @@
 import { laneText } from '../sink/lane.ts';
 import type { Counted } from '../windows/tally.ts';
 import type { AckEntry } from './ack-tracker.ts';
-import type { PlaceLanes } from './lane-queue.ts';
 
 /** Unfinished items of one table; what a barrier waits for. */
 export interface TableLoad {
@@ -10,6 +9,12 @@ export interface TableLoad {
 
 /** What became of a redriven item. */
 export type RedriveOutcome = 'delivered' | 'rejected';
+
+/** The lanes that have any item. */
+export interface Lanes {
+  /** Nothing is left in that lane. */
+  free(laneName: string): void;
+}
 
 /** One prepared item on its way. A class so that all have one shape. */
 export class WorkItem<Item> {
@@ -39,7 +44,7 @@ export class WorkItem<Item> {
   /** The item behind it in its lane. */
   next: WorkItem<Item> | null = null;
   /** Those of its place, as long as it waits or is under way. */
-  lanes: PlaceLanes<Item> | null = null;
+  lanes: Lanes | null = null;
   onRedriven: ((outcome: RedriveOutcome) => void) | null = null;
 
   constructor(
