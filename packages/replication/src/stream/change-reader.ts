@@ -138,7 +138,7 @@ export class ChangeReader {
     if (relation === undefined) return this.#isUnsettled(oid);
     if (this.#changed.length > 0) this.#tellChanged({ bytes, at, end, lsnAt }, transaction, events);
     if (relation === null) return true;
-    const n = transaction.count(relation.label);
+    const n = transaction.count(relation.counter);
     const kind = bytes[at];
     const { after, before, beforeIsKey } = pgoutput.readRow(bytes, at, end, this.#spans);
     if (before !== null && beforeIsKey) markKeyTuple(before, relation.inIdentity);
@@ -151,7 +151,7 @@ export class ChangeReader {
       return true;
     }
     if (!transaction.isNew()) return true;
-    const { id, version } = transaction.identify(relation.label, n);
+    const { id, version } = transaction.identify(relation.counter, n);
     events.push(
       createRowChange({
         descriptor: relation.descriptor,
@@ -256,7 +256,7 @@ export class ChangeReader {
     for (const oid of truncate.oids) {
       const relation = this.#relations.get(oid) ?? null;
       if (relation === null) continue;
-      const n = transaction.count(relation.label);
+      const n = transaction.count(relation.counter);
       if (!transaction.isNew()) continue;
       events.push(
         createTruncate({
@@ -264,7 +264,7 @@ export class ChangeReader {
           table: relation.table,
           cascade: truncate.cascade,
           restartIdentity: truncate.restartIdentity,
-          ...transaction.identify(relation.label, n),
+          ...transaction.identify(relation.counter, n),
           transaction: info,
           source: this.#options.source,
         }),
@@ -323,7 +323,7 @@ export class ChangeReader {
     this.#changed = [];
     for (const { previous, relation } of all) {
       this.#know(relation.known, previous);
-      const n = transaction.count(relation.label);
+      const n = transaction.count(relation.counter);
       const info = transaction.info(where.bytes, where.lsnAt);
       if (!transaction.isNew()) continue;
       events.push(
@@ -338,7 +338,7 @@ export class ChangeReader {
             nullable,
           })),
           statement: previous.statements?.join(';\n'),
-          ...transaction.identify(relation.label, n),
+          ...transaction.identify(relation.counter, n),
           transaction: info,
           source: this.#options.source,
         }),

@@ -14,6 +14,7 @@ import type { RelationMessage } from '../protocol/pgoutput.ts';
 import { hasSameColumns, isSameRelation } from './known-relation.ts';
 import { recordKeyOf } from './record-key.ts';
 import { generatedBefore, keyKept } from './relation-warnings.ts';
+import { ChangeCounter } from './open-transaction.ts';
 import { readRelationCatalog } from './relation-catalog.ts';
 import type { TextQuery } from './text-query.ts';
 
@@ -24,8 +25,8 @@ export interface Relation {
   readonly message: RelationMessage;
   readonly known: KnownRelation;
   readonly table: TableInfo;
-  /** Names the table. */
-  readonly label: string;
+  /** Of all tables that bear its name. */
+  readonly counter: ChangeCounter;
   readonly descriptor: RowDescriptor;
   /** Indexes of the columns that belong to the replica identity, as a lookup. */
   readonly inIdentity: readonly boolean[];
@@ -48,6 +49,8 @@ export interface RelationResolverOptions {
 /** Turns relation messages into decoders of their rows. */
 export class RelationResolver {
   readonly #options: RelationResolverOptions;
+  readonly #counters = new Map<string, ChangeCounter>();
+
   constructor(options: RelationResolverOptions) {
     this.#options = options;
   }
@@ -137,11 +140,17 @@ export class RelationResolver {
       message,
       known: known !== null && isSameRelation(known, described) ? known : described,
       table,
-      label: tableLabel(table),
+      counter: this.#counterOf(tableLabel(table)),
       descriptor: createRowDescriptor({ table, registry: this.#options.types, omit, keyColumns }),
       inIdentity: message.columns.map((column) => column.inIdentity),
       isOutdated,
       ownColumns: own.length === 0 ? NONE : own,
     };
+  }
+
+  #counterOf(label: string): ChangeCounter {
+    const counter = this.#counters.get(label) ?? new ChangeCounter(label);
+    this.#counters.set(label, counter);
+    return counter;
   }
 }
