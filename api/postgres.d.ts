@@ -733,7 +733,7 @@ type ColumnShape = Pick<KnownColumn, 'name' | 'typeOid' | 'typeModifier'>;
 declare function isSameColumn(column: ColumnShape, other: ColumnShape | undefined): boolean;
 /** What events show of columns. */
 declare function columnInfos(columns: readonly KnownColumn[]): readonly ColumnInfo[];
-/** The relations by oid, for a checkpoint. */
+/** The relations by oid, for a checkpoint. Of the same map, which is never changed in place, the same is given each time. */
 declare function knownRelationsToJson(relations: ReadonlyMap<number, KnownRelation>): JsonValue;
 /**
  * Reads what `knownRelationsToJson` wrote; null when it is something else.

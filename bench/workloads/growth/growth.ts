@@ -85,7 +85,7 @@ export const growthBenchmark: Benchmark = {
       tables: grown.map(({ table }) => table),
       charts: grown.map(({ chart }) => chart),
       notes: [
-        `PostgreSQL ${server.version}; the whole pipeline to an HTTP receiver, requests of at most 1,000 records. It has warmed up when it is measured; it is frozen while rows are written, so that it finds them at once, and what it costs to start is not counted.`,
+        `PostgreSQL ${server.version}; the whole pipeline to an HTTP receiver, requests of at most 1,000 records. It has warmed up when it is measured; it is frozen while rows are written, so that it finds them at once, and what it costs to start is not counted. Events fewer than 200,000 are written and found several times, so many at a time; each time ends with a checkpoint and its acknowledgement, which take 2 to 5 ms together.`,
         'An event has a cost of its own that no byte and no column makes, so the cost of each byte or column falls with their number. The straight line `fixed + n × each` that comes nearest is given beside it; `around the line` is how far the measured costs are from it, the most over the least.',
       ],
     };

@@ -22,6 +22,7 @@ export {
 } from './internal/option-checks.ts';
 export { ByteWriter } from './json/byte-writer.ts';
 export { writeMinified } from './json/minify-json.ts';
+export { isUnchangingJson, unchangingJson } from './json/unchanging-json.ts';
 export { asArray, asObject, member, textMember } from './certyo/internal/json-access.ts';
 export { OptionReader } from './internal/read-options.ts';
 export { GatedCalls } from './pipeline/gated-calls.ts';

@@ -17,6 +17,7 @@ import type { MappedRecord, RecordMapper } from '../mapper/record-mapper.ts';
 import type { OperationType } from './certyo-types.ts';
 import type { RecordDraft } from './record-draft.ts';
 import type { UnavailableColumns } from './unavailable-policy.ts';
+import { PerTable } from '../event/per-table.ts';
 import { tableLabel } from '../event/table-label.ts';
 
 /** How events become records. */
@@ -95,22 +96,33 @@ function unavailableColumns(event: RowChange, rules: DraftRules): UnavailableCol
 /** Which columns are part of the payload; undefined for a table that has no other ones. */
 function payloadColumns(
   table: TableInfo,
-  { statusColumns }: DraftRules,
+  rules: DraftRules,
 ): ((column: string) => boolean) | undefined {
-  // Asked for each row, and rows of one table come one after the other.
-  if (chosen.table !== table || chosen.statusColumns !== statusColumns) {
-    const hasAny = table.columns.some(({ name }) => statusColumns.has(name));
-    const includes = hasAny ? (name: string) => !statusColumns.has(name) : undefined;
-    chosen = { table, statusColumns, includes };
-  }
-  return chosen.includes;
+  return tableRules(table, rules).includes;
 }
 
-let chosen: {
-  readonly table: TableInfo | null;
-  readonly statusColumns: ReadonlySet<string> | null;
-  readonly includes: ((column: string) => boolean) | undefined;
-} = { table: null, statusColumns: null, includes: undefined };
+/** What is the same in all rows of one table, for the sink that asked last. */
+interface TableRules {
+  readonly collection: string;
+  statusColumns: ReadonlySet<string> | null;
+  includes: ((column: string) => boolean) | undefined;
+}
+
+const perTable = new PerTable<TableRules>((table) => ({
+  collection: collectionOf(table),
+  statusColumns: null,
+  includes: undefined,
+}));
+
+function tableRules(table: TableInfo, { statusColumns }: DraftRules): TableRules {
+  const rules = perTable.of(table);
+  if (rules.statusColumns !== statusColumns) {
+    const hasAny = table.columns.some(({ name }) => statusColumns.has(name));
+    rules.includes = hasAny ? (name) => !statusColumns.has(name) : undefined;
+    rules.statusColumns = statusColumns;
+  }
+  return rules;
+}
 
 /** @param image Of which row, where the mapper does not say. */
 function rowDraft(
@@ -121,14 +133,15 @@ function rowDraft(
   image: 'before' | 'after',
 ): RecordDraft {
   const { table } = event;
+  const { collection, includes } = tableRules(table, rules);
   return {
     database: mapped?.database ?? rules.database ?? table.database,
-    collection: mapped?.collection ?? collectionOf(table),
+    collection: mapped?.collection ?? collection,
     recordId: mapped?.recordId ?? ownRecordId(event, image),
     recordVersion: mapped?.recordVersion ?? event.version,
     operationType,
     sourceTimestamp: mapped?.sourceTimestamp ?? event.transaction?.committedAt ?? null,
-    payload: mapped?.payload ?? { event, includes: payloadColumns(table, rules), image },
+    payload: mapped?.payload ?? { event, includes, image },
     unavailable: image === 'after' ? unavailableColumns(event, rules) : null,
   };
 }

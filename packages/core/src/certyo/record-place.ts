@@ -20,23 +20,32 @@ export interface RecordPlace {
 
 /** The places of records, each made once. */
 export class RecordPlaces {
-  readonly #places = new Map<string, Map<string, RecordPlace>>();
+  readonly #databases = new Map<string, Map<string, RecordPlace>>();
   #count = 0;
-  /** Records of one place come one after the other. */
+  /** Most records are of the database of the record before, and many of its collection. */
+  #database: string | null = null;
+  #collections = new Map<string, RecordPlace>();
   #last: RecordPlace | null = null;
 
   of(database: string, collection: string): RecordPlace {
-    const last = this.#last;
-    if (last !== null && last.database === database && last.collection === collection) return last;
-    const place = this.#places.get(database)?.get(collection) ?? this.#add(database, collection);
+    if (database !== this.#database) this.#enter(database);
+    else if (this.#last?.collection === collection) return this.#last;
+    const place = this.#collections.get(collection) ?? this.#add(database, collection);
     this.#last = place;
     return place;
   }
 
+  #enter(database: string): void {
+    this.#database = database;
+    this.#collections = this.#databases.get(database) ?? new Map<string, RecordPlace>();
+    this.#databases.set(database, this.#collections);
+  }
+
   #add(database: string, collection: string): RecordPlace {
     if (this.#count >= MOST_PLACES) {
-      this.#places.clear();
+      this.#databases.clear();
       this.#count = 0;
+      this.#enter(database);
     }
     const head = `,"database":${JSON.stringify(database)},"collection":${JSON.stringify(collection)},"recordId":`;
     const place: RecordPlace = {
@@ -46,8 +55,7 @@ export class RecordPlaces {
       key: Buffer.from(`${readablePart(collection)}-`),
       lane: placeOfLane(database, collection),
     };
-    const places = this.#places.get(database) ?? new Map<string, RecordPlace>();
-    this.#places.set(database, places.set(collection, place));
+    this.#collections.set(collection, place);
     this.#count += 1;
     return place;
   }

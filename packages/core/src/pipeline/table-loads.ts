@@ -1,22 +1,20 @@
 import type { TableInfo } from '../event/change-event.ts';
+import { PerTable } from '../event/per-table.ts';
 import type { TableLoad } from './work-item.ts';
 
-/** Counts unfinished items by table. Events of one table mostly come in a row and share its descriptor. */
+/** Counts unfinished items by table, whichever version of it an event is of. */
 export class TableLoads {
   readonly #loads: Map<string, TableLoad> = new Map();
-  #lastTable: TableInfo | null = null;
-  #lastLoad: TableLoad = { unfinished: 0 };
+  readonly #byTable: PerTable<TableLoad> = new PerTable((table) => this.#named(table));
 
   of(table: TableInfo): TableLoad {
-    if (table === this.#lastTable) return this.#lastLoad;
-    const name = JSON.stringify([table.database, table.schema, table.name]);
-    let load = this.#loads.get(name);
-    if (load === undefined) {
-      load = { unfinished: 0 };
-      this.#loads.set(name, load);
-    }
-    this.#lastTable = table;
-    this.#lastLoad = load;
+    return this.#byTable.of(table);
+  }
+
+  #named({ database, name, schema }: TableInfo): TableLoad {
+    const key = JSON.stringify([database, schema, name]);
+    const load = this.#loads.get(key) ?? { unfinished: 0 };
+    this.#loads.set(key, load);
     return load;
   }
 }

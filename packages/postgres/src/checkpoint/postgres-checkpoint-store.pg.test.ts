@@ -66,6 +66,48 @@ describe('postgresCheckpointStore', () => {
     }
   });
 
+  test('a state that is the one of the revision before is not written again; any other one is', async () => {
+    await using database = await testDatabase();
+    const one = postgresCheckpointStore({ connection: database.url });
+    const two = postgresCheckpointStore({ connection: database.url });
+    const save = (
+      store: typeof one,
+      position: string,
+      state: Checkpoint['state'],
+      [replaces, revision]: readonly [string | null, string],
+    ): Promise<void> => store.save('p', at(position, { state }), { replaces, revision, signal });
+    const stored = async (): Promise<readonly unknown[]> => {
+      const found = await two.load('p', { signal });
+      return [found?.checkpoint.position, found?.checkpoint.state, found?.revision];
+    };
+    // Shows whether a save has written it.
+    const tamper = (): Promise<unknown> =>
+      database.query(`UPDATE certyo.checkpoints SET state = '"tampered with"'`);
+    try {
+      await one.setup({ signal });
+      await save(one, '0/1', { a: 1 }, [null, 'r1']);
+      await tamper();
+      await save(one, '0/2', { a: 1 }, ['r1', 'r2']);
+      expect(await stored()).toEqual(['0/2', 'tampered with', 'r2']);
+      await save(one, '0/3', { a: 2 }, ['r2', 'r3']);
+      expect(await stored()).toEqual(['0/3', { a: 2 }, 'r3']);
+      // Fenced, and nothing of it was written: the revision before is still what was written last.
+      await expect(save(one, '0/9', { a: 9 }, ['r1', 'x'])).rejects.toThrow(CheckpointFencedError);
+      // Another process has saved meanwhile, and is gone: its state is not the one that this one wrote.
+      await save(two, '0/4', { a: 4 }, ['r3', 'r4']);
+      await save(one, '0/5', { a: 2 }, ['r4', 'r5']);
+      expect(await stored()).toEqual(['0/5', { a: 2 }, 'r5']);
+      // A repeat does not know what the first call wrote.
+      await save(two, '0/5', { a: 2 }, ['r4', 'r5']);
+      await tamper();
+      await save(two, '0/6', { a: 2 }, ['r5', 'r6']);
+      expect(await stored()).toEqual(['0/6', { a: 2 }, 'r6']);
+    } finally {
+      await one.close();
+      await two.close();
+    }
+  });
+
   test('D-02: of two writers under one name the second is fenced; a repeated save succeeds', async () => {
     await using database = await testDatabase();
     const one = postgresCheckpointStore({ connection: database.url });

@@ -12,6 +12,7 @@ import {
 } from '@certyo-cdc/core';
 
 import type { SqlExecutor, SqlSession } from '../connection/sql-executor.ts';
+import type { SqlParameter } from '../connection/text-query.ts';
 import { prepareToWrite } from '../setup/prepare-to-write.ts';
 import { runSetup, type RunSetupOptions } from '../setup/run-setup.ts';
 import { judgeStoreFailure } from '../setup/store-failure.ts';
@@ -29,8 +30,10 @@ import {
   insertSql,
   loadSql,
   revisionSql,
+  updatePositionSql,
   updateSql,
 } from './sql.ts';
+import { WrittenState } from './written-state.ts';
 
 /** A checkpoint store whose table is made and removed by explicit calls only. */
 export interface PostgresCheckpointStore extends CheckpointStore {
@@ -69,12 +72,19 @@ interface Row {
   readonly saved_at_ms: string;
 }
 
+/** What a save of this process wrote last under a name. */
+interface Written {
+  readonly revision: string;
+  readonly state: WrittenState;
+}
+
 type SaveOptions = Parameters<CheckpointStore['save']>[2];
 
 class Store implements PostgresCheckpointStore {
   readonly #schema: string;
   readonly #role: string;
   readonly #session: SqlSession;
+  readonly #written = new Map<string, Written>();
 
   constructor(options: NormalizedStoreOptions) {
     this.#schema = options.schema;
@@ -97,16 +107,20 @@ class Store implements PostgresCheckpointStore {
   async save(name: string, checkpoint: Checkpoint, options: SaveOptions): Promise<void> {
     checkName(name);
     const { signal, revision } = options;
+    const state = new WrittenState(checkpoint);
     const found = await this.#run('saved', name, signal, () =>
       this.#session.transaction(
         async (executor) => {
           await prepareToWrite(executor, signal);
-          return await this.#write(executor, name, checkpoint, options);
+          return await this.#write(executor, name, checkpoint, state, options);
         },
         { signal },
       ),
     );
-    if (found !== revision) throw fenced(name, found);
+    if (found.revision !== revision) throw fenced(name, found.revision);
+    // What a repeat finds was written by another call.
+    if (found.isWritten) this.#written.set(name, { revision, state });
+    else this.#written.delete(name);
   }
 
   async setup(options: RunSetupOptions): Promise<readonly string[]> {
@@ -126,29 +140,35 @@ class Store implements PostgresCheckpointStore {
     executor: SqlExecutor,
     name: string,
     checkpoint: Checkpoint,
+    state: WrittenState,
     { replaces, revision, signal }: SaveOptions,
-  ): Promise<string | null> {
-    const values = [
+  ): Promise<{ readonly revision: string | null; readonly isWritten: boolean }> {
+    const { epoch, identity, kind, position } = checkpoint;
+    const last = this.#written.get(name);
+    const all = (): SqlParameter[] => [
       name,
       revision,
-      checkpoint.kind,
-      checkpoint.epoch,
-      checkpoint.position,
-      canonicalJson(checkpoint.identity),
+      kind,
+      epoch,
+      position,
+      canonicalJson(identity),
       canonicalJson(checkpoint.state),
     ];
-    const written =
+    const [sql, values] =
       replaces === null
-        ? await executor.query(insertSql(this.#schema), values, { signal })
-        : await executor.query(updateSql(this.#schema), [...values, replaces], { signal });
-    if (written.rowCount === 1) return revision;
+        ? [insertSql(this.#schema), all()]
+        : last?.revision === replaces && last.state.equals(state)
+          ? [updatePositionSql(this.#schema), [name, revision, epoch, position, replaces]]
+          : [updateSql(this.#schema), [...all(), replaces]];
+    const written = await executor.query(sql, values, { signal });
+    if (written.rowCount === 1) return { revision, isWritten: true };
     // A repeat after a lost answer finds its own revision.
     const { rows } = await executor.query<{ readonly revision: string }>(
       revisionSql(this.#schema),
       [name],
       { signal },
     );
-    return rows[0]?.revision ?? null;
+    return { revision: rows[0]?.revision ?? null, isWritten: false };
   }
 
   async #run<T>(

@@ -58,6 +58,13 @@ SET revision = $2, kind = $3, epoch = $4, position = $5, identity = $6, state = 
 WHERE name = $1 AND revision = $8`;
 }
 
+/** Where kind, identity and state are those of the revision that is replaced: $1 name, $2 revision, $3 epoch, $4 position, $5 the revision that it replaces. */
+export function updatePositionSql(schema: string): string {
+  return `UPDATE ${table(schema)}
+SET revision = $2, epoch = $3, position = $4, saved_at = pg_catalog.clock_timestamp()
+WHERE name = $1 AND revision = $5`;
+}
+
 /** $1 name. */
 export function revisionSql(schema: string): string {
   return `SELECT revision FROM ${table(schema)} WHERE name = $1`;

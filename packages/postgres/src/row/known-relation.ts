@@ -1,4 +1,5 @@
 import type { ColumnInfo, JsonValue } from '@certyo-cdc/core';
+import { unchangingJson } from '@certyo-cdc/core/internal';
 
 /** A column as it was when a change was made. */
 export interface KnownColumn extends ColumnInfo {
@@ -40,12 +41,21 @@ export function columnInfos(columns: readonly KnownColumn[]): readonly ColumnInf
   }));
 }
 
-/** The relations by oid, for a checkpoint. */
+/** There may be thousands of them, and a checkpoint is made every second. */
+const written = new WeakMap<ReadonlyMap<number, KnownRelation>, JsonValue>();
+
+/** The relations by oid, for a checkpoint. Of the same map, which is never changed in place, the same is given each time. */
 export function knownRelationsToJson(relations: ReadonlyMap<number, KnownRelation>): JsonValue {
-  return [...relations.values()].map((relation) => ({
-    ...relation,
-    columns: relation.columns.map((column) => ({ ...column })),
-  }));
+  const known = written.get(relations);
+  if (known !== undefined) return known;
+  const json = unchangingJson(
+    [...relations.values()].map((relation) => ({
+      ...relation,
+      columns: relation.columns.map((column) => ({ ...column })),
+    })),
+  );
+  written.set(relations, json);
+  return json;
 }
 
 /**

@@ -68,15 +68,39 @@ export function createRowDescriptor(options: RowDescriptorOptions): RowDescripto
     .filter(({ column }) => !omitted.has(column.name))
     .map(({ column, index }) => rowColumn(table, column, index, registry));
   const sorted = [...columns].sort((left, right) => compareUtf8(left.name, right.name));
-  return Object.freeze({
-    table,
-    columnCount: table.columns.length,
+  const shape = sharedShape({
     columns: Object.freeze(columns),
     sorted: Object.freeze(sorted),
     unavailableAt: sorted.filter(({ name }) => compareUtf8(name, UNAVAILABLE_KEY) < 0).length,
     key: Object.freeze(keyOf(options, columns)),
-    maxValueBytes,
   });
+  return Object.freeze({ table, columnCount: table.columns.length, ...shape, maxValueBytes });
+}
+
+/** What tables of the same columns have in common. */
+type RowShape = Pick<RowDescriptor, 'columns' | 'key' | 'sorted' | 'unavailableAt'>;
+
+/** Beyond so many all are made anew. */
+const MOST_SHAPES = 1_000;
+const shapes = new Map<string, RowShape>();
+
+/**
+ * Gives the shape of an earlier table that had the same columns. Thousands of tables in one database are mostly the same
+ * few many times (one for each tenant, or each month): a row is then written from objects that the processor has near.
+ */
+function sharedShape(shape: RowShape): RowShape {
+  const { columns, key } = shape;
+  const text = JSON.stringify([
+    columns.map(({ index, name }) => [index, name]),
+    key.map(({ name }) => name),
+  ]);
+  const earlier = shapes.get(text);
+  if (earlier?.columns.every(({ codec }, index) => codec === columns[index]?.codec) === true) {
+    return earlier;
+  }
+  if (shapes.size >= MOST_SHAPES) shapes.clear();
+  shapes.set(text, shape);
+  return shape;
 }
 
 function rowColumn(

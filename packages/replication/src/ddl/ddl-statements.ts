@@ -1,5 +1,4 @@
-import { tableLabel } from '@certyo-cdc/core/internal';
-import type { KnownRelation, KnownRelations } from '../stream/known-relation.ts';
+import { isNamedAs, type KnownRelation, type KnownRelations } from '../stream/known-relation.ts';
 import { readDdlMessage, statementOf } from './ddl-message.ts';
 
 /** Statements about a table are kept until its next row; the oldest go first. */
@@ -43,8 +42,7 @@ export function relationNamed(
   known: KnownRelations,
   table: { readonly schema: string; readonly name: string },
 ): KnownRelation | null {
-  const label = tableLabel(table);
-  for (const relation of known.values()) if (tableLabel(relation) === label) return relation;
+  for (const relation of known.values()) if (isNamedAs(relation, table)) return relation;
   return null;
 }
 

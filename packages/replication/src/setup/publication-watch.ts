@@ -1,7 +1,7 @@
-import { GapError, type JsonValue } from '@certyo-cdc/core';
+import { canonicalJson, GapError, type JsonValue } from '@certyo-cdc/core';
 import { qualifiedName, type QualifiedName, quoteIdentifier } from '@certyo-cdc/postgres';
 import type { TextQuery } from '../stream/text-query.ts';
-import { tableLabel } from '@certyo-cdc/core/internal';
+import { tableLabel, unchangingJson } from '@certyo-cdc/core/internal';
 
 /** Names the very rows of the catalog by which tables are published; any ALTER or re-creation makes others. */
 export interface PublicationFingerprint {
@@ -48,7 +48,7 @@ export class PublicationWatch {
 
   /** To be kept with the checkpoint. */
   toJSON(): JsonValue {
-    return this.#fingerprint as JsonValue;
+    return unchangingJson(this.#fingerprint as JsonValue);
   }
 
   /** Compares with the catalog as it is now. Throws `GapError` when something has changed. */
@@ -91,7 +91,8 @@ export class PublicationWatch {
         'Run source.setup().',
       );
     }
-    this.#fingerprint = now;
+    // The same one for as long as it says the same.
+    if (known === null || textOf(known) !== textOf(now)) this.#fingerprint = now;
     await this.#options.onChecked?.();
   }
 
@@ -129,6 +130,10 @@ const SCHEMAS_SQL = `
     JOIN pg_catalog.pg_publication p ON p.oid = s.pnpubid
     JOIN pg_catalog.pg_namespace n ON n.oid = s.pnnspid
    WHERE p.pubname = $1`;
+
+function textOf(fingerprint: PublicationFingerprint): string {
+  return canonicalJson(fingerprint as unknown as JsonValue);
+}
 
 /** Reads what `toJSON` gave; null for anything else. */
 export function publicationFingerprint(value: unknown): PublicationFingerprint | null {

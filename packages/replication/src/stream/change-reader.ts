@@ -16,7 +16,12 @@ import { formatLsn, type Lsn, sortableLsn } from '../protocol/lsn.ts';
 import * as pgoutput from '../protocol/pgoutput.ts';
 import { SpanBlocks } from '../protocol/span-blocks.ts';
 import type { LogicalMessageMessage } from '../protocol/pgoutput-transactions.ts';
-import { hasSameColumns, type KnownRelation, type KnownRelations } from './known-relation.ts';
+import {
+  hasSameColumns,
+  isNamedAs,
+  type KnownRelation,
+  type KnownRelations,
+} from './known-relation.ts';
 import type { OpenTransaction } from './open-transaction.ts';
 import type { Relation, RelationResolver } from './relation-resolver.ts';
 import { isStatusOnlyUpdate, markKeyTuple } from './tuples.ts';
@@ -77,6 +82,8 @@ export class ChangeReader {
   /** Descriptions that showed other columns: told with the change behind them, because they have no position of their own. */
   #changed: readonly ChangedRelation[] = [];
   #known: KnownRelations;
+  /** `#known` where nobody else has it yet. */
+  #ownKnown: Map<number, KnownRelation> | null = null;
   #committedKnown: KnownRelations;
 
   constructor(options: ChangeReaderOptions) {
@@ -112,6 +119,7 @@ export class ChangeReader {
   /** A transaction ended. */
   committed(): void {
     this.#committedKnown = this.#known;
+    this.#ownKnown = null;
     this.#ddl.reset();
   }
 
@@ -130,7 +138,7 @@ export class ChangeReader {
     if (relation === undefined) return this.#isUnsettled(oid);
     if (this.#changed.length > 0) this.#tellChanged({ bytes, at, end, lsnAt }, transaction, events);
     if (relation === null) return true;
-    const n = transaction.count(relation.table);
+    const n = transaction.count(relation.counter);
     const kind = bytes[at];
     const { after, before, beforeIsKey } = pgoutput.readRow(bytes, at, end, this.#spans);
     if (before !== null && beforeIsKey) markKeyTuple(before, relation.inIdentity);
@@ -143,7 +151,7 @@ export class ChangeReader {
       return true;
     }
     if (!transaction.isNew()) return true;
-    const { id, version } = transaction.identify(relation.table, n);
+    const { id, version } = transaction.identify(relation.counter, n);
     events.push(
       createRowChange({
         descriptor: relation.descriptor,
@@ -221,7 +229,8 @@ export class ChangeReader {
     // What is known is newer than a transaction that was delivered before.
     if (known === relation.known || transaction?.isDelivered === true) return;
     // A table that was made again under its name is the same to whoever reads its records.
-    const previous = relationNamed(this.#known, message) ?? known;
+    const isKept = known !== null && isNamedAs(known, message);
+    const previous = isKept ? known : (relationNamed(this.#known, message) ?? known);
     if (previous === null || hasSameColumns(previous, message)) {
       this.#know(relation.known, previous);
       return;
@@ -247,7 +256,7 @@ export class ChangeReader {
     for (const oid of truncate.oids) {
       const relation = this.#relations.get(oid) ?? null;
       if (relation === null) continue;
-      const n = transaction.count(relation.table);
+      const n = transaction.count(relation.counter);
       if (!transaction.isNew()) continue;
       events.push(
         createTruncate({
@@ -255,7 +264,7 @@ export class ChangeReader {
           table: relation.table,
           cascade: truncate.cascade,
           restartIdentity: truncate.restartIdentity,
-          ...transaction.identify(relation.table, n),
+          ...transaction.identify(relation.counter, n),
           transaction: info,
           source: this.#options.source,
         }),
@@ -314,7 +323,7 @@ export class ChangeReader {
     this.#changed = [];
     for (const { previous, relation } of all) {
       this.#know(relation.known, previous);
-      const n = transaction.count(relation.table);
+      const n = transaction.count(relation.counter);
       const info = transaction.info(where.bytes, where.lsnAt);
       if (!transaction.isNew()) continue;
       events.push(
@@ -329,7 +338,7 @@ export class ChangeReader {
             nullable,
           })),
           statement: previous.statements?.join(';\n'),
-          ...transaction.identify(relation.table, n),
+          ...transaction.identify(relation.counter, n),
           transaction: info,
           source: this.#options.source,
         }),
@@ -339,9 +348,11 @@ export class ChangeReader {
 
   /** Of tables that bore one name, the last one is known. */
   #know(relation: KnownRelation, previous: KnownRelation | null): void {
-    const known = new Map(this.#known);
+    // One copy for a transaction: it may describe thousands of tables, one after the other.
+    const known = this.#known === this.#ownKnown ? this.#ownKnown : new Map(this.#known);
     if (previous !== null) known.delete(previous.oid);
-    this.#known = known.set(relation.oid, relation);
+    this.#ownKnown = known.set(relation.oid, relation);
+    this.#known = known;
   }
 
   async #settle(oid: number, transaction: OpenTransaction): Promise<void> {

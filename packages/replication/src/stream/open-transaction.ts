@@ -1,8 +1,8 @@
-import type { TransactionInfo } from '@certyo-cdc/core';
+import { SourceProtocolError, type TransactionInfo } from '@certyo-cdc/core';
 import { formatLsn, sortableLsn } from '../protocol/lsn.ts';
 import { isoFromPgTime } from '../protocol/pg-time.ts';
 import type { BeginMessage } from '../protocol/pgoutput.ts';
-import { decimal, type NamedTable, tableLabel } from '@certyo-cdc/core/internal';
+import { decimal } from '@certyo-cdc/core/internal';
 import { versionOf, versionPrefix } from '@certyo-cdc/postgres';
 
 /** Identity and version of one change. */
@@ -11,11 +11,23 @@ export interface ChangeIdentity {
   readonly version: string;
 }
 
-/** Of the changes of one table. */
-interface Counter {
+/** Transactions in the order in which they were begun to be read. */
+let begun = 0;
+
+/**
+ * Numbers the changes of all tables that bear one name: by name, not by oid, for a name may pass from table to table within
+ * a transaction (I5). It goes from one transaction to the next, which begins anew.
+ */
+export class ChangeCounter {
+  /** The number of the transaction that counts. */
+  transaction: number = 0;
+  n: number = 0;
+  idPrefix: string = '';
   readonly label: string;
-  readonly idPrefix: string;
-  n: number;
+
+  constructor(label: string) {
+    this.label = label;
+  }
 }
 
 /**
@@ -36,16 +48,15 @@ export class OpenTransaction {
   readonly #committedAt: string;
   readonly #idPrefix: string;
   readonly #versions: string;
-  /** By name, not by oid: one name may pass from table to table within a transaction (I5). */
-  readonly #counters = new Map<string, Counter>();
-  /** Changes of one table come one after the other. */
-  #newest: Counter | null = null;
+  readonly #number: number;
   #messages = 0;
 
   constructor(
     begin: BeginMessage,
     context: { readonly systemIdentifier: string; readonly epoch: number },
   ) {
+    begun += 1;
+    this.#number = begun;
     this.commitLsn = begin.commitLsn;
     this.xid = begin.xid;
     this.#committedAt = isoFromPgTime(begin.committedAt);
@@ -79,15 +90,15 @@ export class OpenTransaction {
     return this.made > this.alreadyMade;
   }
 
-  /** Counts one change of a table and gives its number, from 1. */
-  count(table: NamedTable): number {
-    const counter = this.#counterOf(tableLabel(table));
+  /** Counts one change and gives its number, from 1. */
+  count(counter: ChangeCounter): number {
+    if (counter.transaction !== this.#number) this.#begin(counter);
     counter.n += 1;
     return counter.n;
   }
 
-  identify(table: NamedTable, n: number): ChangeIdentity {
-    const { idPrefix } = this.#counterOf(tableLabel(table));
+  /** Names a change that was counted. */
+  identify({ idPrefix }: ChangeCounter, n: number): ChangeIdentity {
     return { id: `${idPrefix}${decimal(n)}`, version: versionOf(this.#versions, n) };
   }
 
@@ -101,14 +112,13 @@ export class OpenTransaction {
     };
   }
 
-  #counterOf(label: string): Counter {
-    if (this.#newest?.label === label) return this.#newest;
-    let counter = this.#counters.get(label);
-    if (counter === undefined) {
-      counter = { label, idPrefix: `${this.#idPrefix}${label}/`, n: 0 };
-      this.#counters.set(label, counter);
+  #begin(counter: ChangeCounter): void {
+    // Its numbers would begin again: two changes would have one name.
+    if (counter.transaction > this.#number) {
+      throw new SourceProtocolError('A transaction goes on behind one that began later.');
     }
-    this.#newest = counter;
-    return counter;
+    counter.transaction = this.#number;
+    counter.idPrefix = `${this.#idPrefix}${counter.label}/`;
+    counter.n = 0;
   }
 }

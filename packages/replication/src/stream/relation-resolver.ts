@@ -11,17 +11,22 @@ import {
   type TypeRegistry,
 } from '@certyo-cdc/postgres';
 import type { RelationMessage } from '../protocol/pgoutput.ts';
-import { hasSameColumns } from './known-relation.ts';
+import { hasSameColumns, isSameRelation } from './known-relation.ts';
 import { recordKeyOf } from './record-key.ts';
 import { generatedBefore, keyKept } from './relation-warnings.ts';
+import { ChangeCounter } from './open-transaction.ts';
 import { readRelationCatalog } from './relation-catalog.ts';
 import type { TextQuery } from './text-query.ts';
+
+const NONE: readonly number[] = Object.freeze([]);
 
 /** A relation of the running session, ready to decode rows. */
 export interface Relation {
   readonly message: RelationMessage;
   readonly known: KnownRelation;
   readonly table: TableInfo;
+  /** Of all tables that bear its name. */
+  readonly counter: ChangeCounter;
   readonly descriptor: RowDescriptor;
   /** Indexes of the columns that belong to the replica identity, as a lookup. */
   readonly inIdentity: readonly boolean[];
@@ -44,6 +49,8 @@ export interface RelationResolverOptions {
 /** Turns relation messages into decoders of their rows. */
 export class RelationResolver {
   readonly #options: RelationResolverOptions;
+  readonly #counters = new Map<string, ChangeCounter>();
+
   constructor(options: RelationResolverOptions) {
     this.#options = options;
   }
@@ -103,11 +110,12 @@ export class RelationResolver {
       const names = outdated.map(({ name }) => name);
       onEvent?.(generatedBefore(tableLabel(message), names));
     }
-    return this.#assemble(message, columns, key, isOutdated);
+    return this.#assemble(message, known, columns, key, isOutdated);
   }
 
   #assemble(
     message: RelationMessage,
+    known: KnownRelation | null,
     columns: readonly KnownColumn[],
     keyColumns: readonly string[],
     isOutdated: boolean,
@@ -125,20 +133,24 @@ export class RelationResolver {
           OWN_COLUMNS.has(column.name) || (column.isGenerated && !this.#options.includeGenerated),
       )
       .map((column) => column.name);
+    const own = columns.flatMap((column, i) => (OWN_COLUMNS.has(column.name) ? [i] : []));
+    const { name, oid, schema } = message;
+    const described: KnownRelation = { oid, schema, name, columns, key: keyColumns };
     return {
       message,
-      known: {
-        oid: message.oid,
-        schema: message.schema,
-        name: message.name,
-        columns,
-        key: keyColumns,
-      },
+      known: known !== null && isSameRelation(known, described) ? known : described,
       table,
+      counter: this.#counterOf(tableLabel(table)),
       descriptor: createRowDescriptor({ table, registry: this.#options.types, omit, keyColumns }),
       inIdentity: message.columns.map((column) => column.inIdentity),
       isOutdated,
-      ownColumns: columns.flatMap((column, i) => (OWN_COLUMNS.has(column.name) ? [i] : [])),
+      ownColumns: own.length === 0 ? NONE : own,
     };
+  }
+
+  #counterOf(label: string): ChangeCounter {
+    const counter = this.#counters.get(label) ?? new ChangeCounter(label);
+    this.#counters.set(label, counter);
+    return counter;
   }
 }

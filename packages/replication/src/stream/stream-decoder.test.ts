@@ -110,6 +110,37 @@ describe(StreamDecoder, () => {
     expect(events).toEqual([]);
   });
 
+  test('the tables known at an end stay what they were, and are the same ones after a new session', async () => {
+    const decoder = newDecoder();
+    const table = (oid: number, type = 25): Buffer =>
+      message.relation(
+        oid,
+        [
+          { name: 'id', type: 23, key: true },
+          { name: 'v', type },
+        ],
+        {
+          name: `t${oid}`,
+        },
+      );
+    const row = (oid: number): Buffer => message.insert(oid, ['1', '2']);
+    const transaction = (lsn: bigint, ...messages: readonly Buffer[]): Buffer =>
+      stream(message.begin(lsn), ...messages, message.commit(lsn, lsn + 5n));
+    const names = (): readonly string[] => [...decoder.known.values()].map(({ name }) => name);
+    await decoder.decode(transaction(50n, table(1), row(1), table(2), row(2)), 0);
+    const first = decoder.known;
+    expect(names()).toEqual(['t1', 't2']);
+    // Cut off: what it described was never known.
+    await decoder.decode(stream(message.begin(60n), table(3), row(3), table(4), row(4)), 0);
+    expect(decoder.known).toBe(first);
+    await decoder.beginSession(decoder.committedTo);
+    await decoder.decode(transaction(60n, table(1), row(1), table(2), row(2)), 0);
+    expect(decoder.known).toBe(first);
+    await decoder.decode(transaction(70n, table(3), row(3), table(1, 23), row(1)), 0);
+    expect(names()).toEqual(['t2', 't3', 't1']);
+    expect([...first.values()].map(({ columns }) => columns[1]?.typeOid)).toEqual([25, 25]);
+  });
+
   test('R-03: a keepalive within a transaction says nothing about what was read', async () => {
     const decoder = newDecoder();
     await decoder.decode(stream(message.begin(50n), T, ...rows(0, 1)), 0);
