@@ -904,6 +904,12 @@ import 'node:buffer';
 /** The iterator of a stream that is closed when the loop over it is left; `next` gives null at its orderly end. */
 declare function batchIterator<Row extends object = JsonRow>(next: () => Promise<ChangeBatch<Row> | null>, stream: AsyncDisposable): AsyncIterator<ChangeBatch<Row>>;
 
+/**
+ * A whole number from 0 on in decimal, for numbers of which each is written once: what `String` gives is kept, by number, in a
+ * cache of the engine of some ten thousand places, and so each text becomes old before it is garbage.
+ */
+declare function decimal(n: number): string;
+
 /** The known name that is nearest to a wrong one, upper and lower case being equal, or null when none is near. */
 declare function nearestName(name: string, known: readonly string[]): string | null;
 
@@ -990,7 +996,7 @@ declare class GatedCalls {
 /** Resolves when all have settled, or when the time is over. Leaves no timer. */
 declare function settleWithin(promises: readonly Promise<unknown>[], ms: number, time: PipelineTime): Promise<void>;
 
-export { GatedCalls, MAX_TIMER_MS, OptionReader, abortable, asArray, asObject, batchIterator, member, nearestName, onAbort, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, settleWithin, textMember, wrongOption, wrongSecretOption };
+export { GatedCalls, MAX_TIMER_MS, OptionReader, abortable, asArray, asObject, batchIterator, decimal, member, nearestName, onAbort, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, settleWithin, textMember, wrongOption, wrongSecretOption };
 
 // time.d.ts
 
