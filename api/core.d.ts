@@ -895,11 +895,19 @@ export { AcceptedGap, type AcceptedGapJson, type BatchOptions, type BeginOptions
 
 // internal.d.ts
 
-import { J as JsonRow, H as ChangeBatch, Q as ConfigurationError, c as JsonValue, k as PipelineTime } from './time.js';
+import { c as JsonValue, J as JsonRow, H as ChangeBatch, Q as ConfigurationError, k as PipelineTime } from './time.js';
 export { s as ByteWriter, aD as DraftRules, aE as NamedTable, aF as RecordDraft, aG as RowWriter, aH as SYSTEM_TIME, aI as WRITE_ROW, aJ as draftRules, aK as payloadOf, aL as payloadText, aM as recordIdOf, aN as sleep, aO as tableLabel, aP as toDrafts, aQ as writeMinified } from './time.js';
 import 'zod/v4/core';
 import 'undici';
 import 'node:buffer';
+
+/** The method of events that can say the value of their key without making an object of it. */
+declare const KEY_VALUE: unique symbol;
+/** An event of which the key is mostly one column. */
+interface KeyReader {
+    /** The value of the only column of `key`; undefined where there are several. */
+    [KEY_VALUE](): JsonValue | undefined;
+}
 
 /** The iterator of a stream that is closed when the loop over it is left; `next` gives null at its orderly end. */
 declare function batchIterator<Row extends object = JsonRow>(next: () => Promise<ChangeBatch<Row> | null>, stream: AsyncDisposable): AsyncIterator<ChangeBatch<Row>>;
@@ -943,6 +951,14 @@ declare function refuseUnknownOptions(path: string, options: object, known: read
 declare function optionalTimeout(option: string, value: unknown): number | false | undefined;
 /** A text that is not empty and has no NUL, or undefined. */
 declare function optionalText(option: string, value: unknown): string | undefined;
+
+/**
+ * Says of an object or array that nobody ever changes it or anything in it: as long as it is the same object, it is the same
+ * JSON, and need not be looked through to see that.
+ */
+declare function unchangingJson<T extends JsonValue>(value: T): T;
+/** True for what `unchangingJson` was called with, and for what is no object. */
+declare function isUnchangingJson(value: JsonValue): boolean;
 
 /** A JSON object as parsed from a hostile text: look at own members only. */
 type JsonObject = {
@@ -996,7 +1012,7 @@ declare class GatedCalls {
 /** Resolves when all have settled, or when the time is over. Leaves no timer. */
 declare function settleWithin(promises: readonly Promise<unknown>[], ms: number, time: PipelineTime): Promise<void>;
 
-export { GatedCalls, MAX_TIMER_MS, OptionReader, abortable, asArray, asObject, batchIterator, decimal, member, nearestName, onAbort, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, settleWithin, textMember, wrongOption, wrongSecretOption };
+export { GatedCalls, KEY_VALUE, type KeyReader, MAX_TIMER_MS, OptionReader, abortable, asArray, asObject, batchIterator, decimal, isUnchangingJson, member, nearestName, onAbort, optionalText, optionalTimeout, refuseUnknownOptions, requireObject, settleWithin, textMember, unchangingJson, wrongOption, wrongSecretOption };
 
 // time.d.ts
 
@@ -2007,8 +2023,12 @@ declare class ByteWriter {
     quotedText(text: string): void;
     /** Bytes as they are. */
     copy(from: Uint8Array, start: number, end: number): void;
-    /** A JSON string of text in UTF-8, escaped as JSON.stringify escapes it. The bytes must be valid UTF-8. */
-    quoted(from: Uint8Array, start: number, end: number): void;
+    /**
+     * A JSON string of text in UTF-8, escaped as JSON.stringify escapes it.
+     *
+     * @returns Whether all of it is ASCII. If not, nobody has looked whether it is valid UTF-8.
+     */
+    quoted(from: Uint8Array, start: number, end: number): boolean;
     /**
      * What was written from `start` on, until something else is.
      *
