@@ -108,6 +108,31 @@ describe('postgresCheckpointStore', () => {
     }
   });
 
+  test('a state that changes while it is saved is noted as it was written; one that is no JSON is a checkpoint error', async () => {
+    await using database = await testDatabase();
+    const store = postgresCheckpointStore({ connection: database.url });
+    const save = (
+      position: string,
+      state: Checkpoint['state'],
+      [replaces, revision]: readonly [string | null, string],
+    ): Promise<void> => store.save('p', at(position, { state }), { replaces, revision, signal });
+    try {
+      await store.setup({ signal });
+      const state = { copying: true };
+      const saving = save('0/1', state, [null, 'r1']);
+      state.copying = false;
+      await saving;
+      await save('0/2', { copying: true }, ['r1', 'r2']);
+      const found = await store.load('p', { signal });
+      expect(found?.checkpoint.state).toEqual({ copying: true });
+      await expect(save('0/3', { rows: Number.NaN }, ['r2', 'r3'])).rejects.toThrow(
+        CheckpointError,
+      );
+    } finally {
+      await store.close();
+    }
+  });
+
   test('D-02: of two writers under one name the second is fenced; a repeated save succeeds', async () => {
     await using database = await testDatabase();
     const one = postgresCheckpointStore({ connection: database.url });

@@ -107,20 +107,19 @@ class Store implements PostgresCheckpointStore {
   async save(name: string, checkpoint: Checkpoint, options: SaveOptions): Promise<void> {
     checkName(name);
     const { signal, revision } = options;
-    const state = new WrittenState(checkpoint);
     const found = await this.#run('saved', name, signal, () =>
       this.#session.transaction(
         async (executor) => {
           await prepareToWrite(executor, signal);
-          return await this.#write(executor, name, checkpoint, state, options);
+          return await this.#write(executor, name, checkpoint, options);
         },
         { signal },
       ),
     );
     if (found.revision !== revision) throw fenced(name, found.revision);
     // What a repeat finds was written by another call.
-    if (found.isWritten) this.#written.set(name, { revision, state });
-    else this.#written.delete(name);
+    if (found.state === null) this.#written.delete(name);
+    else this.#written.set(name, { revision, state: found.state });
   }
 
   async setup(options: RunSetupOptions): Promise<readonly string[]> {
@@ -135,16 +134,17 @@ class Store implements PostgresCheckpointStore {
     await this.#session.close();
   }
 
-  /** Gives the revision that is stored afterwards, or null when there is none. */
+  /** Gives the revision that is stored afterwards, or null when there is none, and what this call wrote. */
   async #write(
     executor: SqlExecutor,
     name: string,
     checkpoint: Checkpoint,
-    state: WrittenState,
     { replaces, revision, signal }: SaveOptions,
-  ): Promise<{ readonly revision: string | null; readonly isWritten: boolean }> {
+  ): Promise<{ readonly revision: string | null; readonly state: WrittenState | null }> {
     const { epoch, identity, kind, position } = checkpoint;
     const last = this.#written.get(name);
+    // At once with what is written: the caller may change its state as long as it waits.
+    const state = new WrittenState(checkpoint);
     const all = (): SqlParameter[] => [
       name,
       revision,
@@ -161,14 +161,14 @@ class Store implements PostgresCheckpointStore {
           ? [updatePositionSql(this.#schema), [name, revision, epoch, position, replaces]]
           : [updateSql(this.#schema), [...all(), replaces]];
     const written = await executor.query(sql, values, { signal });
-    if (written.rowCount === 1) return { revision, isWritten: true };
+    if (written.rowCount === 1) return { revision, state };
     // A repeat after a lost answer finds its own revision.
     const { rows } = await executor.query<{ readonly revision: string }>(
       revisionSql(this.#schema),
       [name],
       { signal },
     );
-    return { revision: rows[0]?.revision ?? null, isWritten: false };
+    return { revision: rows[0]?.revision ?? null, state: null };
   }
 
   async #run<T>(
