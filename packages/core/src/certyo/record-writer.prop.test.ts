@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { laneOf } from './certyo-item.ts';
+import type { ItemOrigin } from './item-origin.ts';
 import type { RecordDraft } from './record-draft.ts';
 import { RecordWriter } from './record-writer.ts';
 import { payloadOf } from './sink-receipts.ts';
@@ -46,6 +47,15 @@ const draft: fc.Arbitrary<RecordDraft> = fc.record({
   unavailable: fc.constant(null),
 });
 
+/** With one, it is noted where the payload stands. */
+const ORIGIN: ItemOrigin = {
+  eventId: 'event',
+  operationType: 'insert',
+  committedAt: null,
+  isFound: false,
+  table: null,
+};
+
 describe('RecordWriter', () => {
   test('writes the bytes that JSON.stringify would, and the payload is found in them again', () => {
     fc.assert(
@@ -79,6 +89,10 @@ describe('RecordWriter', () => {
               createHash('sha256').update(named).digest('hex').slice(0, 32),
             );
             expect(payloadOf(item).toString()).toBe(one.payload);
+            const kept = writer.write(one, ORIGIN);
+            expect(kept.body).toEqual(item.body);
+            expect(payloadOf(kept).toString()).toBe(one.payload);
+            expect(kept.recordVersion).toBe(recordVersion);
             expect(laneOf(item)).toBe(JSON.stringify([database, collection, recordId]));
           }
         },

@@ -53,8 +53,10 @@ export class RecordWriter {
     out.quotedText(recordVersion);
     const operation = OPERATIONS[draft.operationType];
     out.copy(operation, 0, operation.length);
+    const payloadAt = out.length;
     if (typeof payload === 'string') out.text(payload);
     else writeRow(payload.event, out, payload.includes, payload.image);
+    const payloadEnd = out.length;
     const digest = digestKey(out.view(this.#start));
     const time = this.#timeOf(sourceTimestamp);
     out.copy(time, 0, time.length);
@@ -70,7 +72,12 @@ export class RecordWriter {
     const extras =
       unavailable === null && origin === null
         ? null
-        : { unavailable: unavailable ?? undefined, origin: origin ?? undefined };
+        : {
+            unavailable: unavailable ?? undefined,
+            origin: origin ?? undefined,
+            payloadAt,
+            payloadEnd,
+          };
     return new WrittenRecord(
       place,
       recordId,

@@ -14,6 +14,7 @@ import type { OperationType } from './certyo-types.ts';
 import { TRUNCATE_RECORD_ID } from './event-drafts.ts';
 import { OPERATION_TYPES } from './schemas.ts';
 import { delivered, receiptBody } from './sink-verdicts.ts';
+import { WrittenRecord } from './written-record.ts';
 
 /** What may be skipped because the newest receipt of its record shows the same payload. */
 export type SkipUnchanged = 'copies' | 'all' | false;
@@ -203,7 +204,10 @@ export class SinkReceipts {
  * The payload as it stands in the body. Within a text of the head the quotes of a member's name would be escaped, and what
  * follows the payload holds no quotes but its own: the key, and before it the time where there is one.
  */
-export function payloadOf({ body }: CertyoItem): Buffer {
+export function payloadOf(item: CertyoItem): Buffer {
+  const written = item instanceof WrittenRecord ? item.payload : null;
+  if (written !== null) return written;
+  const { body } = item;
   const start = body.indexOf(PAYLOAD_MEMBER) + PAYLOAD_MEMBER.length;
   let end = body.lastIndexOf(KEY_MEMBER);
   if (body[end - 1] === QUOTE) end = body.lastIndexOf(TIME_MEMBER, end - 1);

@@ -18,6 +18,9 @@ const BACKSLASH = 0x5c;
 export interface RecordExtras {
   readonly unavailable: UnavailableColumns | undefined;
   readonly origin: ItemOrigin | undefined;
+  /** Where the payload stands in the body, for those whose receipt holds its fingerprint. */
+  readonly payloadAt: number;
+  readonly payloadEnd: number;
 }
 
 /**
@@ -79,10 +82,17 @@ export class WrittenRecord implements CertyoItem, Prepared<CertyoItem>, PlacedLa
   }
 
   get recordVersion(): string {
+    const slab = this.#slab;
     const start = this.#start + this.#versionAt;
     let end = start + 1;
-    while (this.#slab[end] !== QUOTE) end += this.#slab[end] === BACKSLASH ? 2 : 1;
-    return JSON.parse(this.#slab.toString('utf8', start, end + 1)) as string;
+    let isPlain = true;
+    for (let code = slab[end]; code !== QUOTE; code = slab[end]) {
+      if (code === undefined) throw new RangeError('A record ends within its version.');
+      isPlain &&= code !== BACKSLASH && code < 0x80;
+      end += code === BACKSLASH ? 2 : 1;
+    }
+    if (isPlain) return slab.toString('latin1', start + 1, end);
+    return JSON.parse(slab.toString('utf8', start, end + 1)) as string;
   }
 
   get idempotencyKey(): string {
@@ -92,6 +102,13 @@ export class WrittenRecord implements CertyoItem, Prepared<CertyoItem>, PlacedLa
 
   get body(): Buffer {
     return this.#slab.subarray(this.#start, this.#start + this.length);
+  }
+
+  /** The payload as it stands in the body; null where nobody noted where that is. */
+  get payload(): Buffer | null {
+    const extras = this.#extras;
+    if (extras === null) return null;
+    return this.#slab.subarray(this.#start + extras.payloadAt, this.#start + extras.payloadEnd);
   }
 
   get unavailable(): UnavailableColumns | undefined {

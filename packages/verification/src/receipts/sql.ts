@@ -15,7 +15,10 @@ const STORED = `pg_catalog.encode(r.fingerprint, 'hex') AS fingerprint, r.record
  * milliseconds.
  *
  * The API answers a repeat with the time of its first answer, so that the primary key finds it. Where there may be a repeat
- * it is also looked for under another time; where there can be none, looking for one would be a fifth of the work. Each is due at a time of its own, so that any number of them can be claimed.
+ * it is also looked for under another time; where there can be none, looking for one would be a fifth of the work. Each is due
+ * at a time of its own, so that any number of them can be claimed.
+ *
+ * The arrays are read side by side: `ROWS FROM` would store each of them apart first, a tenth of the work.
  */
 export function storeSql(schema: string, mayRepeat: boolean): string {
   const receipts = ledgerTable(schema, 'receipts');
@@ -28,14 +31,13 @@ export function storeSql(schema: string, mayRepeat: boolean): string {
 SELECT i.record_key, i.record_version, i.accepted_at, i.table_id, i.record_id, i.operation, i.event_id, i.record_hash,
   i.fingerprint, i.replayed,
   pg_catalog.now() + $12::int8 * '1 millisecond'::interval + i.number * '1 microsecond'::interval
-FROM ROWS FROM (
-  pg_catalog.unnest($1::uuid[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::timestamptz[]),
-  pg_catalog.unnest($4::int4[]), pg_catalog.unnest($5::text[]), pg_catalog.unnest($6::text[]),
-  pg_catalog.unnest($7::text[]), pg_catalog.unnest($8::text[]), pg_catalog.unnest($9::bytea[]), pg_catalog.unnest($10::bool[]),
-  pg_catalog.unnest($11::bool[])
-) WITH ORDINALITY
-  AS i(record_key, record_version, accepted_at, table_id, record_id, operation, event_id, record_hash, fingerprint, replayed, is_unsure,
-    number)
+FROM (SELECT
+  pg_catalog.unnest($1::uuid[]) AS record_key, pg_catalog.unnest($2::text[]) AS record_version,
+  pg_catalog.unnest($3::timestamptz[]) AS accepted_at, pg_catalog.unnest($4::int4[]) AS table_id,
+  pg_catalog.unnest($5::text[]) AS record_id, pg_catalog.unnest($6::text[]) AS operation,
+  pg_catalog.unnest($7::text[]) AS event_id, pg_catalog.unnest($8::text[]) AS record_hash,
+  pg_catalog.unnest($9::bytea[]) AS fingerprint, pg_catalog.unnest($10::bool[]) AS replayed,
+  pg_catalog.unnest($11::bool[]) AS is_unsure, pg_catalog.generate_series(1, pg_catalog.cardinality($1::uuid[])) AS number) AS i
 ${unlessKnown}
 ${mayRepeat ? 'ON CONFLICT DO NOTHING' : ''}`;
 }
