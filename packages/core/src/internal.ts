@@ -21,6 +21,7 @@ export {
   wrongSecretOption,
 } from './internal/option-checks.ts';
 export { ByteWriter } from './json/byte-writer.ts';
+export { ConstantBytes } from './json/constant-bytes.ts';
 export { writeMinified } from './json/minify-json.ts';
 export { isUnchangingJson, unchangingJson } from './json/unchanging-json.ts';
 export { asArray, asObject, member, textMember } from './certyo/internal/json-access.ts';

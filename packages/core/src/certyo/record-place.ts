@@ -1,5 +1,4 @@
-import { Buffer } from 'node:buffer';
-
+import { ConstantBytes } from '../json/constant-bytes.ts';
 import { placeOfLane } from '../sink/lane.ts';
 import { readablePart } from './idempotency-key.ts';
 
@@ -11,9 +10,9 @@ export interface RecordPlace {
   readonly database: string;
   readonly collection: string;
   /** The body from behind the owner up to the record's id. */
-  readonly head: Buffer;
+  readonly head: ConstantBytes;
   /** The idempotency key up to the record's id. */
-  readonly key: Buffer;
+  readonly key: ConstantBytes;
   /** The lane up to the record's id. */
   readonly lane: string;
 }
@@ -51,8 +50,8 @@ export class RecordPlaces {
     const place: RecordPlace = {
       database,
       collection,
-      head: Buffer.from(head),
-      key: Buffer.from(`${readablePart(collection)}-`),
+      head: new ConstantBytes(head),
+      key: new ConstantBytes(`${readablePart(collection)}-`),
       lane: placeOfLane(database, collection),
     };
     this.#collections.set(collection, place);

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { ByteWriter } from './byte-writer.ts';
+import { ConstantBytes } from './constant-bytes.ts';
 
 /** Whole characters of all kinds, among them what JSON escapes. */
 const text = fc.oneof(
@@ -39,9 +40,12 @@ describe('ByteWriter', () => {
           const bytes = Buffer.from(one);
           out.copy(bytes, 0, bytes.length);
           out.ascii('ab'.repeat(one.length));
+          out.constant(new ConstantBytes(one));
           out.byte(0x63);
         }
-        const expected = texts.map((one) => `${one}${one}${'ab'.repeat(one.length)}c`).join('');
+        const expected = texts
+          .map((one) => `${one}${one}${'ab'.repeat(one.length)}${one}c`)
+          .join('');
         expect(out.toString()).toBe(expected);
         expect(out.slice()).toEqual(Buffer.from(expected));
         expect(out.length).toBe(Buffer.byteLength(expected));

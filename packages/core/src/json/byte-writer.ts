@@ -1,5 +1,7 @@
 import { Buffer } from 'node:buffer';
 
+import type { ConstantBytes } from './constant-bytes.ts';
+
 /** Up to here a loop is faster than a call out of JavaScript. */
 const SHORT = 96;
 /** Bytes that are kept from one use to the next. */
@@ -8,6 +10,9 @@ const MOST_KEPT = 1024 * 1024;
 const MOST_GUESSED = 64 * 1024;
 /** Views are kept of lengths below this. */
 const MOST_VIEWS = 2_048;
+const WORD_BYTES = 4;
+const NOT_ASCII = 0x80808080;
+const NOTHING = new Uint8Array(0);
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HEX = '0123456789abcdef';
@@ -30,6 +35,13 @@ export class ByteWriter {
   length = 0;
 
   readonly #capacity: number;
+  /** Of `bytes`. */
+  #words: DataView;
+  /** What was read last, and its words: many values come from one piece of the log. */
+  #source: Uint8Array = NOTHING;
+  #sourceView: DataView = wordsOf(NOTHING);
+  /** The bits of what `plain` has copied for `quoted`. */
+  #seen = 0;
   /** By length, of the bytes in `#viewed`. */
   #views: Buffer[] = [];
   #viewed: Buffer | null = null;
@@ -41,6 +53,7 @@ export class ByteWriter {
   constructor(capacity: number = 4096) {
     this.#capacity = capacity;
     this.bytes = Buffer.allocUnsafeSlow(capacity);
+    this.#words = wordsOf(this.bytes);
   }
 
   /** Begins anew, behind what is kept. What a rare large row needed is given back. */
@@ -50,6 +63,7 @@ export class ByteWriter {
     const smaller = Buffer.allocUnsafeSlow(Math.max(this.#capacity, kept));
     this.bytes.copy(smaller, 0, 0, kept);
     this.bytes = smaller;
+    this.#words = wordsOf(smaller);
   }
 
   /** Makes room for `more` bytes and gives the bytes to write to, from `length` on. */
@@ -59,6 +73,7 @@ export class ByteWriter {
       const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2));
       this.bytes.copy(grown, 0, 0, this.length);
       this.bytes = grown;
+      this.#words = wordsOf(grown);
     }
     return this.bytes;
   }
@@ -106,6 +121,19 @@ export class ByteWriter {
     this.length = at;
   }
 
+  /** Text that is the same in many rows. */
+  constant({ length, words }: ConstantBytes): void {
+    // Up to three bytes too much are written, where the next ones come.
+    this.room(words.length * 4);
+    const target = this.#words;
+    let at = this.length;
+    for (let index = 0; index < words.length; index += 1) {
+      target.setInt32(at, words[index] as number, true);
+      at += 4;
+    }
+    this.length += length;
+  }
+
   /** Bytes as they are. */
   copy(from: Uint8Array, start: number, end: number): void {
     const bytes = this.room(end - start);
@@ -113,8 +141,15 @@ export class ByteWriter {
       const isWhole = start === 0 && end === from.length;
       bytes.set(isWhole ? from : from.subarray(start, end), this.length);
     } else {
+      const source = this.wordsOf(from);
+      const target = this.#words;
       let at = this.length;
-      for (let index = start; index < end; index += 1) bytes[at++] = from[index] as number;
+      let index = start;
+      for (; index + WORD_BYTES <= end; index += WORD_BYTES) {
+        target.setInt32(at, source.getInt32(index, true), true);
+        at += WORD_BYTES;
+      }
+      for (; index < end; index += 1) bytes[at++] = from[index] as number;
     }
     this.length += end - start;
   }
@@ -125,27 +160,45 @@ export class ByteWriter {
    * @returns Whether all of it is ASCII. If not, nobody has looked whether it is valid UTF-8.
    */
   quoted(from: Uint8Array, start: number, end: number): boolean {
-    // An escape takes six bytes at most.
-    let bytes = this.room(end - start + 2);
+    this.byte(QUOTE);
+    this.#seen = 0;
+    for (let index = this.plain(from, start, end); index < end;) {
+      this.#escape(from[index] as number);
+      index = this.plain(from, index + 1, end);
+    }
+    this.byte(QUOTE);
+    return (this.#seen & NOT_ASCII) === 0;
+  }
+
+  /**
+   * Copies bytes up to the first that stands for something else in a JSON string: a quote, a backslash or what is below 0x20.
+   *
+   * @returns Its place, or the end.
+   */
+  plain(from: Uint8Array, start: number, end: number): number {
+    const bytes = this.room(end - start);
+    const target = this.#words;
+    const source = this.wordsOf(from);
     let at = this.length;
     let seen = 0;
-    bytes[at++] = QUOTE;
-    for (let index = start; index < end; index += 1) {
-      const code = from[index] as number;
-      if (code >= 0x20 && code !== QUOTE && code !== BACKSLASH) {
-        bytes[at++] = code;
-        seen |= code;
-        continue;
-      }
-      this.length = at;
-      this.#escape(code);
-      at = this.length;
-      // Room for the rest and the closing quote again.
-      bytes = this.room(end - index);
+    let index = start;
+    while (index + WORD_BYTES <= end) {
+      const word = source.getInt32(index, true);
+      if (!isPlain(word)) break;
+      target.setInt32(at, word, true);
+      seen |= word;
+      at += WORD_BYTES;
+      index += WORD_BYTES;
     }
-    bytes[at++] = QUOTE;
+    for (; index < end; index += 1) {
+      const code = from[index] as number;
+      if (code < 0x20 || code === QUOTE || code === BACKSLASH) break;
+      bytes[at++] = code;
+      seen |= code;
+    }
     this.length = at;
-    return seen < 0x80;
+    this.#seen |= seen;
+    return index;
   }
 
   /**
@@ -179,6 +232,15 @@ export class ByteWriter {
     target.set((this.#wholes[length] ??= this.bytes.subarray(0, length)), at);
   }
 
+  /** Bytes that are read four at a time: what is made for it is kept for as long as the same ones are read. */
+  wordsOf(from: Uint8Array): DataView {
+    if (this.#source !== from) {
+      this.#source = from;
+      this.#sourceView = wordsOf(from);
+    }
+    return this.#sourceView;
+  }
+
   /** A copy of what was written. */
   slice(): Buffer {
     const { length } = this;
@@ -200,4 +262,21 @@ export class ByteWriter {
     this.byte(BACKSLASH);
     this.byte(letter);
   }
+}
+
+/** Whether none of the four bytes has to be escaped: is a quote, a backslash or below 0x20. */
+function isPlain(word: number): boolean {
+  const quotes = word ^ 0x22222222;
+  const slashes = word ^ 0x5c5c5c5c;
+  return (
+    ((((word - 0x20202020) & ~word) |
+      ((quotes - 0x01010101) & ~quotes) |
+      ((slashes - 0x01010101) & ~slashes)) &
+      NOT_ASCII) ===
+    0
+  );
+}
+
+function wordsOf({ buffer, byteLength, byteOffset }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 
 import { JsonNumber, type JsonValue } from '../event/json.ts';
 import { canonicalJson } from './canonical-json.ts';
-import { minifyJson } from './minify-json.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { minifyJson, writeMinified } from './minify-json.ts';
 import { parseJson } from './parse-json.ts';
 
 const whitespace = fc.string({ unit: fc.constantFrom(' ', '\n', '\r', '\t'), maxLength: 3 });
@@ -84,6 +85,40 @@ describe('minifyJson', () => {
         }
       }),
       { numRuns: 20_000 },
+    );
+  });
+});
+
+describe('writeMinified', () => {
+  test('reads no byte before its start or behind its end, and writes behind what is there', () => {
+    const around = fc.constantFrom('', '"', '\\"', '0', '}', 'é', ',');
+    fc.assert(
+      fc.property(tokens, around, around, fc.nat(), (list, before, behind, cut) => {
+        const bytes = Buffer.from(`${before}${list.join(' ')}${behind}`);
+        const start = Buffer.byteLength(before);
+        const whole = bytes.length - Buffer.byteLength(behind);
+        for (const end of [whole, start + (cut % (whole - start))]) {
+          const part = bytes.toString('utf8', start, end);
+          const out = new ByteWriter(1);
+          out.text('é');
+          let expected: string | null = null;
+          // A cut within a character makes another one of it; these are for the codec to find.
+          if (part.includes('\ufffd')) continue;
+          try {
+            JSON.parse(part);
+            expected = minifyJson(part);
+          } catch {
+            expected = null;
+          }
+          if (expected === null) {
+            expect(() => writeMinified(bytes, start, end, out)).toThrow('Expected JSON text');
+          } else {
+            writeMinified(bytes, start, end, out);
+            expect(out.toString()).toBe(`é${expected}`);
+          }
+        }
+      }),
+      { numRuns: 2000 },
     );
   });
 });

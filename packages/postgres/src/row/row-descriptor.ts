@@ -1,6 +1,5 @@
-import { Buffer } from 'node:buffer';
-
 import { type ColumnInfo, ConfigurationError, type TableInfo } from '@certyo-cdc/core';
+import { ConstantBytes } from '@certyo-cdc/core/internal';
 
 import { compareUtf8 } from '../values/internal/compare-utf8.ts';
 import type { TypeRegistry } from '../values/type-registry.ts';
@@ -25,8 +24,10 @@ export interface RowColumn {
   readonly name: string;
   /** Its place in a tuple. */
   readonly index: number;
-  /** The name as a JSON key, between comma and colon. */
-  readonly jsonKey: Buffer;
+  /** The name as a JSON key with its colon, for the first column of a payload. */
+  readonly firstKey: ConstantBytes;
+  /** The same behind a comma. */
+  readonly nextKey: ConstantBytes;
   readonly codec: ValueCodec;
 }
 
@@ -112,8 +113,10 @@ function rowColumn(
   const { name } = column;
   const use = { schema: table.schema, table: table.name, column: name };
   const codec = registry.codec(column.typeOid, use);
-  const jsonKey = Buffer.from(`,${JSON.stringify(name)}:`);
-  return Object.freeze({ name, index, jsonKey, codec });
+  const key = `${JSON.stringify(name)}:`;
+  const firstKey = new ConstantBytes(key);
+  const nextKey = new ConstantBytes(`,${key}`);
+  return Object.freeze({ name, index, firstKey, nextKey, codec });
 }
 
 function keyOf(options: RowDescriptorOptions, columns: readonly RowColumn[]): RowColumn[] {

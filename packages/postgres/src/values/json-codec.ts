@@ -1,7 +1,7 @@
 import { parseJson } from '@certyo-cdc/core';
 import { writeMinified } from '@certyo-cdc/core/internal';
 
-import { checkUtf8 } from './internal/utf8.ts';
+import { checkUtf8, isAscii } from './internal/utf8.ts';
 import type { ValueCodec } from './value-codec.ts';
 
 const MAX_DEPTH = 1000;
@@ -12,7 +12,7 @@ const MAX_DEPTH = 1000;
  */
 export const jsonCodec: ValueCodec = {
   writeJson(bytes, start, end, out) {
-    checkUtf8(bytes, start, end);
+    if (!isAscii(out.wordsOf(bytes), start, end)) checkUtf8(bytes, start, end);
     writeMinified(bytes, start, end, out);
   },
   toValue: (text) => parseJson(text, { maxDepth: MAX_DEPTH }),

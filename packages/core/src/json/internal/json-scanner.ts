@@ -1,16 +1,20 @@
 import { ValueError } from '../../errors/value-error.ts';
+import {
+  isEscapeLetter,
+  isHexDigit,
+  isJsonWhitespace,
+  mayScalarEnd,
+  nextScalarState,
+  NO_SCALAR,
+} from './json-grammar.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const LETTER_U = 0x75;
 
 /** The error for text that is not JSON. Names the offset, never the text. */
 export function notJson(offset: number): ValueError {
   return new ValueError(null, `Expected JSON text, got something else at offset ${offset}.`);
-}
-
-/** True for the four characters that JSON allows between tokens. */
-export function isJsonWhitespace(code: number): boolean {
-  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }
 
 /** The offset after the whitespace at `at`. */
@@ -38,51 +42,40 @@ export function scanString(text: string, at: number): number {
 }
 
 function scanEscape(text: string, at: number): number {
-  const letter = text.charAt(at + 1);
-  if (letter === 'u') {
+  const letter = text.charCodeAt(at + 1);
+  if (letter === LETTER_U) {
     for (let digit = at + 2; digit < at + 6; digit += 1) {
       if (!isHexDigit(text.charCodeAt(digit))) throw notJson(digit);
     }
     return at + 6;
   }
-  if (letter === '' || !'"\\/bfnrt'.includes(letter)) throw notJson(at + 1);
+  if (!isEscapeLetter(letter)) throw notJson(at + 1);
   return at + 2;
 }
 
-function isHexDigit(code: number): boolean {
-  return isDigit(code) || (code >= 0x41 && code <= 0x46) || (code >= 0x61 && code <= 0x66);
-}
-
-function isDigit(code: number): boolean {
-  return code >= 0x30 && code <= 0x39;
-}
-
-function scanDigits(text: string, at: number): number {
-  if (!isDigit(text.charCodeAt(at))) throw notJson(at);
-  let offset = at + 1;
-  while (isDigit(text.charCodeAt(offset))) offset += 1;
+/** The offset after the number or literal at `at`. */
+function scanWord(text: string, at: number): number {
+  let offset = at;
+  let state = NO_SCALAR;
+  while (offset < text.length) {
+    const next = nextScalarState(state, text.charCodeAt(offset));
+    if (next === NO_SCALAR) break;
+    state = next;
+    offset += 1;
+  }
+  if (!mayScalarEnd(state)) throw notJson(offset);
   return offset;
 }
 
 /** The offset after the number token at `at`. */
 export function scanNumber(text: string, at: number): number {
-  let offset = text.charCodeAt(at) === 0x2d ? at + 1 : at;
-  offset = text.charCodeAt(offset) === 0x30 ? offset + 1 : scanDigits(text, offset);
-  if (text.charCodeAt(offset) === 0x2e) offset = scanDigits(text, offset + 1);
-  const exponent = text.charCodeAt(offset);
-  if (exponent === 0x65 || exponent === 0x45) {
-    const sign = text.charCodeAt(offset + 1);
-    offset = scanDigits(text, sign === 0x2b || sign === 0x2d ? offset + 2 : offset + 1);
-  }
-  return offset;
+  const end = scanWord(text, at);
+  // A literal begins with a letter.
+  if (text.charCodeAt(at) > 0x39) throw notJson(at);
+  return end;
 }
 
 /** The offset after the string, number or literal at `at`; not for objects and arrays. */
 export function scanScalar(text: string, at: number): number {
-  const code = text.charCodeAt(at);
-  if (code === QUOTE) return scanString(text, at);
-  if (code === 0x2d || isDigit(code)) return scanNumber(text, at);
-  const literal = code === 0x74 ? 'true' : code === 0x66 ? 'false' : code === 0x6e ? 'null' : '';
-  if (literal === '' || !text.startsWith(literal, at)) throw notJson(at);
-  return at + literal.length;
+  return text.charCodeAt(at) === QUOTE ? scanString(text, at) : scanWord(text, at);
 }

@@ -44,9 +44,8 @@ export function writeCanonicalRow(
       length = spanLength(fallback, column.index);
     }
     if (length < SPAN_NULL) continue;
-    // The key begins with a comma.
-    const { codec, jsonKey } = column;
-    out.copy(jsonKey, out.length === start + 1 ? 1 : 0, jsonKey.length);
+    const { codec, firstKey, nextKey } = column;
+    out.constant(out.length === start + 1 ? firstKey : nextKey);
     if (length === SPAN_NULL) out.ascii('null');
     else {
       if (length > maxValueBytes) throw tooLong(descriptor, column, length);

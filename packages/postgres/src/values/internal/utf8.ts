@@ -27,3 +27,12 @@ export function checkUtf8(bytes: Buffer, start: number, end: number): void {
     });
   }
 }
+
+/** Whether all bytes are ASCII, four at a time. */
+export function isAscii(words: DataView, start: number, end: number): boolean {
+  let seen = 0;
+  let index = start;
+  for (; index + 4 <= end; index += 4) seen |= words.getInt32(index, true);
+  for (; index < end; index += 1) seen |= words.getInt8(index);
+  return (seen & 0x80808080) === 0;
+}
