@@ -2,8 +2,8 @@
 
 import pg from 'pg';
 import { Checkpoint, SourceIdentity, Secret, CheckpointStore, DeadLetterStore, SourceEvent, ColumnInfo, JsonValue, TableInfo, RowOperation, TransactionInfo, EventSource, RowChange, GapCode, AcceptedGap, LogicalMessage, SchemaChange, Truncate, SourceConnectionError, JsonRow, ChangeStream } from '@certyo-cdc/core';
+import { ByteWriter, ConstantBytes, OptionReader } from '@certyo-cdc/core/internal';
 import { Buffer as Buffer$1 } from 'node:buffer';
-import { ByteWriter, OptionReader } from '@certyo-cdc/core/internal';
 
 /** What a parameter may be. Lists become PostgreSQL arrays; everything goes over as text, except bytes. */
 type SqlParameter = string | number | bigint | boolean | null | Uint8Array | readonly (string | null)[];
@@ -856,8 +856,10 @@ interface RowColumn {
     readonly name: string;
     /** Its place in a tuple. */
     readonly index: number;
-    /** The name as a JSON key, between comma and colon. */
-    readonly jsonKey: Buffer$1;
+    /** The name as a JSON key with its colon, for the first column of a payload. */
+    readonly firstKey: ConstantBytes;
+    /** The same behind a comma. */
+    readonly nextKey: ConstantBytes;
     readonly codec: ValueCodec;
 }
 /** What decoding needs to know about the rows of one version of one table; made once per version. */

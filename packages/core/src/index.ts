@@ -36,6 +36,7 @@ export { JsonNumber } from './event/json.ts';
 export { isSecret, secret } from './internal/secret.ts';
 export { writeRow } from './event/write-row.ts';
 export { ByteWriter } from './json/byte-writer.ts';
+export { ConstantBytes } from './json/constant-bytes.ts';
 export { canonicalJson } from './json/canonical-json.ts';
 export { minifyJson } from './json/minify-json.ts';
 export { parseJson } from './json/parse-json.ts';
