@@ -12,7 +12,7 @@ const MOST_GUESSED = 64 * 1024;
 const MOST_VIEWS = 2_048;
 const WORD_BYTES = 4;
 const NOT_ASCII = 0x80808080;
-const NOTHING = new Uint8Array(0);
+const NO_WORDS = new DataView(new ArrayBuffer(0));
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const HEX = '0123456789abcdef';
@@ -38,8 +38,8 @@ export class ByteWriter {
   /** Of `bytes`. */
   #words: DataView;
   /** What was read last, and its words: many values come from one piece of the log. */
-  #source: Uint8Array = NOTHING;
-  #sourceView: DataView = wordsOf(NOTHING);
+  #source: Uint8Array | null = null;
+  #sourceView: DataView = NO_WORDS;
   /** The bits of what `plain` has copied for `quoted`. */
   #seen = 0;
   /** By length, of the bytes in `#viewed`. */

@@ -54,6 +54,9 @@ export const timestamptzCodec: ValueCodec = timestampOf(
 /** interval under `IntervalStyle = iso_8601`. */
 export const intervalCodec: ValueCodec = checkedCodec('interval', isInterval, 'string');
 
+/** Where the text of a value is made, one after the other. */
+const iso = new ByteWriter(40);
+
 /** @param zone What stands behind the time, and becomes `Z`. */
 function timestampOf(typeName: string, zone: '' | '+00', far: RegExp): ValueCodec {
   const codec: ValueCodec = {
@@ -73,9 +76,9 @@ function timestampOf(typeName: string, zone: '' | '+00', far: RegExp): ValueCode
       out.byte(QUOTE);
     },
     toValue(text) {
-      const out = new ByteWriter(40);
-      writeTextJson(codec, text, out);
-      return out.bytes.toString('latin1', 1, out.length - 1);
+      iso.clear();
+      writeTextJson(codec, text, iso);
+      return iso.bytes.toString('latin1', 1, iso.length - 1);
     },
   };
   return codec;

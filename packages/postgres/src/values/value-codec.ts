@@ -19,10 +19,24 @@ export interface ValueCodec {
   toValue(text: string): JsonValue;
 }
 
+/** For short texts; null while one is being written, which may hold others. */
+let scratch: Buffer | null = Buffer.alloc(256);
+
 /** `writeJson` for a text that is not at hand as bytes. */
 export function writeTextJson(codec: ValueCodec, text: string, out: ByteWriter): void {
-  const bytes = Buffer.from(text);
-  codec.writeJson(bytes, 0, bytes.length, out);
+  const own = scratch;
+  // A code unit takes three bytes at most.
+  if (own === null || text.length * 3 > own.length) {
+    const bytes = Buffer.from(text);
+    codec.writeJson(bytes, 0, bytes.length, out);
+    return;
+  }
+  scratch = null;
+  try {
+    codec.writeJson(own, 0, own.write(text), out);
+  } finally {
+    scratch = own;
+  }
 }
 
 /** Canonical JSON of a text. */
