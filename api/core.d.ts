@@ -1801,8 +1801,8 @@ declare function payloadText({ payload }: RecordDraft): string;
 /** Text that is the same in many rows, in UTF-8, cut into words: a `ByteWriter` writes it four bytes at a time. */
 declare class ConstantBytes {
     readonly length: number;
-    /** Little-endian; zeros behind the last byte. */
-    readonly words: Int32Array;
+    /** Little-endian; zeros behind the last byte. No typed array: there are as many as columns, and one takes three times as much memory. */
+    readonly words: readonly number[];
     constructor(text: string);
 }
 

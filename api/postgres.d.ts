@@ -856,10 +856,8 @@ interface RowColumn {
     readonly name: string;
     /** Its place in a tuple. */
     readonly index: number;
-    /** The name as a JSON key with its colon, for the first column of a payload. */
-    readonly firstKey: ConstantBytes;
-    /** The same behind a comma. */
-    readonly nextKey: ConstantBytes;
+    /** The name as a JSON key, between comma and colon. */
+    readonly jsonKey: ConstantBytes;
     readonly codec: ValueCodec;
 }
 /** What decoding needs to know about the rows of one version of one table; made once per version. */

@@ -59,6 +59,10 @@ export class ByteWriter {
   /** Begins anew, behind what is kept. What a rare large row needed is given back. */
   clear(kept: number = 0): void {
     this.length = kept;
+    if (this.#source !== null && this.#source.length > MOST_KEPT) {
+      this.#source = null;
+      this.#sourceView = NO_WORDS;
+    }
     if (this.bytes.length <= MOST_KEPT) return;
     const smaller = Buffer.allocUnsafeSlow(Math.max(this.#capacity, kept));
     this.bytes.copy(smaller, 0, 0, kept);

@@ -24,10 +24,8 @@ export interface RowColumn {
   readonly name: string;
   /** Its place in a tuple. */
   readonly index: number;
-  /** The name as a JSON key with its colon, for the first column of a payload. */
-  readonly firstKey: ConstantBytes;
-  /** The same behind a comma. */
-  readonly nextKey: ConstantBytes;
+  /** The name as a JSON key, between comma and colon. */
+  readonly jsonKey: ConstantBytes;
   readonly codec: ValueCodec;
 }
 
@@ -113,10 +111,8 @@ function rowColumn(
   const { name } = column;
   const use = { schema: table.schema, table: table.name, column: name };
   const codec = registry.codec(column.typeOid, use);
-  const key = `${JSON.stringify(name)}:`;
-  const firstKey = new ConstantBytes(key);
-  const nextKey = new ConstantBytes(`,${key}`);
-  return Object.freeze({ name, index, firstKey, nextKey, codec });
+  const jsonKey = new ConstantBytes(`,${JSON.stringify(name)}:`);
+  return Object.freeze({ name, index, jsonKey, codec });
 }
 
 function keyOf(options: RowDescriptorOptions, columns: readonly RowColumn[]): RowColumn[] {

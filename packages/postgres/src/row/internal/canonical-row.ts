@@ -44,8 +44,13 @@ export function writeCanonicalRow(
       length = spanLength(fallback, column.index);
     }
     if (length < SPAN_NULL) continue;
-    const { codec, firstKey, nextKey } = column;
-    out.constant(out.length === start + 1 ? firstKey : nextKey);
+    const { codec, jsonKey } = column;
+    if (out.length === start + 1) {
+      // The comma of the first key makes way for the brace.
+      out.length = start;
+      out.constant(jsonKey);
+      out.bytes[start] = OPEN;
+    } else out.constant(jsonKey);
     if (length === SPAN_NULL) out.ascii('null');
     else {
       if (length > maxValueBytes) throw tooLong(descriptor, column, length);
