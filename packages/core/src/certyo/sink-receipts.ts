@@ -200,14 +200,17 @@ export class SinkReceipts {
   }
 }
 
-/**
- * The payload as it stands in the body. Within a text of the head the quotes of a member's name would be escaped, and what
- * follows the payload holds no quotes but its own: the key, and before it the time where there is one.
- */
+/** The payload as it stands in the body. */
 export function payloadOf(item: CertyoItem): Buffer {
   const written = item instanceof WrittenRecord ? item.payload : null;
-  if (written !== null) return written;
-  const { body } = item;
+  return written ?? findPayload(item.body);
+}
+
+/**
+ * Within a text of the head the quotes of a member's name would be escaped, and what follows the payload holds no quotes but its
+ * own: the key, and before it the time where there is one.
+ */
+function findPayload(body: Buffer): Buffer {
   const start = body.indexOf(PAYLOAD_MEMBER) + PAYLOAD_MEMBER.length;
   let end = body.lastIndexOf(KEY_MEMBER);
   if (body[end - 1] === QUOTE) end = body.lastIndexOf(TIME_MEMBER, end - 1);

@@ -59,7 +59,7 @@ export class ByteWriter {
   /** Begins anew, behind what is kept. What a rare large row needed is given back. */
   clear(kept: number = 0): void {
     this.length = kept;
-    if (this.#source !== null && this.#source.length > MOST_KEPT) {
+    if (this.#sourceView.buffer.byteLength > MOST_KEPT) {
       this.#source = null;
       this.#sourceView = NO_WORDS;
     }
@@ -166,10 +166,8 @@ export class ByteWriter {
   quoted(from: Uint8Array, start: number, end: number): boolean {
     this.byte(QUOTE);
     this.#seen = 0;
-    for (let index = this.plain(from, start, end); index < end;) {
-      this.#escape(from[index] as number);
-      index = this.plain(from, index + 1, end);
-    }
+    const index = this.plain(from, start, end);
+    if (index < end) this.#escaped(from, index, end);
     this.byte(QUOTE);
     return (this.#seen & NOT_ASCII) === 0;
   }
@@ -257,8 +255,37 @@ export class ByteWriter {
     return this.bytes.toString('utf8', 0, this.length);
   }
 
+  /** Byte by byte: where one has to be escaped, more will follow. */
+  #escaped(from: Uint8Array, start: number, end: number): void {
+    let bytes = this.room(end - start + 1);
+    let at = this.length;
+    let seen = 0;
+    for (let index = start; index < end; index += 1) {
+      const code = from[index] as number;
+      if (code >= 0x20 && code !== QUOTE && code !== BACKSLASH) {
+        bytes[at++] = code;
+        seen |= code;
+        continue;
+      }
+      this.length = at;
+      // For this one and the rest, at two bytes for this one.
+      if (code >= 0x20) {
+        bytes = this.room(end - index + 1);
+        bytes[at++] = BACKSLASH;
+        bytes[at++] = code;
+      } else {
+        this.#escape(code);
+        at = this.length;
+        bytes = this.room(end - index);
+      }
+    }
+    this.length = at;
+    this.#seen |= seen;
+  }
+
+  /** A character below 0x20. */
   #escape(code: number): void {
-    const letter = code === QUOTE || code === BACKSLASH ? code : LETTERS.get(code);
+    const letter = LETTERS.get(code);
     if (letter === undefined) {
       this.ascii(`\\u00${HEX.charAt(code >> 4)}${HEX.charAt(code & 15)}`);
       return;

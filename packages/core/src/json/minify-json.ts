@@ -38,7 +38,8 @@ const open: number[] = [];
  *
  * Works for any depth without recursion.
  *
- * @throws ValueError when the text is not one JSON value by RFC 8259, or holds half of a surrogate pair.
+ * @throws ValueError when the text is not one JSON value by RFC 8259 (with the offset in bytes of UTF-8), or holds half of a
+ * surrogate pair.
  */
 export function minifyJson(text: string): string {
   if (hasLoneSurrogate(text)) {
@@ -51,11 +52,10 @@ export function minifyJson(text: string): string {
 }
 
 /**
- * `minifyJson` from bytes in UTF-8 to bytes.
+ * `minifyJson` from bytes in UTF-8 to bytes. That they are valid UTF-8 is for the caller to know.
  *
  * Every byte is looked at once and written where it belongs in the same step: all that JSON's grammar is about is ASCII, and one
  * loop over local variables costs a fraction of what a function for each token does.
- * That it is valid UTF-8 is for the caller to know.
  */
 export function writeMinified(bytes: Buffer, start: number, end: number, out: ByteWriter): void {
   const target = out.room(end - start);
