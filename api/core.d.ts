@@ -1890,10 +1890,7 @@ interface ReceiptStore {
 
 /** What may be skipped because the newest receipt of its record shows the same payload. */
 type SkipUnchanged = 'copies' | 'all' | false;
-/**
- * The payload as it stands in the body. Within a text of the head the quotes of a member's name would be escaped, and what
- * follows the payload holds no quotes but its own: the key, and before it the time where there is one.
- */
+/** The payload as it stands in the body. */
 declare function payloadOf(item: CertyoItem): Buffer;
 
 /** How events become records. */
@@ -2079,15 +2076,15 @@ declare function writeRow(event: RowChange & Partial<RowWriter>, out: ByteWriter
  *
  * Works for any depth without recursion.
  *
- * @throws ValueError when the text is not one JSON value by RFC 8259, or holds half of a surrogate pair.
+ * @throws ValueError when the text is not one JSON value by RFC 8259 (with the offset in bytes of UTF-8), or holds half of a
+ * surrogate pair.
  */
 declare function minifyJson(text: string): string;
 /**
- * `minifyJson` from bytes in UTF-8 to bytes.
+ * `minifyJson` from bytes in UTF-8 to bytes. That they are valid UTF-8 is for the caller to know.
  *
  * Every byte is looked at once and written where it belongs in the same step: all that JSON's grammar is about is ASCII, and one
  * loop over local variables costs a fraction of what a function for each token does.
- * That it is valid UTF-8 is for the caller to know.
  */
 declare function writeMinified(bytes: Buffer$1, start: number, end: number, out: ByteWriter): void;
 
