@@ -2,12 +2,14 @@
  * The pgoutput decoder of pgwire, fed as its own stream feeds it: with the messages that came in one read. The columns of its
  * rows are turned into values when they are read.
  */
-import { readFileSync } from 'node:fs';
 import { pgconnection, type ReplicationChunk } from 'pgwire';
-import type { DrainMeasure } from '../runner/drain.ts';
-import { startMeter } from '../support/meter.ts';
 import { serveParent } from '../support/serve-parent.ts';
-import { CHUNK_BYTES, type DecodeInput, framesOf } from '../workloads/decode/recording.ts';
+import {
+  CHUNK_BYTES,
+  type DecodeInput,
+  framesOf,
+  measureDecoding,
+} from '../workloads/decode/recording.ts';
 
 interface XLogData {
   readonly tag: 'XLogData';
@@ -41,13 +43,11 @@ async function* chunksOf(recording: Buffer): AsyncGenerator<ReplicationChunk<XLo
 let last: unknown = null;
 
 async function decode(
-  { file, rows }: DecodeInput,
+  recording: Buffer,
   take: (row: Readonly<Record<string, unknown>>) => void,
-): Promise<DrainMeasure> {
-  const recording = readFileSync(file);
+): Promise<number> {
   // Its decoder is no export: the method is taken from a stream that is never begun.
   const { pgoutputDecode } = pgconnection().logicalReplication({ slot: 'bench', options: {} });
-  const stop = startMeter();
   let seen = 0;
   for await (const { messages } of pgoutputDecode.call(chunksOf(recording))) {
     for (const { after, tag } of messages) {
@@ -56,17 +56,18 @@ async function decode(
       seen += 1;
     }
   }
-  const usage = stop();
-  if (seen !== rows) throw new Error(`${seen} of ${rows} rows.`);
-  return { rows: seen, ...usage };
+  return seen;
 }
 
 serveParent({
-  rowObjects: (input: DecodeInput) => decode(input, () => undefined),
+  rowObjects: (input: DecodeInput) =>
+    measureDecoding(input, (recording) => decode(recording, () => undefined)),
   allColumns: (input: DecodeInput) =>
-    decode(input, (row) => {
-      // Its columns are getters of the row's prototype.
-      for (const name in row) last = row[name];
-      if (last === undefined) throw new Error('A column without a value.');
-    }),
+    measureDecoding(input, (recording) =>
+      decode(recording, (row) => {
+        // Its columns are getters of the row's prototype.
+        for (const name in row) last = row[name];
+        if (last === undefined) throw new Error('A column without a value.');
+      }),
+    ),
 });

@@ -1,11 +1,8 @@
 /** The decoder of the replication source, frames included. */
-import { readFileSync } from 'node:fs';
 import { type ChangeEvent, isRowChange } from '@certyo-cdc/core';
-import type { DrainMeasure } from '../../runner/drain.ts';
-import { startMeter } from '../../support/meter.ts';
 import { serveParent } from '../../support/serve-parent.ts';
 import { dropCanonicalBytes } from '../source/canonical-bytes.ts';
-import { CHUNK_BYTES, type DecodeInput } from './recording.ts';
+import { CHUNK_BYTES, type DecodeInput, measureDecoding } from './recording.ts';
 import { streamDecoder } from './stream-decoder.ts';
 
 /** Where values are put that were read, so that reading them is no work for nothing. */
@@ -23,13 +20,8 @@ function readEveryColumn(event: ChangeEvent): number {
   return columns;
 }
 
-async function decode(
-  { file, rows }: DecodeInput,
-  take: (event: ChangeEvent) => number,
-): Promise<DrainMeasure> {
-  const recording = readFileSync(file);
+async function decode(recording: Buffer, take: (event: ChangeEvent) => number): Promise<number> {
   const decoder = streamDecoder();
-  const stop = startMeter();
   let seen = 0;
   let pos = 0;
   while (pos < recording.length) {
@@ -39,12 +31,12 @@ async function decode(
     for (const event of events) if (take(event) > 0) seen += 1;
     pos += consumed;
   }
-  const usage = stop();
-  if (seen !== rows) throw new Error(`${seen} of ${rows} rows.`);
-  return { rows: seen, ...usage };
+  return seen;
 }
 
 serveParent({
-  canonicalBytes: (input: DecodeInput) => decode(input, dropCanonicalBytes),
-  rowObjects: (input: DecodeInput) => decode(input, readEveryColumn),
+  canonicalBytes: (input: DecodeInput) =>
+    measureDecoding(input, (recording) => decode(recording, dropCanonicalBytes)),
+  rowObjects: (input: DecodeInput) =>
+    measureDecoding(input, (recording) => decode(recording, readEveryColumn)),
 });

@@ -1,7 +1,13 @@
+import { readFileSync } from 'node:fs';
+import type { DrainMeasure } from '../../runner/drain.ts';
+import { startMeter } from '../../support/meter.ts';
+
 /** What decoders are given, and what they answer: the number of rows, and what they took. */
 export interface DecodeInput {
   readonly file: string;
   readonly rows: number;
+  /** How many times it is decoded in one process; the last time is measured. */
+  readonly times: number;
 }
 
 /** Bytes in front of a message of the plugin: the frame's head, and that of the copy message. */
@@ -26,3 +32,18 @@ export function* framesOf(recording: Buffer): Generator<RecordedFrame> {
 
 /** As much as comes from a socket at once. */
 export const CHUNK_BYTES: number = 1 << 16;
+
+/** Decodes a recording as many times as asked; `decode` gives the number of rows that it has seen. */
+export async function measureDecoding(
+  { file, rows, times }: DecodeInput,
+  decode: (recording: Buffer) => number | Promise<number>,
+): Promise<DrainMeasure> {
+  const recording = readFileSync(file);
+  for (let time = 1; ; time += 1) {
+    const stop = startMeter();
+    const seen = await decode(recording);
+    const usage = stop();
+    if (seen !== rows) throw new Error(`${seen} of ${rows} rows.`);
+    if (time >= times) return { rows: seen, ...usage };
+  }
+}

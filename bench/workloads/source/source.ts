@@ -11,12 +11,16 @@ import { FULL_SIZE, QUICK_SIZE } from '../../support/bench-rows.ts';
 import { RecordedWal } from '../../support/recorded-wal.ts';
 import {
   childDrain,
+  childDrainOnceMore,
   FASTEST_DRAINS,
   fastestDrains,
   RESTING_READER,
   restingDrain,
+  ONCE_MORE,
+  ONCE_MORE_NOTE,
   PG_LOGICAL_REPLICATION,
   pgLogicalReplicationDrain,
+  pgLogicalReplicationDrainOnceMore,
   pgwireDrain,
   postgresJsDrain,
   RESTING_NOTE,
@@ -43,18 +47,27 @@ export const sourceBenchmark: Benchmark = {
         postgresJsDrain(wal, size, signal),
         ...fastestDrains(wal, signal, say),
         restingDrain(wal, signal),
+        childDrainOnceMore(OURS, ours, wal, signal),
+        pgLogicalReplicationDrainOnceMore(wal, signal),
       ],
       { rounds, signal, onMeasure: (...turn) => say(drainLine(...turn)) },
     );
     const ratio = ratioOf(measures, OURS, PG_LOGICAL_REPLICATION, cpuSecondsPerMillion);
+    const onceMore = ratioOf(
+      measures,
+      OURS + ONCE_MORE,
+      PG_LOGICAL_REPLICATION + ONCE_MORE,
+      cpuSecondsPerMillion,
+    );
     const summary = drainSummary('The replication source', 'source', measures);
     return {
       ...summary,
-      notes: [RESTING_NOTE],
+      notes: [RESTING_NOTE, ONCE_MORE_NOTE],
       figures: {
         ...figure('cpuVsPgLogicalReplication', ratio),
         ...figure('vsFastestDrain', ratioOf(measures, OURS, FASTEST_DRAINS, rowsPerSecond)),
         ...figure('vsRestingDrain', ratioOf(measures, OURS, RESTING_READER, rowsPerSecond)),
+        ...figure('onceMoreCpuVsPgLogicalReplication', onceMore),
         ...summary.figures,
         postgres: wal.server.version,
       },
