@@ -1,12 +1,14 @@
 import { ValueError } from '../errors/value-error.ts';
 import { JsonNumber, type JsonValue } from '../event/json.ts';
+import { decimal } from '../internal/decimal.ts';
 import { scanNumber } from './internal/json-scanner.ts';
 import { hasLoneSurrogate } from './internal/surrogates.ts';
 
 const MAX_DEPTH = 1000;
 const PLAIN_NAME = /^[A-Za-z_$][\w$]{0,62}$/u;
 
-type Path = readonly (string | number)[];
+/** What stands between quotes as it is: no quote, backslash or control character, and no half of a surrogate pair. */
+const PLAIN_TEXT = /^[ !#-[\]-\u{d7ff}\u{e000}-\u{ffff}]*$/u;
 
 /**
  * Writes a value as the canonical JSON of RFC 8785: keys sorted by UTF-16 units, numbers as ECMAScript prints them, no
@@ -19,77 +21,93 @@ type Path = readonly (string | number)[];
  *   (for example Date: convert it to text first).
  */
 export function canonicalJson(value: JsonValue): string {
-  return write(value, [], new Set());
+  return write(value, { path: [], ancestors: [] });
 }
 
-function write(value: unknown, path: Path, ancestors: Set<object>): string {
+/** Where the writing stands: the names and places that lead there, and the objects that it is within. */
+interface Standing {
+  readonly path: (string | number)[];
+  readonly ancestors: object[];
+}
+
+function write(value: unknown, at: Standing): string {
   switch (typeof value) {
     case 'string':
-      return writeString(value, path);
+      return writeString(value, at);
     case 'number':
-      if (!Number.isFinite(value)) throw refuse(path, 'a number that JSON cannot carry');
-      return JSON.stringify(value);
+      return writeNumber(value, at);
     case 'boolean':
       return value ? 'true' : 'false';
     case 'object':
-      return value === null ? 'null' : writeObject(value, path, ancestors);
+      return value === null ? 'null' : writeObject(value, at);
     default:
-      throw refuse(path, typeof value);
+      throw refuse(at, typeof value);
   }
 }
 
-function writeString(text: string, path: Path): string {
-  if (hasLoneSurrogate(text)) throw refuse(path, 'text with a lone surrogate');
+function writeString(text: string, at: Standing): string {
+  if (PLAIN_TEXT.test(text)) return `"${text}"`;
+  if (hasLoneSurrogate(text)) throw refuse(at, 'text with a lone surrogate');
   return JSON.stringify(text);
 }
 
-function writeObject(value: object, path: Path, ancestors: Set<object>): string {
-  if (JsonNumber.is(value)) return writeJsonNumber(value.text, path);
-  if (ancestors.has(value)) throw refuse(path, 'a cycle');
-  if (ancestors.size === MAX_DEPTH) throw refuse(path, `more than ${MAX_DEPTH} levels`);
-  ancestors.add(value);
-  const text = Array.isArray(value)
-    ? writeArray(value, path, ancestors)
-    : writeMembers(value, path, ancestors);
-  ancestors.delete(value);
+function writeNumber(value: number, at: Standing): string {
+  if (Number.isSafeInteger(value) && value > 0) return decimal(value);
+  if (!Number.isFinite(value)) throw refuse(at, 'a number that JSON cannot carry');
+  return JSON.stringify(value);
+}
+
+function writeObject(value: object, at: Standing): string {
+  if (JsonNumber.is(value)) return writeJsonNumber(value.text, at);
+  const { ancestors } = at;
+  if (ancestors.includes(value)) throw refuse(at, 'a cycle');
+  if (ancestors.length === MAX_DEPTH) throw refuse(at, `more than ${MAX_DEPTH} levels`);
+  ancestors.push(value);
+  const text = Array.isArray(value) ? writeArray(value, at) : writeMembers(value, at);
+  ancestors.pop();
   return text;
 }
 
-function writeJsonNumber(text: string, path: Path): string {
+function writeJsonNumber(text: string, at: Standing): string {
   try {
     if (scanNumber(text, 0) === text.length) return text;
   } catch {
     // Said below.
   }
-  throw refuse(path, 'a JsonNumber that is no JSON number');
+  throw refuse(at, 'a JsonNumber that is no JSON number');
 }
 
-function writeArray(values: readonly unknown[], path: Path, ancestors: Set<object>): string {
+function writeArray(values: readonly unknown[], at: Standing): string {
+  const { path } = at;
   let text = '[';
   for (let index = 0; index < values.length; index += 1) {
-    if (!(index in values)) throw refuse([...path, index], 'a hole in an array');
-    text += (index === 0 ? '' : ',') + write(values[index], [...path, index], ancestors);
+    path.push(index);
+    if (!(index in values)) throw refuse(at, 'a hole in an array');
+    text += (index === 0 ? '' : ',') + write(values[index], at);
+    path.pop();
   }
   return `${text}]`;
 }
 
-function writeMembers(value: object, path: Path, ancestors: Set<object>): string {
+function writeMembers(value: object, at: Standing): string {
   const prototype: unknown = Object.getPrototypeOf(value);
   // A plain object of another realm has a prototype that itself has none.
   if (prototype !== null && Object.getPrototypeOf(prototype) !== null) {
-    throw refuse(path, 'an object that is not plain');
+    throw refuse(at, 'an object that is not plain');
   }
   const members = value as Readonly<Record<string, unknown>>;
-  let text = '';
+  const { path } = at;
+  let text = '{';
   // The default sort compares UTF-16 code units, which is what RFC 8785, section 3.2.3 asks for.
   for (const name of Object.keys(members).sort()) {
-    const at = [...path, name];
-    text += `${text === '' ? '' : ','}${writeString(name, at)}:${write(members[name], at, ancestors)}`;
+    path.push(name);
+    text += `${text === '{' ? '' : ','}${writeString(name, at)}:${write(members[name], at)}`;
+    path.pop();
   }
-  return `{${text}}`;
+  return `${text}}`;
 }
 
-function refuse(path: Path, got: string): ValueError {
+function refuse({ path }: Standing, got: string): ValueError {
   const [first] = path;
   return new ValueError(
     typeof first === 'string' ? first : null,
@@ -98,7 +116,7 @@ function refuse(path: Path, got: string): ValueError {
 }
 
 /** Names that do not look like ones are not printed: the keys of a map can be data. */
-export function printPath(path: Path): string {
+export function printPath(path: readonly (string | number)[]): string {
   let text = '$';
   for (const step of path) {
     if (typeof step === 'number') text += `[${step}]`;

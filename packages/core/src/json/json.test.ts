@@ -71,6 +71,7 @@ describe('canonicalJson', () => {
     ['a Date', { row: new Date(0) }, '$.row'],
     ['a Map', { row: new Map([[CANARY, 1]]) }, '$.row'],
     ['a JsonNumber that is none', { row: new JsonNumber(`1${CANARY}`) }, '$.row'],
+    ['what stands behind others', { row: { a: [1, { b: 2 }], c: [3, undefined] } }, '$.row.c[1]'],
     ['an odd key', { row: { [`${CANARY}@example.org`]: undefined } }, '$.row[…]'],
   ];
   test.each(refused)('refuses %s, naming the path and not the value', (_name, value, path) => {
@@ -84,6 +85,23 @@ describe('canonicalJson', () => {
     expect(caught).toMatchObject({ column: 'row' });
     expect(String(caught)).toContain(`\`${path}\``);
     expect(String(caught)).not.toContain(CANARY);
+  });
+
+  test('writes every character as JSON.stringify does, and refuses halves of pairs', () => {
+    for (let code = 0; code <= 0xffff; code += 1) {
+      const text = `a${String.fromCharCode(code)}b`;
+      const isHalf = code >= 0xd800 && code <= 0xdfff;
+      if (isHalf) expect(() => canonicalJson(text)).toThrow(ValueError);
+      else if (canonicalJson(text) !== JSON.stringify(text)) expect.fail(`U+${code.toString(16)}`);
+    }
+    expect(canonicalJson('a\u{1f600}b')).toBe('"a\u{1f600}b"');
+  });
+
+  test('an object may stand in several places', () => {
+    const twice = { x: [1] };
+    expect(canonicalJson({ b: twice, a: [twice, twice] })).toBe(
+      '{"a":[{"x":[1]},{"x":[1]}],"b":{"x":[1]}}',
+    );
   });
 
   test('refuses what is too deep instead of overflowing the stack', () => {

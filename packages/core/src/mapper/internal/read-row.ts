@@ -7,6 +7,8 @@ import { printPath } from '../../json/canonical-json.ts';
 import { redactedCause } from './redacted-cause.ts';
 import { tableLabel } from '../../event/table-label.ts';
 
+const NONE: ReadonlySet<string> = new Set();
+
 /**
  * The row as the mapping's schema makes it. Of an incomplete row only the known columns are checked, one by one, and
  * reading another one throws.
@@ -21,8 +23,10 @@ export function readRow(event: RowChange, schema: z.$ZodType | undefined, row: J
 
 /** Columns of the table that the row does not show. */
 export function missingColumns(event: RowChange, row: JsonRow): ReadonlySet<string> {
+  const { unavailable } = event;
+  if (unavailable.length === 0 && row === event.after) return NONE;
   // A row that a policy has cut is whole for the mapping: what counts is what the source could not see.
-  const missing = new Set(event.unavailable.filter((name) => !Object.hasOwn(row, name)));
+  const missing = new Set(unavailable.filter((name) => !Object.hasOwn(row, name)));
   // Of an old row the source sees what the replica identity shows.
   if (row !== event.after) {
     for (const { name } of event.table.columns) if (!Object.hasOwn(row, name)) missing.add(name);
