@@ -30,7 +30,10 @@ export interface ChangeReaderOptions {
   readonly source: EventSource & { readonly systemIdentifier: string };
   readonly resolver: RelationResolver;
   readonly isCaptured: (message: pgoutput.RelationMessage) => boolean | Promise<boolean>;
-  /** A relation came again within a session, as it does after its table or the publication was altered. */
+  /**
+   * A relation came again within a session, as it does after its table or the publication was altered, or its table was analyzed.
+   * Called once for all that were received together: autovacuum may have thousands of them sent again.
+   */
   readonly onRelationRepeated: () => Promise<void>;
   readonly wantsMessage: (prefix: string) => boolean;
   /** Of messages that tell statements; null where nobody asks for them (option `ddl`). */
@@ -77,6 +80,8 @@ export class ChangeReader {
   readonly #described = new Set<number>();
   /** Relations of which the catalog says something else by now: what was known holds for what may come once more. */
   readonly #outdated = new Map<number, pgoutput.RelationMessage>();
+  /** Whether `onRelationRepeated` was told since what is being read was received. */
+  #isTold = false;
   readonly #spans = new SpanBlocks();
   readonly #ddl = new DdlStatements();
   /** Descriptions that showed other columns: told with the change behind them, because they have no position of their own. */
@@ -95,6 +100,11 @@ export class ChangeReader {
   /** The tables as known at the end of the newest transaction. */
   get known(): KnownRelations {
     return this.#committedKnown;
+  }
+
+  /** What is read from here on has been received by now: who looks at the catalog later has seen what it speaks of. */
+  beginPiece(): void {
+    this.#isTold = false;
   }
 
   /** Forgets what is only true of one session. */
@@ -208,7 +218,10 @@ export class ChangeReader {
     message: pgoutput.RelationMessage,
     transaction: OpenTransaction | null,
   ): Promise<void> {
-    if (this.#relations.has(message.oid)) await this.#options.onRelationRepeated();
+    if (this.#relations.has(message.oid) && !this.#isTold) {
+      await this.#options.onRelationRepeated();
+      this.#isTold = true;
+    }
     if (!(await this.#options.isCaptured(message))) {
       this.#relations.set(message.oid, null);
       this.#undone.delete(message.oid);

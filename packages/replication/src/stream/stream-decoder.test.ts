@@ -12,7 +12,7 @@ const T = message.relation(OID, [
   { name: 'v', type: 25 },
 ]);
 
-function newDecoder(): StreamDecoder {
+function newDecoder(onRelationRepeated = async (): Promise<void> => undefined): StreamDecoder {
   return new StreamDecoder({
     source: { kind: 'replication', name: 'x', systemIdentifier: '1' },
     epochOf: () => 1,
@@ -22,7 +22,7 @@ function newDecoder(): StreamDecoder {
     wantsMessage: () => true,
     ddlPrefix: null,
     spool: null,
-    onRelationRepeated: async () => undefined,
+    onRelationRepeated,
     resolver: new RelationResolver({
       database: 'd',
       keyOf: () => null,
@@ -65,6 +65,44 @@ describe(StreamDecoder, () => {
         expect(given).toEqual(expected);
         expect(decoder.committedTo).toBe(60n);
       }
+    }
+  });
+
+  test('R-16: relations that come again are told once for what was received together, before the row behind the first', async () => {
+    const told: string[] = [];
+    let where = '';
+    const decoder = newDecoder(async () => {
+      told.push(where);
+    });
+    const pieces = {
+      first: [message.begin(50n), T, ...rows(0, 1)],
+      again: [T, ...rows(1, 2), T, ...rows(2, 3), T],
+      quiet: rows(3, 4),
+      later: [T, ...rows(4, 5), message.commit(50n, 60n), message.begin(70n), T, ...rows(5, 6)],
+    };
+    const events: string[] = [];
+    for (const [name, messages] of Object.entries(pieces)) {
+      where = name;
+      const decoded = await decoder.decode(stream(...messages), 0);
+      expect(decoded.error).toBeNull();
+      events.push(...decoded.events.map(tell));
+    }
+    expect(told).toEqual(['again', 'later']);
+    expect(events).toHaveLength(6);
+  });
+
+  test('R-16: what is told of a relation that came again stops the stream before the rows behind it', async () => {
+    const decoder = newDecoder(async () => {
+      throw new SourceProtocolError('altered');
+    });
+    const bytes = stream(message.begin(50n), T, ...rows(0, 2), T, ...rows(2, 3));
+    for (const given of [2, 0]) {
+      const { error, events } = await decoder.decode(
+        given === 2 ? bytes : stream(T, ...rows(3, 4)),
+        0,
+      );
+      expect(String(error)).toContain('altered');
+      expect(events).toHaveLength(given);
     }
   });
 

@@ -143,6 +143,7 @@ export class StreamDecoder {
     let replyRequested = false;
     let pos = 0;
     let error: unknown = null;
+    this.#changes.beginPiece();
     try {
       while (this.#replay === null) {
         if (this.#piece !== null) pos = await this.#takePiece(this.#piece, bytes, pos);
