@@ -33,33 +33,28 @@ export const ONCE_MORE = ', once more';
 
 export const ONCE_MORE_NOTE: string = `"${ONCE_MORE.slice(2)}" is the same work for the second time in one process: what it costs a service that has run for a while, when the engine has compiled what runs often. The first time that is paid for as well, and all aims are held against the first time.`;
 
+/** How often a child reads the log. */
+export interface ChildDrainOptions {
+  /** Whether it does so twice, through a slot of its own each time; the second time is measured. @default false */
+  readonly isOnceMore?: boolean;
+}
+
 /** Reads the log in a child whose program answers `drain`. */
 export function childDrain(
   name: string,
   program: URL,
   wal: RecordedWal,
   signal: AbortSignal,
+  { isOnceMore = false }: ChildDrainOptions = {},
 ): Drain {
   return {
-    name,
-    measure: () =>
-      wal.reading((reading) => askOnce<DrainMeasure>(program, 'drain', reading, { signal })),
-  };
-}
-
-/** The same twice in one child, through a slot of its own each time; the second time is measured. */
-export function childDrainOnceMore(
-  name: string,
-  program: URL,
-  wal: RecordedWal,
-  signal: AbortSignal,
-): Drain {
-  return {
-    name: name + ONCE_MORE,
+    name: isOnceMore ? name + ONCE_MORE : name,
     measure: async () => {
       await using child = await MeasuredProcess.start(program, { signal });
-      await wal.reading((reading) => child.ask('drain', reading));
-      return await wal.reading((reading) => child.ask<DrainMeasure>('drain', reading));
+      const drain = (): Promise<DrainMeasure> =>
+        wal.reading((reading) => child.ask<DrainMeasure>('drain', reading));
+      if (isOnceMore) await drain();
+      return await drain();
     },
   };
 }
@@ -100,14 +95,13 @@ export function restingDrain(wal: RecordedWal, signal: AbortSignal): Drain {
   };
 }
 
-const PG_LOGICAL_REPLICATION_PROGRAM = new URL('./pg-logical-replication.ts', import.meta.url);
-
-export function pgLogicalReplicationDrain(wal: RecordedWal, signal: AbortSignal): Drain {
-  return childDrain(PG_LOGICAL_REPLICATION, PG_LOGICAL_REPLICATION_PROGRAM, wal, signal);
-}
-
-export function pgLogicalReplicationDrainOnceMore(wal: RecordedWal, signal: AbortSignal): Drain {
-  return childDrainOnceMore(PG_LOGICAL_REPLICATION, PG_LOGICAL_REPLICATION_PROGRAM, wal, signal);
+export function pgLogicalReplicationDrain(
+  wal: RecordedWal,
+  signal: AbortSignal,
+  options?: ChildDrainOptions,
+): Drain {
+  const program = new URL('./pg-logical-replication.ts', import.meta.url);
+  return childDrain(PG_LOGICAL_REPLICATION, program, wal, signal, options);
 }
 
 export function pgwireDrain(wal: RecordedWal, signal: AbortSignal): Drain {

@@ -32,7 +32,6 @@ import {
   ONCE_MORE_NOTE,
   PG_LOGICAL_REPLICATION,
   pgLogicalReplicationDrain,
-  pgLogicalReplicationDrainOnceMore,
   RESTING_NOTE,
 } from '../../yardsticks/drains.ts';
 import type { PipelineInput } from './ours-process.ts';
@@ -80,7 +79,7 @@ export const pipelineBenchmark: Benchmark = {
         ours(WITH_RECEIPTS, { ledger }),
         pgLogicalReplicationDrain(wal, signal),
         ours(OURS + ONCE_MORE, { isOnceMore: true }),
-        pgLogicalReplicationDrainOnceMore(wal, signal),
+        pgLogicalReplicationDrain(wal, signal, { isOnceMore: true }),
         ...(typeof debezium === 'string' ? [] : debeziumDrains(debezium, wal, receiver, signal)),
       ],
       { rounds, signal, onMeasure: (...turn) => say(drainLine(...turn)) },

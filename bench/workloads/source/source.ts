@@ -11,7 +11,6 @@ import { FULL_SIZE, QUICK_SIZE } from '../../support/bench-rows.ts';
 import { RecordedWal } from '../../support/recorded-wal.ts';
 import {
   childDrain,
-  childDrainOnceMore,
   FASTEST_DRAINS,
   fastestDrains,
   RESTING_READER,
@@ -20,7 +19,6 @@ import {
   ONCE_MORE_NOTE,
   PG_LOGICAL_REPLICATION,
   pgLogicalReplicationDrain,
-  pgLogicalReplicationDrainOnceMore,
   pgwireDrain,
   postgresJsDrain,
   RESTING_NOTE,
@@ -47,8 +45,8 @@ export const sourceBenchmark: Benchmark = {
         postgresJsDrain(wal, size, signal),
         ...fastestDrains(wal, signal, say),
         restingDrain(wal, signal),
-        childDrainOnceMore(OURS, ours, wal, signal),
-        pgLogicalReplicationDrainOnceMore(wal, signal),
+        childDrain(OURS, ours, wal, signal, { isOnceMore: true }),
+        pgLogicalReplicationDrain(wal, signal, { isOnceMore: true }),
       ],
       { rounds, signal, onMeasure: (...turn) => say(drainLine(...turn)) },
     );
