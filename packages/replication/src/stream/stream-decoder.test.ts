@@ -1,10 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { SourceProtocolError } from '@certyo-cdc/core';
 import { createTypeRegistry } from '@certyo-cdc/postgres';
 import { tell } from '@certyo-cdc/testing';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import * as message from '../testing/messages.ts';
 import { RelationResolver } from './relation-resolver.ts';
-import { StreamDecoder } from './stream-decoder.ts';
+import { SpoolFolder } from './spool.ts';
+import { StreamDecoder, type StreamDecoderOptions } from './stream-decoder.ts';
 
 const OID = 100;
 const T = message.relation(OID, [
@@ -12,7 +16,9 @@ const T = message.relation(OID, [
   { name: 'v', type: 25 },
 ]);
 
-function newDecoder(onRelationRepeated = async (): Promise<void> => undefined): StreamDecoder {
+function newDecoder(
+  more: Partial<Pick<StreamDecoderOptions, 'onRelationRepeated' | 'spool'>> = {},
+): StreamDecoder {
   return new StreamDecoder({
     source: { kind: 'replication', name: 'x', systemIdentifier: '1' },
     epochOf: () => 1,
@@ -22,7 +28,7 @@ function newDecoder(onRelationRepeated = async (): Promise<void> => undefined): 
     wantsMessage: () => true,
     ddlPrefix: null,
     spool: null,
-    onRelationRepeated,
+    onRelationRepeated: async () => undefined,
     resolver: new RelationResolver({
       database: 'd',
       keyOf: () => null,
@@ -30,6 +36,7 @@ function newDecoder(onRelationRepeated = async (): Promise<void> => undefined): 
       types: createTypeRegistry(),
       query: async () => [],
     }),
+    ...more,
   });
 }
 
@@ -71,8 +78,10 @@ describe(StreamDecoder, () => {
   test('R-16: relations that come again are told once for what was received together, before the row behind the first', async () => {
     const told: string[] = [];
     let where = '';
-    const decoder = newDecoder(async () => {
-      told.push(where);
+    const decoder = newDecoder({
+      onRelationRepeated: async () => {
+        told.push(where);
+      },
     });
     const pieces = {
       first: [message.begin(50n), T, ...rows(0, 1)],
@@ -92,8 +101,10 @@ describe(StreamDecoder, () => {
   });
 
   test('R-16: what is told of a relation that came again stops the stream before the rows behind it', async () => {
-    const decoder = newDecoder(async () => {
-      throw new SourceProtocolError('altered');
+    const decoder = newDecoder({
+      onRelationRepeated: async () => {
+        throw new SourceProtocolError('altered');
+      },
     });
     const bytes = stream(message.begin(50n), T, ...rows(0, 2), T, ...rows(2, 3));
     for (const given of [2, 0]) {
@@ -104,6 +115,53 @@ describe(StreamDecoder, () => {
       expect(String(error)).toContain('altered');
       expect(events).toHaveLength(given);
     }
+  });
+
+  test('R-16, R-24: relations that come again in a transaction from the spool are told once, and before the row behind the first', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'certyo-spool-test-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    let told = 0;
+    let isAltered = true;
+    const decoder = newDecoder({
+      spool: new SpoolFolder({ directory, maxBytes: 10_000_000 }, 'x'),
+      onRelationRepeated: async () => {
+        told += 1;
+        if (isAltered) throw new SourceProtocolError('altered');
+      },
+    });
+    const { int32, int64, letter } = message;
+    const xid = int32(8);
+    const inXid = (body: Buffer): Buffer =>
+      Buffer.concat([body.subarray(0, 1), xid, body.subarray(1)]);
+    // More than is read back from the spool at once.
+    const wide = message.insert(OID, ['9', 'x'.repeat(300_000)]);
+    const streamed = stream(
+      message.begin(50n),
+      T,
+      ...rows(0, 1),
+      message.commit(50n, 60n),
+      Buffer.concat([letter('S'), xid, letter('\u0001')]),
+      ...[T, ...rows(1, 2), T, wide, T, ...rows(2, 3)].map(inXid),
+      letter('E'),
+      Buffer.concat([letter('c'), xid, letter('\0'), int64(70n), int64(80n), int64(0n)]),
+    );
+    const { error, events } = await decoder.decode(streamed, 0);
+    expect(error).toBeNull();
+    expect(events).toHaveLength(1);
+    expect(told).toBe(0);
+    const stopped = await decoder.replay();
+    expect(String(stopped.error)).toContain('altered');
+    expect(stopped.events).toEqual([]);
+    isAltered = false;
+    const replayed: string[] = [];
+    while (decoder.isReplaying) {
+      const piece = await decoder.replay();
+      expect(piece.error).toBeNull();
+      replayed.push(...piece.events.map(({ id }) => id));
+    }
+    expect(replayed).toHaveLength(3);
+    expect(told).toBe(2);
+    await decoder.close();
   });
 
   test('another transaction in the place of one that was cut off is refused', async () => {
