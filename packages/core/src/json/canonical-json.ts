@@ -7,8 +7,11 @@ import { hasLoneSurrogate } from './internal/surrogates.ts';
 const MAX_DEPTH = 1000;
 const PLAIN_NAME = /^[A-Za-z_$][\w$]{0,62}$/u;
 
-/** What stands between quotes as it is: no quote, backslash or control character, and no half of a surrogate pair. */
-const PLAIN_TEXT = /^[ !#-[\]-\u{d7ff}\u{e000}-\u{ffff}]*$/u;
+/**
+ * A unit that may not stand between quotes as it is: a quote, a backslash, a control character, half of a surrogate pair. A pattern
+ * that has to match the whole text runs out of stack at 8 million characters; without the flag `u` this one is fastest.
+ */
+const NOT_PLAIN = /[^ !#-[\]-\ud7ff\ue000-\uffff]/;
 
 /**
  * Writes a value as the canonical JSON of RFC 8785: keys sorted by UTF-16 units, numbers as ECMAScript prints them, no
@@ -46,7 +49,7 @@ function write(value: unknown, at: Standing): string {
 }
 
 function writeString(text: string, at: Standing): string {
-  if (PLAIN_TEXT.test(text)) return `"${text}"`;
+  if (!NOT_PLAIN.test(text)) return `"${text}"`;
   if (hasLoneSurrogate(text)) throw refuse(at, 'text with a lone surrogate');
   return JSON.stringify(text);
 }

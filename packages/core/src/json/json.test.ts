@@ -97,6 +97,15 @@ describe('canonicalJson', () => {
     expect(canonicalJson('a\u{1f600}b')).toBe('"a\u{1f600}b"');
   });
 
+  test('writes texts as long as a value may be', () => {
+    for (const text of [`${'a'.repeat(8_400_000)}€`, '漢'.repeat(8_400_000)]) {
+      const json = canonicalJson(text);
+      // Not told by `toBe`, which would print them.
+      expect(json === `"${text}"`).toBe(true);
+      expect(() => canonicalJson(`${text}\ud800`)).toThrow('a lone surrogate');
+    }
+  });
+
   test('an object may stand in several places', () => {
     const twice = { x: [1] };
     expect(canonicalJson({ b: twice, a: [twice, twice] })).toBe(
