@@ -106,7 +106,6 @@ describe(StreamDecoder, () => {
         throw new SourceProtocolError('altered');
       },
     });
-    // It is told again with the next piece: only what was told without an error is not repeated.
     for (const [piece, given] of [
       [[message.begin(50n), T, ...rows(0, 2), T, ...rows(2, 3)], 2],
       [[T, ...rows(3, 4)], 0],
